@@ -1,0 +1,24 @@
+//! Perennial's contracts: the messages and gRPC stubs generated from `proto/`, and their way into the domain.
+//!
+//! Invariant: wire types stop here. What `TryFrom` lets through is whole; nothing behind it is optional that is
+//! not really optional.
+
+mod generated {
+    #![expect(
+        clippy::all,
+        unused_qualifications,
+        unreachable_pub,
+        clippy::allow_attributes_without_reason,
+        reason = "generated"
+    )]
+    include!(concat!(env!("OUT_DIR"), "/contracts.rs"));
+}
+
+pub use eventlog::proto as log;
+pub use generated::perennial::{
+    account::v1 as account, catalogue::v1 as catalogue, cta::v1 as cta, health::v1 as health,
+    inbox::v1 as inbox, ingest::v1 as ingest, segment::v1 as segment,
+};
+
+/// The encoded `FileDescriptorSet` of everything in `proto/`, for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -1,0 +1,228 @@
+//! What the services decide, as the log says it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{CommandId, CtaId, EpisodeId, NotificationId, RunId},
+    time::{Day, Instant},
+};
+
+/// Band of a health score, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Band {
+    Red,
+    Yellow,
+    Green,
+}
+
+/// A score and the band it lies in: they come and go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Score {
+    /// 0 to 100.
+    pub points: u8,
+    pub band: Band,
+}
+
+/// The score, its band or a cap changed. Points of drivers and contributions are thousandths of a score point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthChanged {
+    pub initial: bool,
+    pub by_catalogue: bool,
+    /// Empty: no scorecard applies.
+    pub scorecard: String,
+    /// `None`: nothing is known.
+    pub score: Option<Score>,
+    pub before: Option<Score>,
+    /// Thousandths of the weight whose measures are known.
+    pub known_weight: u32,
+    pub cap: Option<String>,
+    /// Overall before rounding, thousandths of a point.
+    pub overall: u32,
+    /// By points, greatest change first; they sum to the change of `overall`.
+    pub drivers: Vec<Driver>,
+    /// In the scorecard's order.
+    pub contributions: Vec<Contribution>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Driver {
+    pub measure: String,
+    pub points: i32,
+    /// As text for people; empty: unknown.
+    pub value: String,
+    pub value_before: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contribution {
+    pub measure: String,
+    pub points: i32,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MembershipChanged {
+    pub initial: bool,
+    pub by_catalogue: bool,
+    pub segment: String,
+    pub member: bool,
+    pub episode: EpisodeId,
+    pub reasons: Vec<Reason>,
+}
+
+/// One comparison of a condition, as it stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    pub comparison: String,
+    /// As text for people; empty: unknown.
+    pub value: String,
+    pub holds: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunState {
+    Started,
+    Waiting { until: Instant },
+    Ended,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunAdvanced {
+    pub run: RunId,
+    pub playbook: String,
+    /// The episode, or the fact, that started it.
+    pub trigger: u128,
+    pub state: RunState,
+    /// Empty when ended.
+    pub step: String,
+    pub reasons: Vec<Reason>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CtaType {
+    Risk,
+    Opportunity,
+    Lifecycle,
+    Objective,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CtaState {
+    Open,
+    Snoozed { until: Instant },
+    Closed { outcome: String },
+}
+
+/// A CTA as it stands after a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CtaChanged {
+    pub cta: CtaId,
+    pub kind: CtaType,
+    pub state: CtaState,
+    pub title: String,
+    /// 1 is the most urgent.
+    pub priority: u32,
+    /// Empty: nobody's yet.
+    pub owner: String,
+    pub due: Option<Day>,
+    pub reasons: Vec<Reason>,
+    pub playbook: String,
+    pub run: RunId,
+    pub episode: Option<EpisodeId>,
+    /// Who changed it; empty: a playbook.
+    pub by: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationRequested {
+    pub notification: NotificationId,
+    pub playbook: String,
+    pub run: RunId,
+    pub step: String,
+    pub channel: Channel,
+    /// Name of the endpoint in the catalogue.
+    pub recipient: String,
+    /// Body of the webhook: JSON.
+    pub body: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    Webhook,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptDue {
+    pub notification: NotificationId,
+    /// From 1.
+    pub attempt: u32,
+}
+
+/// What came of an attempt: a report, which is a fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptReported {
+    pub notification: NotificationId,
+    pub attempt: u32,
+    /// `None`: no answer.
+    pub status: Option<u16>,
+    pub error: String,
+    pub retry_at: Option<Instant>,
+    pub began_at: Instant,
+    pub took_ms: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotificationState {
+    Delivered,
+    Dropped,
+    Failed,
+    Gone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotificationSettled {
+    pub notification: NotificationId,
+    pub state: NotificationState,
+    pub attempts: u32,
+}
+
+/// What a person asks for about one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    pub id: CommandId,
+    pub cta: CtaId,
+    pub by: String,
+    pub ask: CtaCommand,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CtaCommand {
+    Take,
+    Snooze { until: Instant },
+    Close { outcome: String },
+    Reassign { owner: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandAnswered {
+    pub command: CommandId,
+    /// Upper snake case; empty: done.
+    pub code: String,
+    pub message: String,
+}
+
+/// Everything that stands in the account log as a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Decision {
+    Health(HealthChanged),
+    Membership(MembershipChanged),
+    Run(RunAdvanced),
+    Cta(CtaChanged),
+    Notification(NotificationRequested),
+    Attempt(AttemptDue),
+    Settled(NotificationSettled),
+    Answer(CommandAnswered),
+}

@@ -1,0 +1,35 @@
+//! What is known about an account because somebody said so.
+
+use crate::{
+    ids::{ContactId, FactId},
+    time::Instant,
+    value::Value,
+};
+
+/// A fact about one account. Facts commute: whatever the order of arrival, the state is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    pub id: FactId,
+    /// When it happened.
+    pub event_at: Instant,
+    pub kind: FactKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FactKind {
+    Usage(Usage),
+    AccountTraits(Vec<(String, Value)>),
+    ContactTraits { contact: ContactId, traits: Vec<(String, Value)> },
+    ContactMembership { contact: ContactId, member: bool },
+}
+
+/// A contact (or nobody named) did something in the product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    pub contact: Option<ContactId>,
+    pub event: String,
+    /// Sorted by name.
+    pub properties: Vec<(String, Value)>,
+    /// Whether it moves "last seen".
+    pub active: bool,
+}

@@ -1,0 +1,10 @@
+//! Customer success itself: accounts, usage windows, measures, scorecards, conditions, segments and playbooks.
+//!
+//! Invariants: no I/O, no clock, no dice; what decides is integer or exact fraction; a fold cannot fail. The order
+//! in which facts arrive, and how often, does not change an account's state.
+
+pub mod decision;
+pub mod fact;
+pub mod ids;
+pub mod time;
+pub mod value;

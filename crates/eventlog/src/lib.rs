@@ -1,0 +1,18 @@
+//! The log: numbered records in partitions, and the header that every record carries.
+//!
+//! Invariants: offsets of a partition are dense and become visible in order; append times never fall within a
+//! partition; an acknowledged record is durable.
+
+mod header;
+mod key;
+mod port;
+
+pub use header::{CauseOrder, FORMAT, GENERATION, concat_record, control_record};
+pub use key::{Key, partition_of};
+pub use port::{Ack, Appended, Log, LogError, NewRecord, Stored, Topic, TopicPartition};
+
+/// Messages of `proto/perennial/log/v1`: what the engine reads of every record.
+pub mod proto {
+    #![expect(clippy::all, clippy::allow_attributes_without_reason, reason = "generated")]
+    include!(concat!(env!("OUT_DIR"), "/perennial.log.v1.rs"));
+}

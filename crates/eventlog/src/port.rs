@@ -1,0 +1,111 @@
+//! The log as the rest of Perennial sees it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+/// The topics of DESIGN section 2 that carry records between services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Topic {
+    /// What clients said, by contact.
+    Inbox,
+    /// The account log.
+    Account,
+    /// Records of the inbox that could not be read or folded, with the reason.
+    InboxDead,
+    /// Records of the account log that could not be read or folded, with the reason.
+    AccountDead,
+}
+
+impl Topic {
+    pub const ALL: [Self; 4] = [Self::Inbox, Self::Account, Self::InboxDead, Self::AccountDead];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inbox => "perennial.inbox.v1",
+            Self::Account => "perennial.account.v1",
+            Self::InboxDead => "perennial.inbox.v1.dlq",
+            Self::AccountDead => "perennial.account.v1.dlq",
+        }
+    }
+
+    /// Where its unreadable records go.
+    pub fn dead(self) -> Self {
+        match self {
+            Self::Inbox | Self::InboxDead => Self::InboxDead,
+            Self::Account | Self::AccountDead => Self::AccountDead,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    pub topic: Topic,
+    pub partition: u32,
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic.name(), self.partition)
+    }
+}
+
+/// A record to append: an encoded message, and the trace it belongs to (W3C `traceparent`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRecord {
+    pub value: Bytes,
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// A record as the log holds it. `appended_at` is the log's own time, milliseconds UTC, and never falls within a
+/// partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub offset: u64,
+    pub appended_at: i64,
+    pub value: Bytes,
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// Where a batch landed: its first record's offset (the others follow densely) and its append time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    pub base_offset: u64,
+    pub appended_at: i64,
+}
+
+/// Called once, from any thread, when a batch has landed or failed. A failed batch may have landed all the same.
+pub type Ack = Box<dyn FnOnce(Result<Appended, LogError>) + Send>;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// May succeed when tried again.
+    #[error("the log is away: {0}")]
+    Transient(String),
+    /// Will never succeed: what was asked is wrong.
+    #[error("the log refuses: {0}")]
+    Poison(String),
+}
+
+/// The log port. Cluster: Kafka. Laptop: Postgres. Simulation: `testkit`.
+pub trait Log: Send + Sync + 'static {
+    /// Number of partitions of a topic, fixed at creation.
+    fn partitions(&self, topic: Topic) -> u32;
+
+    /// Hands over a batch of records; they land in order, densely. Never blocks. Batches of one caller to one
+    /// partition land in the order of the calls, but a failed one does not stop those behind it.
+    fn append(&self, at: TopicPartition, records: Vec<NewRecord>, done: Ack);
+
+    /// Records from `from` on that are there now, in order, up to about `max_bytes` (at least one if there is one).
+    /// Starts at the first record retained if `from` lies before it.
+    fn fetch(&self, at: TopicPartition, from: u64, max_bytes: usize) -> Result<Vec<Stored>, LogError>;
+
+    /// One past the last record.
+    fn end(&self, at: TopicPartition) -> Result<u64, LogError>;
+
+    /// Waits until the partition may reach past `from`, somebody wakes the waiters of the partition, or the time is up.
+    fn wait(&self, at: TopicPartition, from: u64, at_most: Duration);
+
+    /// Wakes whoever waits on the partition.
+    fn wake(&self, at: TopicPartition);
+}
