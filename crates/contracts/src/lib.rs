@@ -3,12 +3,22 @@
 //! Invariant: wire types stop here. What `TryFrom` lets through is whole; nothing behind it is optional that is
 //! not really optional.
 
+mod decision;
+mod error;
+mod fact;
+mod value;
+
+pub use decision::{decision, request_of};
+pub use error::{Malformed, id, id_bytes, optional_id};
+pub use fact::{Said, said};
+pub use value::{named, wire_named};
+
 mod generated {
     #![expect(
         clippy::all,
-        unused_qualifications,
-        unreachable_pub,
+        clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
+        clippy::too_many_lines,
         reason = "generated"
     )]
     include!(concat!(env!("OUT_DIR"), "/contracts.rs"));

@@ -1,0 +1,246 @@
+//! Every kind of record, as bytes written down once: a build that reads or writes them differently fails here.
+
+use std::collections::BTreeMap;
+
+use contracts::{
+    Said,
+    account::{AccountRecord, account_record::Kind},
+    log::{Cause, Header, Service},
+};
+use domain::{
+    decision::*,
+    fact::{Fact, FactKind, Usage},
+    ids::*,
+    time::{Day, Instant},
+    value::{Decimal, Value},
+};
+use prost::Message;
+
+const NOON: i64 = 867_758_400_000;
+
+fn header() -> Header {
+    Header {
+        format: 1,
+        generation: 1,
+        workspace: "acme".into(),
+        account: "00042".into(),
+        id: 7_u128.to_be_bytes().to_vec().into(),
+        event_at: NOON,
+        original_at: NOON - 1,
+        due_at: NOON,
+        service: Service::Workflow.into(),
+        cause: Some(Cause { partition: 3, offset: 9, index: 1 }),
+        before: Some(Cause { partition: 3, offset: 4, index: 0 }),
+        instant_at: NOON,
+        fact_id: 7_u128.to_be_bytes().to_vec().into(),
+        writer: 8_u128.to_be_bytes().to_vec().into(),
+        catalogue_version: 2,
+        request_id: 9_u128.to_be_bytes().to_vec().into(),
+        attempt: 1,
+    }
+}
+
+fn facts() -> Vec<(&'static str, FactKind)> {
+    let contact = ContactId(5);
+    let values = vec![
+        ("list".to_owned(), Value::List(vec![Value::Bool(true), Value::Null])),
+        ("revenue".to_owned(), Value::Decimal(Decimal(11_770_000))),
+        ("title".to_owned(), Value::Text("CFO".into())),
+    ];
+    let usage = Usage {
+        contact: Some(contact),
+        event: "Order Completed".into(),
+        properties: values.clone(),
+        active: true,
+    };
+    vec![
+        ("usage", FactKind::Usage(usage)),
+        ("account_traits", FactKind::AccountTraits(values.clone())),
+        ("contact_traits", FactKind::ContactTraits { contact, traits: values }),
+        ("contact_membership", FactKind::ContactMembership { contact, member: true }),
+    ]
+}
+
+fn commands() -> Vec<(&'static str, CtaCommand)> {
+    vec![
+        ("take_cta", CtaCommand::Take),
+        ("snooze_cta", CtaCommand::Snooze { until: Instant(NOON) }),
+        ("close_cta", CtaCommand::Close { outcome: "renewed".into() }),
+        ("reassign_cta", CtaCommand::Reassign { owner: "jo".into() }),
+    ]
+}
+
+fn reasons() -> Vec<Reason> {
+    vec![Reason { comparison: "days_since_last_order at least 56".into(), value: "56".into(), holds: true }]
+}
+
+fn decisions() -> Vec<(&'static str, Decision)> {
+    let score = |points, band| Some(Score { points, band });
+    let run = RunId(11);
+    let notification = NotificationId(9);
+    vec![
+        (
+            "health_changed",
+            Decision::Health(HealthChanged {
+                initial: false,
+                by_catalogue: true,
+                scorecard: "buying".into(),
+                score: score(38, Band::Red),
+                before: score(72, Band::Green),
+                known_weight: 850,
+                cap: Some("silent".into()),
+                overall: 38_200,
+                drivers: vec![Driver {
+                    measure: "orders_84d".into(),
+                    points: -34_000,
+                    value: "0".into(),
+                    value_before: "3".into(),
+                }],
+                contributions: vec![Contribution {
+                    measure: "orders_84d".into(),
+                    points: 38_200,
+                    value: "0".into(),
+                }],
+            }),
+        ),
+        (
+            "membership_changed",
+            Decision::Membership(MembershipChanged {
+                initial: true,
+                by_catalogue: false,
+                segment: "slipping_away".into(),
+                member: true,
+                episode: EpisodeId(12),
+                reasons: reasons(),
+            }),
+        ),
+        (
+            "run_advanced",
+            Decision::Run(RunAdvanced {
+                run,
+                playbook: "win_back".into(),
+                trigger: 12,
+                state: RunState::Waiting { until: Instant(NOON) },
+                step: "wait_2".into(),
+                reasons: reasons(),
+            }),
+        ),
+        (
+            "cta_changed",
+            Decision::Cta(CtaChanged {
+                cta: CtaId(13),
+                kind: CtaType::Risk,
+                state: CtaState::Closed { outcome: "saved".into() },
+                title: "Call them".into(),
+                priority: 1,
+                owner: "jo".into(),
+                due: Some(Day(10_046)),
+                reasons: reasons(),
+                playbook: "win_back".into(),
+                run,
+                episode: Some(EpisodeId(12)),
+                by: "kim".into(),
+            }),
+        ),
+        (
+            "notification_requested",
+            Decision::Notification(NotificationRequested {
+                notification,
+                playbook: "win_back".into(),
+                run,
+                step: "notify_2".into(),
+                channel: Channel::Webhook,
+                recipient: "crm".into(),
+                body: "{}".into(),
+            }),
+        ),
+        ("attempt_due", Decision::Attempt(AttemptDue { notification, attempt: 1 })),
+        (
+            "notification_settled",
+            Decision::Settled(NotificationSettled {
+                notification,
+                state: NotificationState::Delivered,
+                attempts: 1,
+            }),
+        ),
+        (
+            "command_answered",
+            Decision::Answer(CommandAnswered {
+                command: CommandId(9),
+                code: "CTA_CLOSED".into(),
+                message: "it is closed".into(),
+            }),
+        ),
+    ]
+}
+
+fn report() -> AttemptReported {
+    AttemptReported {
+        notification: NotificationId(9),
+        attempt: 1,
+        status: Some(503),
+        error: "busy".into(),
+        retry_at: Some(Instant(NOON)),
+        began_at: Instant(NOON),
+        took_ms: 12,
+    }
+}
+
+fn records() -> BTreeMap<&'static str, Kind> {
+    let mut records = BTreeMap::new();
+    records.extend(facts().into_iter().map(|(name, fact)| (name, Kind::from(fact))));
+    records.extend(decisions().into_iter().map(|(name, decision)| (name, Kind::from(decision))));
+    records.insert("attempt_reported", Kind::from(report()));
+    for (name, ask) in commands() {
+        let command = Command { id: CommandId(9), cta: CtaId(13), by: "kim".into(), ask };
+        records.insert(name, Kind::from(command));
+    }
+    records
+}
+
+#[test]
+fn every_record_has_the_bytes_it_always_had() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/account_records.txt");
+    let written = std::fs::read_to_string(path).unwrap();
+    let now: String = records()
+        .into_iter()
+        .map(|(name, kind)| {
+            let record = AccountRecord { header: Some(header()), control: None, kind: Some(kind) };
+            format!("{name} {}\n", hex::encode(record.encode_to_vec()))
+        })
+        .collect();
+    assert_eq!(now, written, "a record's bytes changed: old logs would be read differently");
+}
+
+#[test]
+fn every_fact_comes_back_as_it_went() {
+    for (name, kind) in facts() {
+        let fact = Fact { id: FactId(7), event_at: Instant(NOON), kind: kind.clone() };
+        assert_eq!(contracts::said(&header(), kind.into()), Ok(Some(Said::Fact(fact))), "{name}");
+    }
+}
+
+#[test]
+fn every_command_and_report_comes_back_as_it_went() {
+    for (name, ask) in commands() {
+        let command = Command { id: CommandId(9), cta: CtaId(13), by: "kim".into(), ask };
+        let said = contracts::said(&header(), command.clone().into());
+        assert_eq!(said, Ok(Some(Said::Command(command))), "{name}");
+    }
+    assert_eq!(contracts::said(&header(), report().into()), Ok(Some(Said::Report(report()))));
+}
+
+#[test]
+fn every_decision_comes_back_as_it_went() {
+    for (name, decision) in decisions() {
+        let back = contracts::decision(&header(), decision.clone().into());
+        assert_eq!(back, Ok(Some(decision)), "{name}");
+    }
+}
+
+#[test]
+fn an_id_of_the_wrong_length_is_refused_by_name() {
+    let kind = Kind::AttemptDue(contracts::account::AttemptDue { notification: vec![1, 2], attempt: 1 });
+    let fault = contracts::decision(&header(), kind).unwrap_err();
+    assert_eq!(fault.to_string(), "attempt_due.notification: 2 bytes instead of 16");
+}
