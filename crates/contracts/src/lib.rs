@@ -19,6 +19,8 @@ mod generated {
         clippy::allow_attributes,
         clippy::allow_attributes_without_reason,
         clippy::too_many_lines,
+        unused_qualifications,
+        unreachable_pub,
         reason = "generated"
     )]
     include!(concat!(env!("OUT_DIR"), "/contracts.rs"));

@@ -6,6 +6,7 @@
 mod header;
 mod key;
 mod port;
+pub mod postgres;
 
 pub use header::{CauseOrder, FORMAT, GENERATION, concat_record, control_record};
 pub use key::{Key, partition_of};
@@ -13,6 +14,6 @@ pub use port::{Ack, Appended, Log, LogError, NewRecord, Stored, Topic, TopicPart
 
 /// Messages of `proto/perennial/log/v1`: what the engine reads of every record.
 pub mod proto {
-    #![expect(clippy::all, clippy::allow_attributes_without_reason, reason = "generated")]
+    #![expect(clippy::all, reason = "generated")]
     include!(concat!(env!("OUT_DIR"), "/perennial.log.v1.rs"));
 }
