@@ -74,103 +74,93 @@ fn reasons() -> Vec<Reason> {
     vec![Reason { comparison: "days_since_last_order at least 56".into(), value: "56".into(), holds: true }]
 }
 
-fn decisions() -> Vec<(&'static str, Decision)> {
+fn health_changed() -> HealthChanged {
     let score = |points, band| Some(Score { points, band });
-    let run = RunId(11);
+    let measure = || "orders_84d".to_owned();
+    HealthChanged {
+        initial: false,
+        by_catalogue: true,
+        scorecard: "buying".into(),
+        score: score(38, Band::Red),
+        before: score(72, Band::Green),
+        known_weight: 850,
+        cap: Some("silent".into()),
+        overall: 38_200,
+        drivers: vec![Driver {
+            measure: measure(),
+            points: -34_000,
+            value: "0".into(),
+            value_before: "3".into(),
+        }],
+        contributions: vec![Contribution { measure: measure(), points: 38_200, value: "0".into() }],
+    }
+}
+
+fn cta_changed() -> CtaChanged {
+    CtaChanged {
+        cta: CtaId(13),
+        kind: CtaType::Risk,
+        state: CtaState::Closed { outcome: "saved".into() },
+        title: "Call them".into(),
+        priority: 1,
+        owner: "jo".into(),
+        due: Some(Day(10_046)),
+        reasons: reasons(),
+        playbook: "win_back".into(),
+        run: RunId(11),
+        episode: Some(EpisodeId(12)),
+        by: "kim".into(),
+    }
+}
+
+fn membership_changed() -> MembershipChanged {
+    MembershipChanged {
+        initial: true,
+        by_catalogue: false,
+        segment: "slipping_away".into(),
+        member: true,
+        episode: EpisodeId(12),
+        reasons: reasons(),
+    }
+}
+
+fn run_advanced() -> RunAdvanced {
+    RunAdvanced {
+        run: RunId(11),
+        playbook: "win_back".into(),
+        trigger: 12,
+        state: RunState::Waiting { until: Instant(NOON) },
+        step: "wait_2".into(),
+        reasons: reasons(),
+    }
+}
+
+fn notification_requested() -> NotificationRequested {
+    NotificationRequested {
+        notification: NotificationId(9),
+        playbook: "win_back".into(),
+        run: RunId(11),
+        step: "notify_2".into(),
+        channel: Channel::Webhook,
+        recipient: "crm".into(),
+        body: "{}".into(),
+    }
+}
+
+fn decisions() -> Vec<(&'static str, Decision)> {
     let notification = NotificationId(9);
+    let settled = NotificationSettled { notification, state: NotificationState::Delivered, attempts: 1 };
+    let answer =
+        CommandAnswered { command: CommandId(9), code: "CTA_CLOSED".into(), message: "it is closed".into() };
     vec![
-        (
-            "health_changed",
-            Decision::Health(HealthChanged {
-                initial: false,
-                by_catalogue: true,
-                scorecard: "buying".into(),
-                score: score(38, Band::Red),
-                before: score(72, Band::Green),
-                known_weight: 850,
-                cap: Some("silent".into()),
-                overall: 38_200,
-                drivers: vec![Driver {
-                    measure: "orders_84d".into(),
-                    points: -34_000,
-                    value: "0".into(),
-                    value_before: "3".into(),
-                }],
-                contributions: vec![Contribution {
-                    measure: "orders_84d".into(),
-                    points: 38_200,
-                    value: "0".into(),
-                }],
-            }),
-        ),
-        (
-            "membership_changed",
-            Decision::Membership(MembershipChanged {
-                initial: true,
-                by_catalogue: false,
-                segment: "slipping_away".into(),
-                member: true,
-                episode: EpisodeId(12),
-                reasons: reasons(),
-            }),
-        ),
-        (
-            "run_advanced",
-            Decision::Run(RunAdvanced {
-                run,
-                playbook: "win_back".into(),
-                trigger: 12,
-                state: RunState::Waiting { until: Instant(NOON) },
-                step: "wait_2".into(),
-                reasons: reasons(),
-            }),
-        ),
-        (
-            "cta_changed",
-            Decision::Cta(CtaChanged {
-                cta: CtaId(13),
-                kind: CtaType::Risk,
-                state: CtaState::Closed { outcome: "saved".into() },
-                title: "Call them".into(),
-                priority: 1,
-                owner: "jo".into(),
-                due: Some(Day(10_046)),
-                reasons: reasons(),
-                playbook: "win_back".into(),
-                run,
-                episode: Some(EpisodeId(12)),
-                by: "kim".into(),
-            }),
-        ),
-        (
-            "notification_requested",
-            Decision::Notification(NotificationRequested {
-                notification,
-                playbook: "win_back".into(),
-                run,
-                step: "notify_2".into(),
-                channel: Channel::Webhook,
-                recipient: "crm".into(),
-                body: "{}".into(),
-            }),
-        ),
+        ("health_changed", Decision::Health(health_changed())),
+        ("membership_changed", Decision::Membership(membership_changed())),
+        ("run_advanced", Decision::Run(run_advanced())),
+        ("cta_changed", Decision::Cta(cta_changed())),
+        ("notification_requested", Decision::Notification(notification_requested())),
         ("attempt_due", Decision::Attempt(AttemptDue { notification, attempt: 1 })),
-        (
-            "notification_settled",
-            Decision::Settled(NotificationSettled {
-                notification,
-                state: NotificationState::Delivered,
-                attempts: 1,
-            }),
-        ),
-        (
-            "command_answered",
-            Decision::Answer(CommandAnswered {
-                command: CommandId(9),
-                code: "CTA_CLOSED".into(),
-                message: "it is closed".into(),
-            }),
-        ),
+        ("notification_settled", Decision::Settled(settled)),
+        ("command_answered", Decision::Answer(answer)),
     ]
 }
 
