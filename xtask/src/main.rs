@@ -1,1 +1,52 @@
-fn main() {}
+//! The developer's commands: `cargo xtask test | ci | lint | buf | deny | purity | prepare`.
+//!
+//! Invariant: every command works on a fresh clone. What it needs it installs by ordinary package clients into
+//! `.tools/`, or, where that takes a right it does not have, it prints the one line to run and stops.
+
+mod checks;
+mod command;
+mod postgres;
+mod prepare;
+mod purity;
+mod test;
+mod tools;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Perennial's commands for developers")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what is missing and run every test.
+    Test,
+    /// Everything that CI runs, with the time each part took.
+    Ci,
+    /// Formatting and clippy.
+    Lint,
+    /// Lint the protobuf files and look for breaking changes.
+    Buf,
+    /// Licenses, bans and sources of the dependency graph.
+    Deny,
+    /// Who may know whom: domain does no IO, the oracle knows nothing of what it checks.
+    Purity,
+    /// Renew every crate's `.sqlx` against a private Postgres.
+    Prepare,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().task {
+        Task::Test => test::run(),
+        Task::Ci => checks::ci(),
+        Task::Lint => checks::lint(),
+        Task::Buf => checks::buf(),
+        Task::Deny => checks::deny(),
+        Task::Purity => purity::check(),
+        Task::Prepare => prepare::run(),
+    }
+}

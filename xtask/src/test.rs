@@ -1,0 +1,91 @@
+//! `cargo xtask test`: every test of the workspace, and one closing line over all of them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{cargo, shown};
+use crate::tools;
+
+/// What libtest's own summaries add up to.
+#[derive(Default, Debug, PartialEq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+pub(crate) fn run() -> Result<()> {
+    tools::postgres()?;
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--profile", "checked", "--no-fail-fast"]);
+    tests.env("STANDARDWEBHOOKS_PYTHON", tools::python()?);
+    let (tally, success) = run_and_count(&mut tests)?;
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if !success || tally.failed > 0 {
+        bail!("the tests failed");
+    }
+    if tally.passed == 0 {
+        bail!("no test ran");
+    }
+    Ok(())
+}
+
+/// Hands the output on line by line while it counts.
+fn run_and_count(command: &mut Command) -> Result<(Tally, bool)> {
+    eprintln!("$ {}", shown(command));
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| shown(command))?;
+    let stdout = child.stdout.take().context("the tests have no output")?;
+    let mut tally = Tally::default();
+    let mut lines = BufReader::new(stdout);
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
+        std::io::stdout().write_all(&line)?;
+        tally.count(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    Ok((tally, child.wait()?.success()))
+}
+
+impl Tally {
+    /// Adds a line such as `test result: ok. 12 passed; 0 failed; 0 ignored; ...`.
+    fn count(&mut self, line: &str) {
+        let Some(result) = line.trim().strip_prefix("test result: ") else { return };
+        self.passed += number_before(result, " passed");
+        self.failed += number_before(result, " failed");
+    }
+}
+
+fn number_before(text: &str, word: &str) -> u64 {
+    let before = text.split(word).next().unwrap_or_default();
+    before.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    fn check(lines: &[&str], passed: u64, failed: u64) {
+        let mut tally = Tally::default();
+        lines.iter().for_each(|line| tally.count(line));
+        assert_eq!(tally, Tally { passed, failed });
+    }
+
+    #[test]
+    fn the_summaries_of_all_binaries_are_added() {
+        check(
+            &[
+                "running 3 tests",
+                "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+                "test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out",
+            ],
+            13,
+            2,
+        );
+    }
+
+    #[test]
+    fn a_test_that_prints_numbers_adds_nothing() {
+        check(&["5 passed; 5 failed", "test a_test ... ok"], 0, 0);
+    }
+}
