@@ -31,3 +31,13 @@ pub fn optional_id(field: &'static str, bytes: &[u8]) -> Result<Option<u128>, Ma
 pub fn id_bytes(id: u128) -> Vec<u8> {
     id.to_be_bytes().to_vec()
 }
+
+/// An id as people see it: lower-case hex digits, empty for none.
+pub fn hex_id(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -9,7 +9,7 @@ mod fact;
 mod value;
 
 pub use decision::{decision, request_of};
-pub use error::{Malformed, id, id_bytes, optional_id};
+pub use error::{Malformed, hex_id, id, id_bytes, optional_id};
 pub use fact::{Said, said};
 pub use value::{named, wire_named};
 
