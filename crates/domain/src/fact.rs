@@ -33,3 +33,11 @@ pub struct Usage {
     /// Whether it moves "last seen".
     pub active: bool,
 }
+
+impl Usage {
+    /// The property of this name.
+    pub fn property(&self, name: &str) -> Option<&Value> {
+        let place = self.properties.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok()?;
+        Some(&self.properties[place].1)
+    }
+}

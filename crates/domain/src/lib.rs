@@ -3,8 +3,13 @@
 //! Invariants: no I/O, no clock, no dice; what decides is integer or exact fraction; a fold cannot fail. The order
 //! in which facts arrive, and how often, does not change an account's state.
 
+pub mod calendar;
+pub mod comparison;
 pub mod decision;
 pub mod fact;
 pub mod ids;
+pub mod measure;
+pub mod quantity;
 pub mod time;
+pub mod usage;
 pub mod value;

@@ -1,0 +1,272 @@
+//! Measures: numbers computed from an account's usage and traits. Compiled: references are places in the list, and
+//! what a measure reads is known, so that a fact touches only the measures that it can change.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    fact::{Fact, FactKind},
+    quantity::Quantity,
+    usage::{
+        series::{Filter, Keeps, SeriesId, SeriesSpec},
+        window::{Grain, Window},
+    },
+};
+
+/// A measure's place in its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MeasureIx(pub u32);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Measure {
+    pub name: String,
+    pub kind: MeasureKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MeasureKind {
+    Windowed {
+        aggregate: Aggregate,
+        source: Source,
+        window: Window,
+    },
+    /// Days of 24 hours elapsed since the first or the last active usage.
+    Since {
+        end: End,
+        event: Option<String>,
+    },
+    /// The value of a windowed measure less that of the window of the same length before it.
+    Change {
+        of: MeasureIx,
+    },
+    Ratio {
+        of: MeasureIx,
+        to: MeasureIx,
+    },
+    /// An account trait that is a number.
+    Trait {
+        name: String,
+    },
+    /// Calendar days until the day that an account trait names.
+    DaysUntil {
+        name: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Aggregate {
+    Count,
+    Sum,
+    Min,
+    Max,
+    Average,
+    DistinctContacts,
+    DistinctValues,
+    DaysActive,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    First,
+    Last,
+}
+
+/// Where a windowed measure's numbers are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The counts a day that are kept anyway, of one event or of all usage: true over the past at once.
+    Always { event: Option<String> },
+    /// A series, known from its activation on.
+    Series { id: SeriesId, event: Option<String> },
+}
+
+/// Which usage a windowed measure looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// `None`: all usage.
+    pub event: Option<String>,
+    pub property: Option<String>,
+    pub filters: Vec<Filter>,
+}
+
+/// A value at which a comparison of a measure flips, and on which side of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    pub value: Quantity,
+    pub side: Side,
+}
+
+/// `at_least`, `less_than` and steps of a curve tell values below from the value itself; `more_than` and `at_most`
+/// tell the value itself from those above; `is` and `is_not` do both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// Below, or at it.
+    At,
+    /// At it, or above.
+    After,
+}
+
+impl Measure {
+    /// A measure over a window, and the series that it needs, if it needs one.
+    pub fn windowed(
+        name: String,
+        aggregate: Aggregate,
+        selection: Selection,
+        window: Window,
+    ) -> (Self, Option<SeriesSpec>) {
+        let Selection { event, property, filters } = selection;
+        let keeps = aggregate.keeps();
+        let kept_anyway = keeps == Keeps::Count && filters.is_empty() && window.grain() == Grain::Day;
+        if kept_anyway {
+            let kind = MeasureKind::Windowed { aggregate, source: Source::Always { event }, window };
+            return (Self { name, kind }, None);
+        }
+        let spec = SeriesSpec { event: event.clone(), property, filters, keeps, grain: window.grain() };
+        let kind =
+            MeasureKind::Windowed { aggregate, source: Source::Series { id: spec.id(), event }, window };
+        (Self { name, kind }, Some(spec))
+    }
+
+    /// The window, when it has one of its own.
+    pub fn window(&self) -> Option<Window> {
+        match self.kind {
+            MeasureKind::Windowed { window, .. } => Some(window),
+            _ => None,
+        }
+    }
+
+    /// The measures that it is computed from.
+    pub fn inputs(&self) -> impl Iterator<Item = MeasureIx> {
+        let (first, second) = match self.kind {
+            MeasureKind::Change { of } => (Some(of), None),
+            MeasureKind::Ratio { of, to } => (Some(of), Some(to)),
+            _ => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The usage that it reads itself: `Some(None)` is all usage.
+    fn event(&self) -> Option<Option<&str>> {
+        match &self.kind {
+            MeasureKind::Windowed {
+                source: Source::Always { event } | Source::Series { event, .. }, ..
+            }
+            | MeasureKind::Since { event, .. } => Some(event.as_deref()),
+            _ => None,
+        }
+    }
+
+    /// The account trait that it reads itself.
+    fn account_trait(&self) -> Option<&str> {
+        match &self.kind {
+            MeasureKind::Trait { name } | MeasureKind::DaysUntil { name } => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl Aggregate {
+    fn keeps(self) -> Keeps {
+        match self {
+            Self::Count | Self::DaysActive => Keeps::Count,
+            Self::Sum | Self::Min | Self::Max | Self::Average => Keeps::Numbers,
+            Self::DistinctContacts => Keeps::Contacts,
+            Self::DistinctValues => Keeps::Values,
+        }
+    }
+}
+
+/// The measures of one version of a catalogue, with what each fact can touch. Invariant: inputs lie in the list, and
+/// no measure is computed from itself.
+#[derive(Debug, Clone, Default)]
+pub struct Measures {
+    list: Vec<Measure>,
+    by_name: HashMap<String, MeasureIx>,
+    by_event: HashMap<String, Vec<MeasureIx>>,
+    /// Of usage that no measure names.
+    by_any_event: Vec<MeasureIx>,
+    by_trait: HashMap<String, Vec<MeasureIx>>,
+}
+
+impl Measures {
+    pub fn new(list: Vec<Measure>) -> Self {
+        let by_name = place_of(&list).map(|(ix, measure)| (measure.name.clone(), ix)).collect();
+        let events: BTreeSet<&str> = list.iter().filter_map(|measure| measure.event().flatten()).collect();
+        let traits: BTreeSet<&str> = list.iter().filter_map(Measure::account_trait).collect();
+        let reads = |event: Option<&str>, measure: &Measure| {
+            measure.event().is_some_and(|reads| reads.is_none() || reads == event)
+        };
+        let by_event = events
+            .iter()
+            .map(|event| ((*event).to_owned(), touched(&list, |measure| reads(Some(event), measure))))
+            .collect();
+        let by_any_event = touched(&list, |measure| reads(None, measure));
+        let by_trait = traits
+            .iter()
+            .map(|name| ((*name).to_owned(), touched(&list, |measure| measure.account_trait() == Some(name))))
+            .collect();
+        Self { by_name, by_event, by_any_event, by_trait, list }
+    }
+
+    pub fn list(&self) -> &[Measure] {
+        &self.list
+    }
+
+    pub fn get(&self, ix: MeasureIx) -> &Measure {
+        &self.list[ix.0 as usize]
+    }
+
+    pub fn by_name(&self, name: &str) -> Option<MeasureIx> {
+        self.by_name.get(name).copied()
+    }
+
+    /// What usage of this name can change, rising, with the changes and ratios computed from it.
+    pub fn touched_by_event(&self, event: &str) -> &[MeasureIx] {
+        self.by_event.get(event).unwrap_or(&self.by_any_event)
+    }
+
+    /// What an account trait of this name can change, rising.
+    pub fn touched_by_trait(&self, name: &str) -> &[MeasureIx] {
+        self.by_trait.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a fact can change, rising, into a list that is cleared first.
+    pub fn touched_by(&self, fact: &Fact, touched: &mut Vec<MeasureIx>) {
+        touched.clear();
+        match &fact.kind {
+            FactKind::Usage(usage) => touched.extend_from_slice(self.touched_by_event(&usage.event)),
+            FactKind::AccountTraits(traits) => {
+                for (name, _) in traits {
+                    touched.extend_from_slice(self.touched_by_trait(name));
+                }
+                touched.sort_unstable();
+                touched.dedup();
+            }
+            FactKind::ContactTraits { .. } | FactKind::ContactMembership { .. } => {}
+        }
+    }
+}
+
+fn place_of(list: &[Measure]) -> impl Iterator<Item = (MeasureIx, &Measure)> {
+    // A catalogue's limits keep lists far below 2^32.
+    list.iter().enumerate().map(|(place, measure)| (MeasureIx(place as u32), measure))
+}
+
+/// The measures that read what changed, and those computed from them, however far.
+fn touched(list: &[Measure], reads: impl Fn(&Measure) -> bool) -> Vec<MeasureIx> {
+    let mut found: BTreeSet<MeasureIx> =
+        place_of(list).filter(|(_, measure)| reads(measure)).map(|(ix, _)| ix).collect();
+    loop {
+        let more: Vec<MeasureIx> = place_of(list)
+            .filter(|(ix, measure)| {
+                !found.contains(ix) && measure.inputs().any(|input| found.contains(&input))
+            })
+            .map(|(ix, _)| ix)
+            .collect();
+        if more.is_empty() {
+            return found.into_iter().collect();
+        }
+        found.extend(more);
+    }
+}
