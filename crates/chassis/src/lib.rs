@@ -1,1 +1,19 @@
+//! What every service stands on: tasks and shutdown, serving, problems, Postgres, telemetry. It knows nothing of
+//! customer success.
 //!
+//! Invariant: the clock, randomness and task spawning are reached through here, and nowhere else.
+
+pub mod clock;
+pub mod grpc;
+pub mod http;
+pub mod ids;
+pub mod metrics;
+pub mod paging;
+pub mod postgres;
+mod problem;
+mod tasks;
+pub mod telemetry;
+pub mod trace;
+
+pub use problem::{Code, Problem};
+pub use tasks::{Shutdown, Tasks};

@@ -1,0 +1,76 @@
+//! Serving gRPC: health, reflection, limits, and problems as `google.rpc.Status`.
+
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
+
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Status, service::Routes, transport::Server};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::{Problem, Tasks};
+
+/// Largest message a service reads, in bytes.
+pub const MAX_DECODED: usize = 4 << 20;
+/// Largest message a service writes, in bytes.
+pub const MAX_ENCODED: usize = 4 << 20;
+
+/// Serves `routes` with health and reflection until shutdown; calls under way are finished. `descriptors` are encoded
+/// `FileDescriptorSet`s. Returns the address bound.
+pub async fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    descriptors: &[&[u8]],
+    tasks: &Tasks,
+) -> anyhow::Result<SocketAddr> {
+    let address = listener.local_addr()?;
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let mut reflection = tonic_reflection::server::Builder::configure();
+    for set in descriptors {
+        reflection = reflection.register_encoded_file_descriptor_set(set);
+    }
+    let routes = routes.add_service(health_service).add_service(reflection.build_v1()?);
+    let shutdown = tasks.shutdown();
+    tasks.spawn(format!("grpc {address}"), async move {
+        Server::builder()
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.wait())
+            .await?;
+        Ok(())
+    });
+    Ok(address)
+}
+
+/// The reason as `ErrorInfo`, the fields as `BadRequest`, the wait as `RetryInfo`.
+impl From<Problem> for Status {
+    fn from(problem: Problem) -> Self {
+        let mut details = ErrorDetails::new();
+        let facts: HashMap<String, String> =
+            problem.details.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        details.set_error_info(problem.reason, "perennial", facts);
+        for (field, what) in problem.violations {
+            details.add_bad_request_violation(field, what);
+        }
+        if let Some(seconds) = problem.retry_after {
+            details.set_retry_info(Some(Duration::from_secs(seconds.into())));
+        }
+        Self::with_error_details(problem.code.grpc(), problem.message, details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_carries_the_reason_and_the_fields() {
+        let status = Status::from(Problem::invalid("page_size", "must not be negative").with("most", "100"));
+        assert_eq!(status.code(), tonic::Code::InvalidArgument);
+        let details = status.get_error_details();
+        let info = details.error_info().expect("ErrorInfo");
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("INVALID", "perennial"));
+        assert_eq!(info.metadata["most"], "100");
+        assert_eq!(details.bad_request().expect("BadRequest").field_violations[0].field, "page_size");
+    }
+}

@@ -1,0 +1,140 @@
+//! Metrics, liveness and readiness, and the HTTP routes that show them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use prometheus_client::{encoding::text::encode, registry::Registry};
+
+/// The process's metrics, all named `perennial_...`. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Metrics(Arc<Mutex<Registry>>);
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(Registry::with_prefix("perennial"))))
+    }
+
+    /// Lets `add` register metrics.
+    pub fn register<T>(&self, add: impl FnOnce(&mut Registry) -> T) -> T {
+        add(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// All metrics in OpenMetrics text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let registry = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = encode(&mut text, &registry) {
+            tracing::error!(%error, "cannot write metrics: {error}");
+        }
+        text
+    }
+}
+
+/// Whether the process can do its work: ready when each of its components is. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness(Arc<Mutex<BTreeMap<String, Result<(), String>>>>);
+
+/// A part of the process that says whether it is ready.
+#[derive(Debug, Clone)]
+pub struct Component {
+    readiness: Readiness,
+    name: String,
+}
+
+impl Readiness {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A component, not ready yet.
+    pub fn component(&self, name: impl Into<String>) -> Component {
+        let component = Component { readiness: self.clone(), name: name.into() };
+        component.set(Err("starting".into()));
+        component
+    }
+
+    /// Why the process is not ready, by component; empty if it is.
+    pub fn missing(&self) -> BTreeMap<String, String> {
+        let components = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let why = |(name, state): (&String, &Result<(), String>)| {
+            state.as_ref().err().map(|why| (name.clone(), why.clone()))
+        };
+        components.iter().filter_map(why).collect()
+    }
+}
+
+impl Component {
+    /// Ready, or why not.
+    pub fn set(&self, state: Result<(), String>) {
+        let mut components = self.readiness.0.lock().unwrap_or_else(PoisonError::into_inner);
+        components.insert(self.name.clone(), state);
+    }
+}
+
+/// `/metrics`, `/livez` and `/readyz`.
+pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
+    let shown = get(|State(metrics): State<Metrics>| async move {
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        ([(header::CONTENT_TYPE, kind)], metrics.text())
+    });
+    let ready = get(|State(readiness): State<Readiness>| async move { readyz(&readiness) });
+    Router::new()
+        .route("/metrics", shown.with_state(metrics))
+        .route("/readyz", ready.with_state(readiness))
+        .route("/livez", get(async || "alive\n"))
+}
+
+fn readyz(readiness: &Readiness) -> impl IntoResponse + use<> {
+    let missing = readiness.missing();
+    if missing.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
+    }
+    let why = missing.iter().map(|(name, why)| format!("{name}: {why}\n")).collect();
+    (StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::metrics::counter::Counter;
+
+    use super::*;
+
+    #[test]
+    fn a_registered_metric_is_shown() {
+        let metrics = Metrics::new();
+        let ticks: Counter = Counter::default();
+        metrics.register(|registry| registry.register("ticks", "Ticks appended", ticks.clone()));
+        ticks.inc();
+        assert!(metrics.text().contains("perennial_ticks_total 1"), "{}", metrics.text());
+    }
+
+    #[test]
+    fn a_process_is_ready_when_each_component_is() {
+        let readiness = Readiness::new();
+        let (log, store) = (readiness.component("log"), readiness.component("store"));
+        log.set(Ok(()));
+        assert_eq!(
+            readiness.missing().into_iter().collect::<Vec<_>>(),
+            [("store".into(), "starting".into())]
+        );
+        store.set(Ok(()));
+        assert!(readiness.missing().is_empty());
+        log.set(Err("away".into()));
+        assert_eq!(readiness.missing()["log"], "away");
+    }
+}
