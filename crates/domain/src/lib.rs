@@ -3,7 +3,9 @@
 //! Invariants: no I/O, no clock, no dice; what decides is integer or exact fraction; a fold cannot fail. The order
 //! in which facts arrive, and how often, does not change an account's state.
 
+pub mod account;
 pub mod calendar;
+pub mod changes;
 pub mod comparison;
 pub mod decision;
 pub mod fact;
@@ -13,3 +15,6 @@ pub mod quantity;
 pub mod time;
 pub mod usage;
 pub mod value;
+
+mod bounded;
+mod bytes;

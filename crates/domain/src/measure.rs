@@ -117,6 +117,7 @@ impl Measure {
     ) -> (Self, Option<SeriesSpec>) {
         let Selection { event, property, filters } = selection;
         let keeps = aggregate.keeps();
+        let property = property.filter(|_| matches!(keeps, Keeps::Numbers | Keeps::Values));
         let kept_anyway = keeps == Keeps::Count && filters.is_empty() && window.grain() == Grain::Day;
         if kept_anyway {
             let kind = MeasureKind::Windowed { aggregate, source: Source::Always { event }, window };
