@@ -2,9 +2,34 @@
 //!
 //! It keeps the state of a partition's accounts in memory, folds each fact of the log in order, appends what
 //! follows, reads it back, projects it and checkpoints. It does not know what a score is.
+//!
+//! A service implements [`Fold`] (over the account log) or [`ForwardFold`] (over the inbox) and gives a [`Worker`] or
+//! a [`Forwarder`] its [`Ports`]; [`run`] turns one on a thread of its own.
+//!
+//! Invariants: a fold sees nothing but its log; a decision exists when it stands in the log and follows the last of
+//! its chain; a checkpoint is a function of the log below its offset; nothing here reads a clock.
 
+mod codec;
 mod fold;
+mod forward;
+mod memory;
+mod metrics;
+mod outbox;
+pub mod planted;
+mod ports;
+pub mod postgres;
+mod record;
+mod runner;
+mod slot;
 mod store;
+mod timers;
+mod worker;
+mod workspace;
 
 pub use fold::{Context, Decided, Fold, Poison, Step, Wake, WrittenDecision, read_envelope};
+pub use forward::{Forward, ForwardContext, ForwardFold, Forwarded, Forwards};
+pub use metrics::{Count, Metrics};
+pub use ports::{Act, Ports, Settings, WorkerError};
+pub use runner::{Machine, Stop, Turn, run};
 pub use store::{Checkpoint, Progress, Store, StoreAway, Write};
+pub use worker::Worker;

@@ -1,0 +1,192 @@
+//! What is on its way to one partition of the log.
+//!
+//! Invariant: an entry leaves the box when it and everything before it is acked. After a failed append everything
+//! from the gap on is sent again, also what had landed behind it: readers drop what they have taken already.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use eventlog::{Appended, Log, LogError, NewRecord, TopicPartition};
+
+use crate::planted::{self, Bug};
+
+type Outcome = Result<Appended, LogError>;
+
+const BATCH_RECORDS: u64 = 1_000;
+const FLIGHTS: usize = 4;
+const FIRST_RETRY_MS: i64 = 5;
+const LAST_RETRY_MS: i64 = 1_000;
+
+#[derive(Debug)]
+struct Entry {
+    /// The fact it follows from.
+    offset: u64,
+    record: NewRecord,
+}
+
+#[derive(Debug)]
+struct Flight {
+    number: u64,
+    /// One past the last entry in it.
+    upto: u64,
+    landed: bool,
+}
+
+/// An ordered queue of records for one partition.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    at: TopicPartition,
+    /// Whoever waits there is woken when an ack comes.
+    wake: TopicPartition,
+    queue: VecDeque<Entry>,
+    /// Number of the queue's first entry, and of the next to send.
+    first: u64,
+    next: u64,
+    flights: VecDeque<Flight>,
+    flown: u64,
+    notes: Arc<Mutex<Vec<(u64, Outcome)>>>,
+    retry_at: i64,
+    retry_ms: i64,
+}
+
+/// What came back since the last look.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// The newest append time acked.
+    pub(crate) appended_at: Option<i64>,
+    pub(crate) failed: u64,
+    pub(crate) refused: u64,
+}
+
+impl Outbox {
+    pub(crate) fn new(at: TopicPartition, wake: TopicPartition) -> Self {
+        Self {
+            at,
+            wake,
+            queue: VecDeque::new(),
+            first: 0,
+            next: 0,
+            flights: VecDeque::new(),
+            flown: 0,
+            notes: Arc::default(),
+            retry_at: i64::MIN,
+            retry_ms: FIRST_RETRY_MS,
+        }
+    }
+
+    pub(crate) fn push(&mut self, offset: u64, record: NewRecord) {
+        self.queue.push_back(Entry { offset, record });
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The lowest fact of which something is not acked.
+    pub(crate) fn unacked(&self) -> Option<u64> {
+        self.queue.front().map(|entry| entry.offset)
+    }
+
+    /// Looks at the acks that have come.
+    pub(crate) fn collect(&mut self, now: i64) -> Heard {
+        let notes = std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut heard = Heard::default();
+        for (number, outcome) in notes {
+            let Some(index) = self.flights.iter().position(|flight| flight.number == number) else {
+                continue;
+            };
+            match outcome {
+                Ok(appended) => {
+                    self.flights[index].landed = true;
+                    heard.appended_at = heard.appended_at.max(Some(appended.appended_at));
+                    self.retry_ms = FIRST_RETRY_MS;
+                }
+                Err(error) => {
+                    heard.failed += 1;
+                    heard.refused += u64::from(matches!(error, LogError::Poison(_)));
+                    self.rewind(index, now);
+                }
+            }
+        }
+        self.settle();
+        heard
+    }
+
+    /// Everything from the gap on again.
+    fn rewind(&mut self, index: usize, now: i64) {
+        if planted::is(Bug::GapNotResent) && index + 1 < self.flights.len() {
+            self.flights[index].landed = true;
+            return;
+        }
+        self.next = if index == 0 { self.first } else { self.flights[index - 1].upto };
+        self.flights.truncate(index);
+        self.retry_at = now + self.retry_ms;
+        self.retry_ms = (self.retry_ms * 2).min(LAST_RETRY_MS);
+    }
+
+    fn settle(&mut self) {
+        while self.flights.front().is_some_and(|flight| flight.landed) {
+            let Some(flight) = self.flights.pop_front() else { break };
+            while self.first < flight.upto {
+                self.queue.pop_front();
+                self.first += 1;
+            }
+        }
+    }
+
+    /// Sends what may be sent.
+    pub(crate) fn pump(&mut self, log: &Arc<dyn Log>, now: i64) {
+        while self.flights.len() < FLIGHTS && now >= self.retry_at {
+            let from = (self.next - self.first) as usize;
+            let count = (self.queue.len() - from).min(BATCH_RECORDS as usize);
+            if count == 0 {
+                return;
+            }
+            let records = self.queue.range(from..from + count).map(|entry| entry.record.clone()).collect();
+            self.next += count as u64;
+            self.flown += 1;
+            self.flights.push_back(Flight { number: self.flown, upto: self.next, landed: false });
+            let (notes, number, waker, wake) = (self.notes.clone(), self.flown, log.clone(), self.wake);
+            let done = move |outcome| {
+                notes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
+                waker.wake(wake);
+            };
+            log.append(self.at, records, Box::new(done));
+        }
+    }
+}
+
+/// One record of which only the newest matters: `Passed`, `Tick`, `Joined`. At most one is on its way.
+#[derive(Debug, Default)]
+pub(crate) struct Letter(Option<Arc<Mutex<Option<Outcome>>>>);
+
+impl Letter {
+    pub(crate) fn is_away(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(crate) fn send(&mut self, log: &Arc<dyn Log>, at: TopicPartition, record: NewRecord) {
+        let slip: Arc<Mutex<Option<Outcome>>> = Arc::default();
+        self.0 = Some(slip.clone());
+        let waker = log.clone();
+        let done = move |outcome| {
+            *slip.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+            waker.wake(at);
+        };
+        log.append(at, vec![record], Box::new(done));
+    }
+
+    /// What came of it, once.
+    pub(crate) fn collect(&mut self) -> Option<Outcome> {
+        let slip = self.0.as_ref()?;
+        let outcome = slip.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        self.0 = None;
+        Some(outcome)
+    }
+}

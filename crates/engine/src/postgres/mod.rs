@@ -1,0 +1,197 @@
+//! The store in Postgres: checkpoints and projections of one worker, written in order, one transaction a write.
+//!
+//! Invariant: a checkpoint is written whole or not at all, and never moves back, whoever writes it.
+
+mod sql;
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{PgConnection, PgPool, migrate::Migrator};
+use tokio::{runtime::Handle, sync::mpsc};
+
+use crate::{Checkpoint, Progress, Store, StoreAway, Write};
+
+/// Decisions that one transaction takes together, when they wait anyway.
+const TOGETHER: usize = 10_000;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Writes decisions that were read back, inside the transaction it is given. Must be idempotent: after a crash some
+/// come again.
+pub type Project<P> =
+    for<'a> fn(&'a mut PgConnection, &'a [P]) -> Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;
+
+/// The schema that the store needs, in the service's own database.
+pub fn migrator() -> Migrator {
+    sqlx::migrate!()
+}
+
+/// The worker's side of the store: hands writes to the task that performs them.
+pub struct PgStore<P> {
+    pool: PgPool,
+    partition: u32,
+    runtime: Handle,
+    queue: mpsc::UnboundedSender<Write<P>>,
+    submitted: u64,
+    done: Arc<AtomicU64>,
+}
+
+/// The task that performs a store's writes. Ends when the store is dropped and everything submitted is written.
+pub struct Writer<P> {
+    pool: PgPool,
+    partition: u32,
+    queue: mpsc::UnboundedReceiver<Write<P>>,
+    project: Project<P>,
+    done: Arc<AtomicU64>,
+}
+
+impl<P: Send + Sync + 'static> PgStore<P> {
+    /// A store for one partition, and the task to run beside it. To be called within a tokio runtime; `load` blocks on
+    /// that runtime, so it is for a thread of its own.
+    pub fn new(pool: PgPool, partition: u32, project: Project<P>) -> (Self, Writer<P>) {
+        let (sender, queue) = mpsc::unbounded_channel();
+        let done = Arc::new(AtomicU64::new(0));
+        let writer = Writer { pool: pool.clone(), partition, queue, project, done: done.clone() };
+        (Self { pool, partition, runtime: Handle::current(), queue: sender, submitted: 0, done }, writer)
+    }
+}
+
+impl<P: Send + Sync + 'static> Store<P> for PgStore<P> {
+    fn load(&mut self) -> Result<Option<Checkpoint>, StoreAway> {
+        let loaded = self.runtime.block_on(sql::load(&self.pool, self.partition.cast_signed()));
+        loaded.map_err(|fault| StoreAway(fault.to_string()))
+    }
+
+    fn submit(&mut self, write: Write<P>) {
+        self.submitted += 1;
+        // A writer that is gone has failed for good and takes its service down; nothing waits for this write.
+        let _ = self.queue.send(write);
+    }
+
+    fn done(&self) -> u64 {
+        self.done.load(Ordering::Acquire)
+    }
+
+    fn waiting(&self) -> usize {
+        usize::try_from(self.submitted - self.done()).unwrap_or(usize::MAX)
+    }
+}
+
+impl<P: Send + Sync + 'static> Writer<P> {
+    /// Performs writes in order; tries again while Postgres is away. An error is one that trying again will not mend.
+    pub async fn run(mut self) -> sqlx::Result<()> {
+        let mut next = self.queue.recv().await;
+        while let Some(write) = next.take() {
+            let (write, merged, behind) = self.merge(write);
+            self.perform(&write).await?;
+            self.done.fetch_add(merged, Ordering::Release);
+            next = match behind {
+                Some(behind) => Some(behind),
+                None => self.queue.recv().await,
+            };
+        }
+        Ok(())
+    }
+
+    /// Joins projections that wait behind one another. Returns how many writes the result stands for, and a write
+    /// that was taken from the queue and did not fit.
+    fn merge(&mut self, first: Write<P>) -> (Write<P>, u64, Option<Write<P>>) {
+        let Write::Project { mut items, mut progress } = first else { return (first, 1, None) };
+        let mut merged = 1;
+        while items.len() < TOGETHER {
+            match self.queue.try_recv() {
+                Ok(Write::Project { items: more, progress: later }) => {
+                    items.extend(more);
+                    progress = progress.and(later);
+                    merged += 1;
+                }
+                Ok(other) => return (Write::Project { items, progress }, merged, Some(other)),
+                Err(_) => break,
+            }
+        }
+        (Write::Project { items, progress }, merged, None)
+    }
+
+    async fn perform(&self, write: &Write<P>) -> sqlx::Result<()> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Err(fault) = self.attempt(write).await else { return Ok(()) };
+            if !is_away(&fault) {
+                tracing::error!(partition = self.partition, %fault, "a write to Postgres cannot succeed: {fault}");
+                return Err(fault);
+            }
+            tracing::warn!(partition = self.partition, %fault, "Postgres is away, trying again: {fault}");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn attempt(&self, write: &Write<P>) -> sqlx::Result<()> {
+        let partition = self.partition.cast_signed();
+        let mut transaction = self.pool.begin().await?;
+        sql::see_every_workspace(&mut transaction).await?;
+        match write {
+            Write::Project { items, progress } => {
+                if !items.is_empty() {
+                    (self.project)(&mut transaction, items).await?;
+                }
+                sql::save_progress(&mut transaction, partition, progress).await?;
+            }
+            Write::Checkpoint(checkpoint) => {
+                sql::save_checkpoint(&mut transaction, partition, checkpoint).await?
+            }
+        }
+        transaction.commit().await
+    }
+}
+
+impl Progress {
+    /// This, and then what came later.
+    fn and(mut self, later: Self) -> Self {
+        for (workspace, clock) in later.clocks {
+            match self.clocks.iter_mut().find(|(known, _)| *known == workspace) {
+                Some(known) => known.1 = clock,
+                None => self.clocks.push((workspace, clock)),
+            }
+        }
+        Self { settled: later.settled, clocks: self.clocks }
+    }
+}
+
+/// Whether every one of `partitions` has projected a log-clock workspace's decisions up to an instant.
+pub async fn clock_reached(
+    pool: &PgPool,
+    workspace: &str,
+    to_at: i64,
+    partitions: u32,
+) -> sqlx::Result<bool> {
+    let mut transaction = pool.begin().await?;
+    sql::see_workspace(&mut transaction, workspace).await?;
+    let reached = sql::partitions_at(&mut transaction, workspace, to_at).await?;
+    Ok(reached >= i64::from(partitions))
+}
+
+/// Whether trying again later may help: the server is away, starting, stopping or too busy, or broke off to resolve
+/// a conflict.
+pub fn is_away(fault: &sqlx::Error) -> bool {
+    match fault {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(fault) => {
+            let code = fault.code().unwrap_or_default();
+            ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
+        }
+        _ => false,
+    }
+}

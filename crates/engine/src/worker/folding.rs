@@ -1,0 +1,413 @@
+//! Folding one record: which accounts it touches, what it is to each, and what is done when a fold fails.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use eventlog::{
+    CauseOrder, NewRecord, Stored, concat_record, control_record,
+    proto::{CatalogueVersion, ClockAdvanced, Header, Service, Skipped, control},
+};
+use std::collections::VecDeque;
+
+use super::{
+    Buffered, Halt, Worker,
+    steps::{FromAbove, Logged, Main, Said, Stepper, Yielded},
+};
+use crate::{
+    Fold, Poison,
+    codec::Link,
+    memory::PARTITION_SLOT,
+    planted::{self, Bug},
+    record::{self, FactKind, StepKey, cause_at, dead_letter},
+    slot::{ABOVE, Pending, Waiting},
+};
+
+/// What a record means, before it is anybody's.
+enum Plan<T> {
+    /// Time passed for the slots touched.
+    Time,
+    Fact(u32, T),
+    Catalogue {
+        workspace: u32,
+        fire_playbooks: bool,
+    },
+    Joined,
+}
+
+impl<T> Plan<T> {
+    fn main<'a>(&'a self, slot: u32, workspace: u32, header: &'a Header) -> Main<'a, T> {
+        match self {
+            Self::Fact(of, fact) if *of == slot => Main::Fact(fact, header),
+            Self::Catalogue { workspace: of, fire_playbooks } if *of == workspace => {
+                Main::Catalogue { fire_playbooks: *fire_playbooks }
+            }
+            Self::Joined => Main::Joined,
+            _ => Main::Nothing,
+        }
+    }
+}
+
+/// A record that cannot be folded, and whose it is.
+struct Poisoned(u32, Poison);
+
+impl<F: Fold> Worker<F> {
+    /// Folds the facts that the services above have passed.
+    pub(super) fn fold_ready(&mut self) {
+        while self.halt.is_none() && !self.overruled && !self.draining && self.stuck.is_none() {
+            let Some(front) = self.reading.buffer.front() else { return };
+            let passed = F::ABOVE.len().checked_sub(1).map(|gate| self.reading.above_passed[gate]);
+            let is_open = passed.is_none_or(|passed| passed >= Some(front.record.offset));
+            if !is_open && !planted::is(Bug::GateIgnored) {
+                return;
+            }
+            if let Some(fact) = self.reading.buffer.pop_front() {
+                self.fold_fact(fact);
+            }
+        }
+    }
+
+    fn fold_fact(&mut self, fact: Buffered<F::Decision>) {
+        let Buffered { record, header, kind, mut above } = fact;
+        self.folded_to = record.offset + 1;
+        self.last_fact = Some(record.offset);
+        self.keeping.folded();
+        self.metrics.folded.add(1);
+        self.metrics.refolded.add(u64::from(record.offset < self.reading.end_at_start));
+        let mut touched = std::mem::take(&mut self.touched);
+        let plan = self.plan(&record, &header, kind, &mut touched).unwrap_or_else(|Poisoned(slot, why)| {
+            self.poison(slot, &record, &why, false);
+            Plan::Time
+        });
+        above.sort_by_key(|decision| (decision.slot, decision.service, decision.cause));
+        touched.extend(above.iter().map(|decision| decision.slot));
+        touched.sort_unstable();
+        touched.dedup();
+        let mut above = VecDeque::from(above);
+        for slot in touched.drain(..) {
+            let count = above.iter().take_while(|decision| decision.slot == slot).count();
+            let workspace = self.memory.slots[slot as usize].workspace;
+            let main = plan.main(slot, workspace, &header);
+            self.fold_slot(slot, &record, &main, above.drain(..count).collect());
+        }
+        self.touched = touched;
+        if !self.logged.is_empty() {
+            self.forget_logged(record.offset);
+        }
+    }
+
+    /// The log has decisions where this build sees no reason to look.
+    fn forget_logged(&mut self, offset: u64) {
+        let mut left: Vec<u32> =
+            self.logged.keys().filter(|(of, _)| *of == offset).map(|(_, slot)| *slot).collect();
+        left.sort_unstable();
+        for slot in left {
+            let entries = self.logged.remove(&(offset, slot)).unwrap_or_default();
+            self.metrics.repairs.add(entries.len() as u64);
+            self.encode_before_change(slot);
+            self.memory.slots[slot as usize].own = entries.back().map(|last| (offset, last.index));
+            self.memory.mark_dirty(slot);
+        }
+    }
+
+    fn plan(
+        &mut self,
+        record: &Stored,
+        header: &Header,
+        kind: FactKind,
+        touched: &mut Vec<u32>,
+    ) -> Result<Plan<F::Fact>, Poisoned> {
+        let nobody = |why| Poisoned(PARTITION_SLOT, why);
+        if !matches!(kind, FactKind::Unreadable(_)) && !self.memory.take_forward(header) {
+            return Ok(Plan::Time);
+        }
+        match kind {
+            FactKind::Unreadable(why) => return Err(nobody(why)),
+            FactKind::Tick => self.memory.due_by_wall(record.appended_at, touched),
+            FactKind::Clock(clock) => self.plan_clock(record, header, &clock, touched).map_err(nobody)?,
+            FactKind::Catalogue(part) => {
+                return self.plan_catalogue(record, header, part, touched).map_err(nobody);
+            }
+            FactKind::Joined(service) if service == F::SERVICE && !self.memory.joined => {
+                self.memory.joined = true;
+                touched.extend(1..self.memory.slots.len() as u32);
+                return Ok(Plan::Joined);
+            }
+            FactKind::Joined(_) => {}
+            FactKind::Account => return self.plan_account(record, header, touched),
+        }
+        Ok(Plan::Time)
+    }
+
+    fn plan_clock(
+        &mut self,
+        record: &Stored,
+        header: &Header,
+        clock: &ClockAdvanced,
+        touched: &mut Vec<u32>,
+    ) -> Result<(), Poison> {
+        let id = self.memory.workspace(&header.workspace);
+        let workspace = &mut self.memory.workspaces[id as usize];
+        if workspace.hear(clock)? && workspace.is_log_clock() {
+            let mark = workspace.clock_at.map(|at| (record.offset, workspace.name.clone(), at));
+            self.keeping.marks.extend(mark);
+            self.memory.due_by_log(id, touched);
+        }
+        Ok(())
+    }
+
+    fn plan_catalogue(
+        &mut self,
+        record: &Stored,
+        header: &Header,
+        part: CatalogueVersion,
+        touched: &mut Vec<u32>,
+    ) -> Result<Plan<F::Fact>, Poison> {
+        let id = self.memory.workspace(&header.workspace);
+        let workspace = &mut self.memory.workspaces[id as usize];
+        let Some(version) = workspace.assemble(part)? else { return Ok(Plan::Time) };
+        let fold = &self.fold;
+        let is_skipped = self.logged.contains_key(&(record.offset, PARTITION_SLOT));
+        let compiled = if is_skipped {
+            Err(Poison("skipped".into()))
+        } else {
+            guarded(|| fold.compile(&version, &version.document))
+        };
+        let fire_playbooks = version.fire_playbooks;
+        match compiled {
+            Ok(catalogue) => workspace.install(version, Some(catalogue)),
+            Err(why) => {
+                workspace.install(version, None);
+                return Err(why);
+            }
+        }
+        touched.extend_from_slice(&workspace.slots);
+        Ok(Plan::Catalogue { workspace: id, fire_playbooks })
+    }
+
+    /// The planted bug: a version takes effect at once.
+    pub(super) fn install_early(&mut self, header: &Header, part: CatalogueVersion) {
+        let id = self.memory.workspace(&header.workspace);
+        if part.version == self.memory.workspaces[id as usize].version.version + 1
+            && let Ok(catalogue) = self.fold.compile(&part, &part.document)
+        {
+            self.memory.workspaces[id as usize].catalogue = Some(catalogue);
+        }
+    }
+
+    fn plan_account(
+        &mut self,
+        record: &Stored,
+        header: &Header,
+        touched: &mut Vec<u32>,
+    ) -> Result<Plan<F::Fact>, Poisoned> {
+        if header.workspace.is_empty() || header.account.is_empty() {
+            return Err(Poisoned(PARTITION_SLOT, Poison("a fact about nobody".into())));
+        }
+        let fold = &self.fold;
+        let fact = guarded(|| fold.read_fact(header, record));
+        let found = self.memory.find(&header.workspace, &header.account);
+        if matches!(fact, Ok(None)) && found.is_none() && header.due_at == 0 {
+            return Ok(Plan::Time);
+        }
+        let slot = found.unwrap_or_else(|| self.memory.slot(&self.fold, &header.workspace, &header.account));
+        let fact = fact.map_err(|why| Poisoned(slot, why))?;
+        let workspace = &self.memory.workspaces[self.memory.slots[slot as usize].workspace as usize];
+        if workspace.catalogue.is_none() {
+            return Err(Poisoned(slot, Poison("a workspace without catalogue".into())));
+        }
+        if workspace.is_log_clock() && header.due_at != 0 && Some(header.due_at) > workspace.clock_at {
+            self.keep_waiting(slot, record, header, fact);
+            return Ok(Plan::Time);
+        }
+        touched.push(slot);
+        Ok(fact.map_or(Plan::Time, |fact| Plan::Fact(slot, fact)))
+    }
+
+    fn keep_waiting(&mut self, slot: u32, record: &Stored, header: &Header, fact: Option<F::Fact>) {
+        self.encode_before_change(slot);
+        self.memory.slots[slot as usize].keep_waiting(Waiting {
+            due: header.due_at,
+            event_at: header.event_at,
+            id: StepKey::of_fact(header),
+            fact,
+            record: record.clone(),
+        });
+        self.memory.mark_dirty(slot);
+        self.memory.arm(slot);
+    }
+
+    /// One account's steps, and what becomes of their outcome.
+    fn fold_slot(
+        &mut self,
+        id: u32,
+        record: &Stored,
+        main: &Main<'_, F::Fact>,
+        above: Vec<FromAbove<F::Decision>>,
+    ) {
+        self.encode_before_change(id);
+        self.memory.mark_dirty(id);
+        for decision in &above {
+            let link = &mut self.memory.slots[id as usize].above[decision.service];
+            *link = (*link).max(Some(decision.cause));
+        }
+        let logged = if self.logged.is_empty() { None } else { self.logged.remove(&(record.offset, id)) };
+        let logged = logged.unwrap_or_default();
+        if let Some(Logged { index, said: Said::Skipped, .. }) = logged.front() {
+            self.skip(id, record, Some((record.offset, *index)));
+        } else if let Some(why) = above.iter().find_map(|decision| decision.decision.as_ref().err()) {
+            self.poison(id, record, &why.clone(), !logged.is_empty());
+        } else {
+            let is_logged = !logged.is_empty();
+            match self.run_steps(id, record, main, above, logged) {
+                Ok(yielded) => self.say(id, record, yielded),
+                Err(why) if is_logged => self.get_stuck(&why, record.offset),
+                Err(why) => self.poison(id, record, &why, true),
+            }
+        }
+        self.memory.arm(id);
+    }
+
+    fn run_steps(
+        &mut self,
+        id: u32,
+        record: &Stored,
+        main: &Main<'_, F::Fact>,
+        above: Vec<FromAbove<F::Decision>>,
+        logged: VecDeque<Logged<F::Decision>>,
+    ) -> Result<Vec<Yielded<F::Decision>>, Poison> {
+        let slot = &mut self.memory.slots[id as usize];
+        let workspace = &self.memory.workspaces[slot.workspace as usize];
+        let Some(catalogue) = &workspace.catalogue else { return Ok(Vec::new()) };
+        let until =
+            if workspace.is_log_clock() { workspace.clock_at.unwrap_or(0) } else { record.appended_at };
+        let mut stepper = Stepper {
+            fold: &self.fold,
+            slot,
+            catalogue,
+            catalogue_version: workspace.version.version,
+            partition: self.at.partition,
+            record,
+            until,
+            above,
+            logged,
+            passed: self.reading.own_passed >= Some(record.offset),
+            decides: self.memory.joined,
+            out: Vec::new(),
+            evaluations: 0,
+            repairs: 0,
+            said: 0,
+        };
+        let outcome = guarded(|| stepper.run(main));
+        self.metrics.evaluations.add(stepper.evaluations);
+        self.metrics.repairs.add(stepper.repairs);
+        outcome.map(|()| stepper.out)
+    }
+
+    /// Queues what the fold yields.
+    fn say(&mut self, id: u32, record: &Stored, yielded: Vec<Yielded<F::Decision>>) {
+        for Yielded { index, before, step, decision } in yielded {
+            let written = self.fold.write_decision(&decision);
+            let mut header = self.decision_header(id, (record.offset, index), before, step);
+            header.request_id = written.request_id;
+            header.attempt = written.attempt;
+            let value = concat_record(header, &written.body);
+            self.await_own(id, (record.offset, index), step, Some(decision), value, record);
+        }
+    }
+
+    fn decision_header(&self, id: u32, cause: CauseOrder, before: Link, step: StepKey) -> Header {
+        let slot = &self.memory.slots[id as usize];
+        let partition = self.at.partition;
+        Header {
+            event_at: step.instant,
+            service: F::SERVICE.into(),
+            cause: Some(cause_at(partition, cause)),
+            before: before.map(|before| cause_at(partition, before)),
+            instant_at: step.instant,
+            fact_id: step.fact_id(),
+            catalogue_version: self.memory.workspaces[slot.workspace as usize].version.version,
+            ..record::header(&slot.key, &self.ports.writer)
+        }
+    }
+
+    fn await_own(
+        &mut self,
+        id: u32,
+        cause: CauseOrder,
+        step: StepKey,
+        decision: Option<F::Decision>,
+        value: Bytes,
+        record: &Stored,
+    ) {
+        self.metrics.yielded.add(1);
+        self.memory.slots[id as usize].pending.push_back(Pending { cause, step, decision });
+        match self.open.back_mut() {
+            Some((offset, count)) if *offset == cause.0 => *count += 1,
+            _ => self.open.push_back((cause.0, 1)),
+        }
+        let traceparent = record.traceparent.clone();
+        self.sending.outbox.push(cause.0, NewRecord { value, traceparent });
+    }
+
+    /// The account does not fold the fact. Its first waiting fact that is due is dropped with it: what failed.
+    fn skip(&mut self, id: u32, record: &Stored, own: Link) {
+        self.metrics.skipped.add(1);
+        let slot = &mut self.memory.slots[id as usize];
+        let workspace = &self.memory.workspaces[slot.workspace as usize];
+        let until =
+            if workspace.is_log_clock() { workspace.clock_at.unwrap_or(0) } else { record.appended_at };
+        slot.own = own.or(slot.own);
+        if slot.waiting.front().is_some_and(|waiting| waiting.due <= until) {
+            slot.waiting.pop_front();
+        }
+        slot.wake.clock = slot.wake.clock.map(|at| at.max(until.saturating_add(1)));
+        slot.wake.delivery = slot.wake.delivery.map(|at| at.max(record.appended_at.saturating_add(1)));
+    }
+
+    /// Says that the fact is skipped, to the dead-letter topic and in the account's chain, and waits for it.
+    fn poison(&mut self, id: u32, record: &Stored, why: &Poison, damaged: bool) {
+        let offset = record.offset;
+        self.encode_before_change(id);
+        self.memory.mark_dirty(id);
+        if let Some(logged) = self.logged.remove(&(offset, id)) {
+            let own = logged.back().map(|last| (offset, last.index));
+            return self.skip(id, record, own);
+        }
+        self.metrics.poison.add(1);
+        tracing::warn!(at = %self.at, offset, %why, damaged, "skipped a fact: {}/{offset}: {why}", self.at);
+        let step = StepKey { instant: record.appended_at, fact: StepKey::TIMER };
+        let before = self.memory.slots[id as usize].own;
+        let before = if damaged { self.own_before(id, offset) } else { before };
+        let header = self.decision_header(id, (offset, 0), before, step);
+        self.sending.dead.push(offset, dead_letter(header.clone(), self.at, record, why));
+        if self.reading.own_passed >= Some(offset) {
+            self.skip(id, record, None);
+            self.overruled |= damaged;
+            return;
+        }
+        self.skip(id, record, Some((offset, 0)));
+        let value = control_record(header, control::Kind::Skipped(Skipped { reason: why.0.clone() }));
+        self.await_own(id, (offset, 0), step, None, value, record);
+        let halt = self.halt.get_or_insert(Halt { offset, waiting: 0, damaged: false });
+        halt.waiting += 1;
+        halt.damaged |= damaged;
+    }
+
+    /// The last own link below a fact whose folding failed half-way.
+    fn own_before(&self, id: u32, offset: u64) -> Link {
+        let slot = &self.memory.slots[id as usize];
+        let pending = slot.pending.back().map(|pending| pending.cause);
+        pending.max(slot.own_read).filter(|(of, _)| *of < offset)
+    }
+}
+
+/// A fold's answer; a panic is a poisoned record.
+fn guarded<T>(fold: impl FnOnce() -> Result<T, Poison>) -> Result<T, Poison> {
+    catch_unwind(AssertUnwindSafe(fold)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
+        Err(Poison(format!("the fold panicked: {said}")))
+    })
+}
+
+const _: () = assert!(Service::Workflow as usize - Service::HealthScore as usize <= ABOVE);
