@@ -12,7 +12,7 @@ mod value;
 pub use decision::{decision, request_of};
 pub use error::{Malformed, hex_id, id, id_bytes, optional_id};
 pub use fact::{Said, said};
-pub use record::{body, compile, read_decision, read_said};
+pub use record::{body, read_decision, read_said};
 pub use value::{named, wire_named};
 
 mod generated {

@@ -1,10 +1,6 @@
 //! Whole records of the account log, between bytes and domain.
 
-use domain::{
-    catalogue::{self, Catalogue, Clock},
-    decision::Decision,
-};
-use eventlog::proto::{CatalogueVersion, ClockKind};
+use domain::decision::Decision;
 use prost::{Message, bytes::Bytes};
 
 use crate::{
@@ -25,25 +21,12 @@ pub fn read_decision(header: &Header, record: &[u8]) -> Result<Decision, Malform
 }
 
 fn kind(record: &[u8]) -> Result<Kind, Malformed> {
-    let record = AccountRecord::decode(record).map_err(|fault| Malformed::new("record", fault.to_string()))?;
+    let record =
+        AccountRecord::decode(record).map_err(|fault| Malformed::new("record", fault.to_string()))?;
     record.kind.ok_or_else(|| Malformed::new("kind", "missing or unknown"))
 }
 
 /// A record's fields without its header.
 pub fn body(kind: impl Into<Kind>) -> Bytes {
     AccountRecord { header: None, control: None, kind: Some(kind.into()) }.encode_to_vec().into()
-}
-
-/// Compiles a catalogue version's document for its workspace's clock and time zone.
-pub fn compile(version: &CatalogueVersion, document: &[u8]) -> Result<Catalogue, Malformed> {
-    let document = serde_json::from_slice(document).map_err(|fault| Malformed::new("document", fault.to_string()))?;
-    let clock = match version.clock() {
-        ClockKind::Wall => Clock::Wall,
-        ClockKind::Log => Clock::Log,
-        ClockKind::Unspecified => return Err(Malformed::new("clock", "missing or unknown")),
-    };
-    catalogue::compile(&document, &version.time_zone, clock).map_err(|problems| {
-        let problems: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect();
-        Malformed::new("document", problems.join("; "))
-    })
 }
