@@ -8,6 +8,9 @@ mod measuring;
 mod traits;
 mod waking;
 
+#[cfg(test)]
+mod tests;
+
 pub use codec::DecodeError;
 pub use traits::Traits;
 

@@ -171,7 +171,11 @@ fn write_buckets(to: &mut Writer, buckets: impl DoubleEndedIterator<Item = Bucke
     };
     to.signed(newest.into());
     let mut later = newest;
-    to.gammas(newest_first.map(|bucket| later.wrapping_sub(std::mem::replace(&mut later, bucket)) as u32));
+    to.gammas(newest_first.map(|bucket| {
+        let gap = later.wrapping_sub(bucket) as u32;
+        later = bucket;
+        gap
+    }));
 }
 
 fn read_buckets(from: &mut Reader<'_>) -> Result<Vec<Bucket>, Damaged> {
