@@ -1,1 +1,44 @@
+//! The slow, obvious program: what Perennial should have decided, from the same records.
 //!
+//! Invariants: it shares no code with what it checks (its own messages, its own reading of `docs/catalogue.md`); it
+//! keeps every fact as it came and computes each measure from the whole list each time it is asked; it keeps no
+//! timer, but looks at every instant at which anything it knows of could turn.
+
+mod account;
+mod attribution;
+mod boundaries;
+mod calendar;
+mod catalogue;
+mod condition;
+mod health;
+mod identity;
+mod log;
+mod measure;
+mod number;
+mod reasons;
+mod said;
+mod story;
+mod truth;
+mod view;
+mod walk;
+mod workflow;
+
+pub use attribution::{Attributed, attributed};
+pub use log::Record;
+pub use said::said;
+pub use story::{
+    Band, CtaChange, Driver, HealthChange, MembershipChange, NotificationChange, Reason, RunChange, Stories,
+    Story, When, Work,
+};
+pub use truth::truth;
+
+/// The oracle's own messages, generated from `proto/`.
+pub mod wire {
+    #![expect(
+        clippy::all,
+        clippy::allow_attributes_without_reason,
+        clippy::allow_attributes,
+        reason = "generated"
+    )]
+    include!(concat!(env!("OUT_DIR"), "/wire.rs"));
+}

@@ -1,0 +1,71 @@
+//! Days of a time zone.
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// A time zone's calendar. Days are counted from 1970-01-01.
+#[derive(Debug, Clone)]
+pub(crate) struct Calendar {
+    zone: TimeZone,
+}
+
+impl Calendar {
+    /// An IANA name; UTC for a name nobody knows.
+    pub(crate) fn new(name: &str) -> Self {
+        Self { zone: TimeZone::get(name).unwrap_or(TimeZone::UTC) }
+    }
+
+    pub(crate) fn day_of(&self, at: i64) -> i64 {
+        let local = at + i64::from(self.zone.to_offset(timestamp(at)).seconds()) * 1000;
+        local.div_euclid(DAY_MS)
+    }
+
+    /// The first instant of a day.
+    pub(crate) fn start_of(&self, day: i64) -> i64 {
+        let guess = day * DAY_MS;
+        let (mut before, mut after) = (guess - 2 * DAY_MS, guess + 2 * DAY_MS);
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            if self.day_of(middle) < day { before = middle } else { after = middle }
+        }
+        after
+    }
+
+    /// The day that a date trait names: `YYYY-MM-DD`, or an RFC 3339 instant's day here.
+    pub(crate) fn date(&self, text: &str) -> Option<i64> {
+        if text.len() == 10 {
+            return text.parse::<Date>().ok().map(day_number);
+        }
+        text.parse::<Timestamp>().ok().map(|at| self.day_of(at.as_millisecond()))
+    }
+}
+
+fn day_number(date: Date) -> i64 {
+    TimeZone::UTC.to_timestamp(date.into()).map_or(0, |at| at.as_millisecond().div_euclid(DAY_MS))
+}
+
+fn timestamp(at: i64) -> Timestamp {
+    Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_starts_at_the_zones_midnight_also_when_clocks_change() {
+        let berlin = Calendar::new("Europe/Berlin");
+        let check = |date: &str, expected: &str| {
+            let day = berlin.date(date).unwrap();
+            let start = Timestamp::from_millisecond(berlin.start_of(day)).unwrap();
+            assert_eq!(start.to_string(), expected);
+            assert_eq!(berlin.day_of(berlin.start_of(day)), day);
+            assert_eq!(berlin.day_of(berlin.start_of(day) - 1), day - 1);
+        };
+        check("2026-03-29", "2026-03-28T23:00:00Z");
+        check("2026-03-30", "2026-03-29T22:00:00Z");
+        check("2026-10-26", "2026-10-25T23:00:00Z");
+    }
+}

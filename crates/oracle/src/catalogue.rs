@@ -1,0 +1,301 @@
+//! A catalogue document as `docs/catalogue.md` has it. Only documents that were validated come here.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::{
+    account::Value,
+    condition::{Comparison, Condition, condition},
+    number::Number,
+};
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Catalogue {
+    pub(crate) measures: BTreeMap<String, Measure>,
+    pub(crate) conditions: BTreeMap<String, Condition>,
+    pub(crate) scorecards: Vec<Scorecard>,
+    pub(crate) segments: BTreeMap<String, Condition>,
+    pub(crate) playbooks: BTreeMap<String, Playbook>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Measure {
+    Windowed { aggregate: Aggregate, of: Selection, window: Window },
+    Elapsed { first: bool, event: Option<String> },
+    Change(String),
+    Ratio { of: String, to: String },
+    Trait(String),
+    DaysUntil(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aggregate {
+    Count,
+    Sum,
+    Min,
+    Max,
+    Average,
+    DistinctContacts,
+    DistinctValues,
+    DaysActive,
+}
+
+/// Which usage, and what of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Selection {
+    pub(crate) event: Option<String>,
+    pub(crate) property: Option<String>,
+    pub(crate) filters: Vec<(String, Comparison)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Window {
+    Days { days: i64, before: i64 },
+    Hours { hours: i64, before: i64 },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Scorecard {
+    pub(crate) name: String,
+    pub(crate) applies: Option<Condition>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) yellow: i64,
+    pub(crate) green: i64,
+    pub(crate) hysteresis: i64,
+    pub(crate) caps: Vec<Cap>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    pub(crate) weight: i128,
+    pub(crate) measures: Vec<Weighted>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Weighted {
+    pub(crate) measure: String,
+    pub(crate) weight: i128,
+    pub(crate) curve: Curve,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Curve {
+    pub(crate) linear: bool,
+    pub(crate) points: Vec<(Number, i128)>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Cap {
+    pub(crate) name: String,
+    pub(crate) when: Condition,
+    pub(crate) at_most: i128,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Playbook {
+    pub(crate) trigger: Trigger,
+    pub(crate) only_while: Option<Condition>,
+    pub(crate) steps: Vec<(String, Action)>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Trigger {
+    Enters(String),
+    Leaves(String),
+    Band { from: Option<String>, to: Option<String> },
+    Event { name: String, filters: Vec<(String, Comparison)> },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    Notify { endpoint: String },
+    OpenCta { kind: String, title: String, priority: u32, owner: String, due_days: Option<i64> },
+    CloseCta { kind: String, outcome: String },
+    Wait { hours: i64 },
+    End,
+}
+
+impl Catalogue {
+    /// `None`: it is not as the document says a catalogue is.
+    pub(crate) fn read(document: &Json) -> Option<Self> {
+        Some(Self {
+            measures: map(document, "measures", measure)?,
+            conditions: map(document, "conditions", condition)?,
+            scorecards: list(document, "scorecards", scorecard)?,
+            segments: map(document, "segments", |s| condition(s.get("when")?))?,
+            playbooks: map(document, "playbooks", playbook)?,
+        })
+    }
+}
+
+fn map<T>(at: &Json, key: &str, read: impl Fn(&Json) -> Option<T>) -> Option<BTreeMap<String, T>> {
+    let Some(object) = at.get(key).and_then(Json::as_object) else { return Some(BTreeMap::new()) };
+    object.iter().map(|(name, value)| Some((name.clone(), read(value)?))).collect()
+}
+
+pub(crate) fn list<T>(at: &Json, key: &str, read: impl Fn(&Json) -> Option<T>) -> Option<Vec<T>> {
+    at.get(key).and_then(Json::as_array).map_or(Some(Vec::new()), |items| items.iter().map(read).collect())
+}
+
+pub(crate) fn text(at: &Json, key: &str) -> Option<String> {
+    at.get(key)?.as_str().map(str::to_owned)
+}
+
+pub(crate) fn integer(at: &Json, key: &str) -> Option<i64> {
+    at.get(key)?.as_i64()
+}
+
+/// A number as the document writes it.
+pub(crate) fn number(at: &Json) -> Option<Number> {
+    at.as_number().and_then(|n| Number::parse(&n.to_string()))
+}
+
+fn measure(at: &Json) -> Option<Measure> {
+    let (form, body) = at.as_object()?.iter().next()?;
+    Some(match form.as_str() {
+        "days_since_first" => Measure::Elapsed { first: true, event: text(body, "event") },
+        "days_since_last" => Measure::Elapsed { first: false, event: text(body, "event") },
+        "change" => Measure::Change(text(body, "measure")?),
+        "ratio" => Measure::Ratio { of: text(body, "of")?, to: text(body, "to")? },
+        "trait" => Measure::Trait(text(body, "name")?),
+        "days_until" => Measure::DaysUntil(text(body, "trait")?),
+        name => Measure::Windowed {
+            aggregate: aggregate(name)?,
+            of: Selection {
+                event: text(body, "event"),
+                property: text(body, "property"),
+                filters: list(body, "where", filter)?,
+            },
+            window: window(body.get("window")?)?,
+        },
+    })
+}
+
+fn aggregate(name: &str) -> Option<Aggregate> {
+    Some(match name {
+        "count" => Aggregate::Count,
+        "sum" => Aggregate::Sum,
+        "min" => Aggregate::Min,
+        "max" => Aggregate::Max,
+        "average" => Aggregate::Average,
+        "distinct_contacts" => Aggregate::DistinctContacts,
+        "distinct_values" => Aggregate::DistinctValues,
+        "days_active" => Aggregate::DaysActive,
+        _ => return None,
+    })
+}
+
+fn window(at: &Json) -> Option<Window> {
+    match integer(at, "hours") {
+        Some(hours) => Some(Window::Hours { hours, before: 0 }),
+        None => Some(Window::Days { days: integer(at, "days")?, before: integer(at, "before").unwrap_or(0) }),
+    }
+}
+
+fn filter(at: &Json) -> Option<(String, Comparison)> {
+    Some((text(at, "property")?, Comparison::read(at)?))
+}
+
+fn scorecard(at: &Json) -> Option<Scorecard> {
+    let bands = at.get("bands")?;
+    Some(Scorecard {
+        name: text(at, "name")?,
+        applies: optional(at.get("for"), condition)?,
+        groups: list(at, "groups", group)?,
+        yellow: integer(bands, "yellow")?,
+        green: integer(bands, "green")?,
+        hysteresis: integer(bands, "hysteresis").unwrap_or(0),
+        caps: list(at, "caps", cap)?,
+    })
+}
+
+fn optional<T>(at: Option<&Json>, read: impl Fn(&Json) -> Option<T>) -> Option<Option<T>> {
+    at.map_or(Some(None), |at| read(at).map(Some))
+}
+
+fn group(at: &Json) -> Option<Group> {
+    Some(Group { weight: integer(at, "weight")?.into(), measures: list(at, "measures", weighted)? })
+}
+
+fn weighted(at: &Json) -> Option<Weighted> {
+    let curve = at.get("curve")?;
+    let linear = curve.get("linear").is_some();
+    let point = |p: &Json| Some((number(p.get(0)?)?, p.get(1)?.as_i64()?.into()));
+    Some(Weighted {
+        measure: text(at, "measure")?,
+        weight: integer(at, "weight")?.into(),
+        curve: Curve { linear, points: list(curve, if linear { "linear" } else { "steps" }, point)? },
+    })
+}
+
+fn cap(at: &Json) -> Option<Cap> {
+    Some(Cap {
+        name: text(at, "name")?,
+        when: condition(at.get("when")?)?,
+        at_most: integer(at, "at_most")?.into(),
+    })
+}
+
+fn playbook(at: &Json) -> Option<Playbook> {
+    let numbered = |(place, step): (usize, &Json)| {
+        let (kind, action) = action(step)?;
+        Some((text(step, "name").unwrap_or_else(|| format!("{kind}_{}", place + 1)), action))
+    };
+    Some(Playbook {
+        trigger: trigger(at.get("trigger")?)?,
+        only_while: optional(at.get("only_while"), condition)?,
+        steps: at.get("steps")?.as_array()?.iter().enumerate().map(numbered).collect::<Option<_>>()?,
+    })
+}
+
+fn trigger(at: &Json) -> Option<Trigger> {
+    if let Some(segment) = text(at, "enters") {
+        return Some(Trigger::Enters(segment));
+    }
+    if let Some(segment) = text(at, "leaves") {
+        return Some(Trigger::Leaves(segment));
+    }
+    if let Some(band) = at.get("band") {
+        return Some(Trigger::Band { from: text(band, "from"), to: text(band, "to") });
+    }
+    let event = at.get("event")?;
+    Some(Trigger::Event { name: text(event, "name")?, filters: list(event, "where", filter)? })
+}
+
+fn action(at: &Json) -> Option<(&'static str, Action)> {
+    if let Some(body) = at.get("notify") {
+        return Some(("notify", Action::Notify { endpoint: text(body, "endpoint")? }));
+    }
+    if let Some(body) = at.get("open_cta") {
+        let priority = integer(body, "priority").and_then(|p| u32::try_from(p).ok());
+        let action = Action::OpenCta {
+            kind: text(body, "type")?,
+            title: text(body, "title").unwrap_or_default(),
+            priority: priority.unwrap_or_default(),
+            owner: text(body, "owner").unwrap_or_default(),
+            due_days: integer(body, "due_days"),
+        };
+        return Some(("open_cta", action));
+    }
+    if let Some(body) = at.get("close_cta") {
+        let outcome = text(body, "outcome").unwrap_or_default();
+        return Some(("close_cta", Action::CloseCta { kind: text(body, "type")?, outcome }));
+    }
+    if let Some(body) = at.get("wait") {
+        let hours = integer(body, "hours").unwrap_or(0) + 24 * integer(body, "days").unwrap_or(0);
+        return Some(("wait", Action::Wait { hours }));
+    }
+    at.get("end").map(|_| ("end", Action::End))
+}
+
+/// A value as the document writes it; `None` for null.
+pub(crate) fn value(at: &Json) -> Option<Value> {
+    Some(match at {
+        Json::Null | Json::Object(_) => return None,
+        Json::Bool(truth) => Value::Bool(*truth),
+        Json::Number(n) => Value::Number(Number::parse(&n.to_string())?),
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(items) => Value::List(items.iter().map(value).collect()),
+    })
+}

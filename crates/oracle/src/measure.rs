@@ -1,0 +1,135 @@
+//! Measures, each computed from the whole list of facts.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    account::{Fact, Usage, Value},
+    calendar::{DAY_MS, HOUR_MS},
+    catalogue::{Aggregate, Measure, Selection, Window},
+    number::Number,
+    view::View,
+};
+
+/// Elapsed time in days of 24 hours, exact, never below zero.
+pub(crate) fn elapsed_days(since: i64, now: i64) -> Number {
+    Number::fraction((now - since).max(0).into(), DAY_MS.into()).unwrap_or(Number::ZERO)
+}
+
+/// What a measure needs kept for it beyond the counts that are kept anyway, written out; `None`: nothing.
+/// Measures that need the same share it.
+pub(crate) fn tracker(measure: &Measure) -> Option<String> {
+    let Measure::Windowed { aggregate, of, window } = measure else { return None };
+    let hours = matches!(window, Window::Hours { .. });
+    let kind = match aggregate {
+        Aggregate::Count | Aggregate::DaysActive if of.filters.is_empty() && !hours => return None,
+        Aggregate::Count | Aggregate::DaysActive => "count",
+        Aggregate::Sum | Aggregate::Min | Aggregate::Max | Aggregate::Average => "numbers",
+        Aggregate::DistinctContacts => "contacts",
+        Aggregate::DistinctValues => "values",
+    };
+    Some(format!("{kind} {hours} {of:?}"))
+}
+
+impl Window {
+    /// The window of the same length before it.
+    pub(crate) fn earlier(self) -> Self {
+        match self {
+            Self::Days { days, before } => Self::Days { days, before: before + days },
+            Self::Hours { hours, before } => Self::Hours { hours, before: before + hours + 1 },
+        }
+    }
+}
+
+impl View<'_> {
+    /// A measure's value now; `None` where it is unknown.
+    pub(crate) fn measure(&self, name: &str) -> Option<Number> {
+        match self.catalogue.measures.get(name)? {
+            measure @ Measure::Windowed { aggregate, of, window } => {
+                self.windowed(*aggregate, of, *window, self.known_from(measure))
+            }
+            Measure::Elapsed { first, event } => {
+                let active = self.account.active(event.as_deref());
+                let since = if *first { active.min() } else { active.max() };
+                since.map(|at| elapsed_days(at, self.now))
+            }
+            Measure::Change(of) => {
+                let measure = self.catalogue.measures.get(of)?;
+                let Measure::Windowed { aggregate, of, window } = measure else { return None };
+                let from = self.known_from(measure);
+                let before = self.windowed(*aggregate, of, window.earlier(), from)?;
+                Some(self.windowed(*aggregate, of, *window, from)?.minus(before))
+            }
+            Measure::Ratio { of, to } => self.measure(of)?.divided_by(self.measure(to)?),
+            Measure::Trait(name) => match self.account.traits().value(name)? {
+                Value::Number(n) => Some(n),
+                _ => None,
+            },
+            Measure::DaysUntil(name) => match self.account.traits().value(name)? {
+                Value::Text(date) => {
+                    let until = self.calendar.date(&date)? - self.calendar.day_of(self.now);
+                    Some(Number::whole(until.into()))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    /// The place of the first fold that counts for a measure.
+    fn known_from(&self, measure: &Measure) -> u64 {
+        tracker(measure).map_or(0, |tracker| self.activated.get(&tracker).copied().unwrap_or(u64::MAX))
+    }
+
+    fn windowed(&self, what: Aggregate, of: &Selection, window: Window, known_from: u64) -> Option<Number> {
+        let counted: Vec<(&Fact, &Usage)> = self
+            .account
+            .usage()
+            .filter(|(fact, _)| fact.place >= known_from && self.within(window, fact.event_at))
+            .filter(|(_, usage)| of.event.as_ref().is_none_or(|event| usage.event == *event))
+            .filter(|(_, usage)| of.filters.iter().all(|(p, c)| c.of(usage.property(p)) == Some(true)))
+            .collect();
+        let values = || {
+            let property = of.property.as_deref().unwrap_or_default();
+            counted.iter().filter_map(move |(_, usage)| usage.property(property))
+        };
+        let numbers: Vec<Number> = values()
+            .filter_map(|value| match value {
+                Value::Number(n) => Some(*n),
+                _ => None,
+            })
+            .collect();
+        let sum = || numbers.iter().fold(Number::ZERO, |sum, n| sum.minus(Number::ZERO.minus(*n)));
+        let size = |n: usize| Number::whole(n as i128);
+        Some(match what {
+            Aggregate::Count => size(counted.len()),
+            Aggregate::Sum => sum(),
+            Aggregate::Min => *numbers.iter().min()?,
+            Aggregate::Max => *numbers.iter().max()?,
+            Aggregate::Average => sum().divided_by(size(numbers.len()))?,
+            Aggregate::DistinctContacts => {
+                size(counted.iter().filter_map(|(_, usage)| usage.contact).collect::<BTreeSet<_>>().len())
+            }
+            Aggregate::DistinctValues => {
+                size(values().map(|value| format!("{value:?}")).collect::<BTreeSet<_>>().len())
+            }
+            Aggregate::DaysActive => {
+                let day = |(fact, _): &(&Fact, &Usage)| self.calendar.day_of(fact.event_at);
+                size(counted.iter().map(day).collect::<BTreeSet<_>>().len())
+            }
+        })
+    }
+
+    fn within(&self, window: Window, event_at: i64) -> bool {
+        match window {
+            Window::Days { days, before } => {
+                let last = self.calendar.day_of(self.now) - before;
+                let day = self.calendar.day_of(event_at);
+                last - days < day && day <= last
+            }
+            Window::Hours { hours, before } => {
+                let last = self.now.div_euclid(HOUR_MS) - before;
+                let hour = event_at.div_euclid(HOUR_MS);
+                last - hours <= hour && hour <= last
+            }
+        }
+    }
+}

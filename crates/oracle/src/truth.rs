@@ -1,0 +1,230 @@
+//! Walking the account log, partition by partition, and telling each account's story.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    account::{self, Fact},
+    calendar::Calendar,
+    catalogue::Catalogue,
+    log::{Entry, Record, What, entries, partitions},
+    story::Stories,
+    view::Rules,
+    walk::{Around, Role, Step, Walk},
+    wire::perennial::{
+        account::v1::account_record::Kind,
+        log::v1::{CatalogueVersion, ClockAdvanced, ClockKind, Header, Service},
+    },
+    workflow::{Ask, Command},
+};
+
+/// What should have been decided from the facts of an account log (all its partitions, every record).
+pub fn truth(log: &[Record]) -> Stories {
+    let mut stories = Stories::new();
+    for records in partitions(log).values() {
+        let entries = entries(records);
+        let mut partition = Partition::new(&entries);
+        entries.into_iter().for_each(|entry| partition.read(entry));
+        stories.extend(partition.stories());
+    }
+    stories.retain(|_, story| *story != crate::Story::default());
+    stories
+}
+
+struct Partition {
+    workspaces: BTreeMap<String, Workspace>,
+    deciding: BTreeSet<Role>,
+    /// Folds so far.
+    place: u64,
+    last_append: i64,
+    last_clock: BTreeMap<String, i64>,
+}
+
+struct Workspace {
+    rules: Rules,
+    log_clock: bool,
+    /// What each inbox partition said last.
+    heard: BTreeMap<u32, i64>,
+    now: Option<i64>,
+    walks: BTreeMap<String, Walk>,
+    /// (account, due, event time, id, fact).
+    waiting: Vec<(String, i64, Fact)>,
+    horizon: i64,
+}
+
+impl Partition {
+    fn new(entries: &[Entry]) -> Self {
+        let mut last_clock: BTreeMap<String, i64> = BTreeMap::new();
+        for entry in entries {
+            if let What::Clock(clock) = &entry.what {
+                let last = last_clock.entry(entry.header.workspace.clone()).or_insert(i64::MIN);
+                *last = clock.to_at.max(*last);
+            }
+        }
+        Self {
+            workspaces: BTreeMap::new(),
+            deciding: BTreeSet::new(),
+            place: 0,
+            last_append: entries.iter().map(|entry| entry.appended_at).max().unwrap_or_default(),
+            last_clock,
+        }
+    }
+
+    fn stories(self) -> Stories {
+        let of = |(workspace, held): (String, Workspace)| {
+            let story = move |(account, walk): (String, Walk)| ((workspace.clone(), account), walk.story);
+            held.walks.into_iter().map(story).collect::<Vec<_>>()
+        };
+        self.workspaces.into_iter().flat_map(of).collect()
+    }
+
+    fn read(&mut self, entry: Entry) {
+        let Entry { appended_at, header, what } = entry;
+        match what {
+            What::Decided(_) => {}
+            What::Tick => self.everybody(appended_at, |_| None),
+            What::Joined(service) => self.join(appended_at, service),
+            What::Catalogue(version) => self.catalogue(appended_at, &header, &version),
+            What::Clock(clock) => self.clock(appended_at, &header, clock),
+            What::Said(kind) => self.said(appended_at, &header, kind),
+        }
+    }
+
+    /// Time passes for all accounts of wall-clock workspaces; then, for all accounts, a step if there is one.
+    fn everybody(&mut self, appended_at: i64, step: impl Fn(&Workspace) -> Option<Step>) {
+        for workspace in self.workspaces.values_mut() {
+            let names: Vec<String> = workspace.walks.keys().cloned().collect();
+            for name in names {
+                let step = step(workspace);
+                workspace.at_append(&self.deciding, &name, appended_at, step);
+            }
+        }
+    }
+
+    fn join(&mut self, appended_at: i64, service: Service) {
+        let role = match service {
+            Service::HealthScore => Role::Health,
+            Service::Segmentation => Role::Segmentation,
+            Service::Workflow => Role::Workflow,
+            Service::Ingest | Service::Unspecified => return,
+        };
+        self.everybody(appended_at, |_| None);
+        if self.deciding.insert(role) {
+            self.everybody(appended_at, |_| Some(Step::Joined(role)));
+        }
+    }
+
+    fn catalogue(&mut self, appended_at: i64, header: &Header, version: &CatalogueVersion) {
+        let name = &header.workspace;
+        let Ok(document) = serde_json::from_slice(&version.document) else { return };
+        let Some(catalogue) = Catalogue::read(&document) else { return };
+        let calendar = Calendar::new(&version.time_zone);
+        let Some(held) = self.workspaces.get_mut(name) else {
+            let log_clock = version.clock() == ClockKind::Log;
+            let horizon = if log_clock { self.last_clock.get(name).copied() } else { Some(self.last_append) };
+            let rules = Rules::succeeding(None, catalogue, version.version, calendar, self.place);
+            self.workspaces.insert(name.clone(), Workspace::new(rules, log_clock, horizon));
+            return;
+        };
+        let accounts: Vec<String> = held.walks.keys().cloned().collect();
+        for account in &accounts {
+            held.at_append(&self.deciding, account, appended_at, None);
+        }
+        held.rules = Rules::succeeding(Some(&held.rules), catalogue, version.version, calendar, self.place);
+        for account in &accounts {
+            let step = Step::Catalogue { fire_playbooks: version.fire_playbooks };
+            held.at_append(&self.deciding, account, appended_at, Some(step));
+        }
+    }
+
+    fn clock(&mut self, appended_at: i64, header: &Header, clock: ClockAdvanced) {
+        let Some(held) = self.workspaces.get_mut(&header.workspace) else { return };
+        let heard = held.heard.entry(clock.inbox_partition).or_insert(clock.to_at);
+        *heard = clock.to_at.max(*heard);
+        let all = held.heard.len() as u64 >= u64::from(clock.inbox_partitions);
+        let Some(now) = held.heard.values().min().copied().filter(|_| all) else { return };
+        held.now = Some(now);
+        held.waiting.sort_by_key(|(_, due, fact)| (*due, fact.event_at, fact.id));
+        let (due, waiting) = std::mem::take(&mut held.waiting).into_iter().partition(|w| w.1 <= now);
+        held.waiting = waiting;
+        let due: Vec<(String, i64, Fact)> = due;
+        for (account, due, fact) in due {
+            self.place += 1;
+            held.look(&self.deciding, &account, appended_at, due, None);
+            let step = Step::Fact(Fact { place: self.place, ..fact });
+            held.look(&self.deciding, &account, appended_at, due, Some(step));
+        }
+        for account in held.walks.keys().cloned().collect::<Vec<_>>() {
+            held.look(&self.deciding, &account, appended_at, now, None);
+        }
+    }
+
+    fn said(&mut self, appended_at: i64, header: &Header, kind: Kind) {
+        let Some(held) = self.workspaces.get_mut(&header.workspace) else { return };
+        let id = account::id(&header.id).unwrap_or_default();
+        let account = header.account.clone();
+        held.walks.entry(account.clone()).or_insert_with(|| Walk::new(&header.workspace, &account));
+        if let Some(command) = command(id, &kind) {
+            held.at_append(&self.deciding, &account, appended_at, None);
+            return held.at_append(&self.deciding, &account, appended_at, Some(Step::Command(command)));
+        }
+        let Some(body) = account::body(kind) else {
+            return held.at_append(&self.deciding, &account, appended_at, None);
+        };
+        self.place += 1;
+        let fact = Fact { event_at: header.event_at, id, place: self.place, body };
+        if held.log_clock && held.now.is_none_or(|now| header.due_at > now) {
+            held.waiting.push((account, header.due_at, fact));
+            return;
+        }
+        held.at_append(&self.deciding, &account, appended_at, None);
+        held.at_append(&self.deciding, &account, appended_at, Some(Step::Fact(fact)));
+    }
+}
+
+impl Workspace {
+    fn new(rules: Rules, log_clock: bool, horizon: Option<i64>) -> Self {
+        Self {
+            rules,
+            log_clock,
+            heard: BTreeMap::new(),
+            now: None,
+            walks: BTreeMap::new(),
+            waiting: Vec::new(),
+            horizon: horizon.unwrap_or(i64::MIN),
+        }
+    }
+
+    /// At the account's time when a record is appended: on the wall clock the append time, else the log's clock.
+    fn at_append(&mut self, deciding: &BTreeSet<Role>, account: &str, appended_at: i64, step: Option<Step>) {
+        let now = if self.log_clock { self.now } else { Some(appended_at) };
+        self.look(deciding, account, appended_at, now.unwrap_or_default(), step);
+    }
+
+    /// Takes the step; without one, time passes up to now.
+    fn look(
+        &mut self,
+        deciding: &BTreeSet<Role>,
+        account: &str,
+        appended_at: i64,
+        now: i64,
+        step: Option<Step>,
+    ) {
+        let Some(walk) = self.walks.get_mut(account) else { return };
+        let around = Around { rules: &self.rules, deciding, horizon: self.horizon, appended_at };
+        match step {
+            Some(step) => walk.step(&around, now, step),
+            None => walk.advance(&around, now),
+        }
+    }
+}
+
+fn command(id: u128, kind: &Kind) -> Option<Command> {
+    let (cta, by, ask) = match kind {
+        Kind::TakeCta(c) => (&c.cta, &c.by, Ask::Take),
+        Kind::SnoozeCta(c) => (&c.cta, &c.by, Ask::Snooze { until: c.until_at }),
+        Kind::CloseCta(c) => (&c.cta, &c.by, Ask::Close { outcome: c.outcome.clone() }),
+        Kind::ReassignCta(c) => (&c.cta, &c.by, Ask::Reassign { owner: c.owner.clone() }),
+        _ => return None,
+    };
+    Some(Command { id, cta: account::id(cta).unwrap_or_default(), by: by.clone(), ask })
+}

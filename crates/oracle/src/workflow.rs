@@ -1,0 +1,397 @@
+//! Playbooks, CTAs and commands over one account, rule by rule.
+
+use crate::account::Body;
+use crate::{
+    catalogue::{Action, Playbook, Trigger},
+    identity::derived,
+    story::{CtaChange, HealthChange, MembershipChange, NotificationChange, Reason, RunChange, When, Work},
+    view::View,
+    walk::Step,
+};
+
+/// What a person asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Command {
+    pub(crate) id: u128,
+    pub(crate) cta: u128,
+    pub(crate) by: String,
+    pub(crate) ask: Ask,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Ask {
+    Take,
+    Snooze { until: i64 },
+    Close { outcome: String },
+    Reassign { owner: String },
+}
+
+/// A step as the desk sees it, with what the services above said at it.
+pub(crate) struct Scene<'a> {
+    pub(crate) workspace: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) when: When,
+    pub(crate) appended_at: i64,
+    pub(crate) step: &'a Step,
+    pub(crate) view: &'a View<'a>,
+    pub(crate) version: u64,
+    pub(crate) health: &'a [HealthChange],
+    pub(crate) memberships: &'a [MembershipChange],
+}
+
+/// What is under way.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    runs: Vec<Run>,
+    ctas: Vec<CtaChange>,
+    closed: Vec<u128>,
+    answered: Vec<(u128, i64)>,
+    done: Vec<Work>,
+}
+
+#[derive(Debug, Clone)]
+struct Run {
+    id: u128,
+    playbook: String,
+    trigger: u128,
+    reasons: Vec<Reason>,
+    step: String,
+    until: i64,
+}
+
+/// Something that playbooks may wait for.
+struct News {
+    trigger: u128,
+    reasons: Vec<Reason>,
+    kind: Kind,
+}
+
+enum Kind {
+    Entered(String),
+    Left(String),
+    Band(Option<&'static str>, Option<&'static str>),
+}
+
+const MOST_RUNS: usize = 64;
+const MOST_CTAS: usize = 64;
+const MOST_REASONS: usize = 32;
+const REMEMBERED_MS: i64 = 24 * 3_600_000;
+
+impl Desk {
+    /// When a wait or a snooze ends next.
+    pub(crate) fn wake(&self) -> Option<i64> {
+        let snoozed = self.ctas.iter().filter(|cta| cta.state == "snoozed").map(|cta| cta.until);
+        self.runs.iter().map(|run| run.until).chain(snoozed).min()
+    }
+
+    /// What is done at a step, in order.
+    pub(crate) fn work(&mut self, scene: &Scene<'_>) -> Vec<Work> {
+        self.end_orphans(scene);
+        self.end_snoozes(scene);
+        self.end_waits(scene);
+        self.start_runs(scene);
+        self.answer(scene);
+        std::mem::take(&mut self.done)
+    }
+
+    fn end_orphans(&mut self, scene: &Scene<'_>) {
+        if !matches!(scene.step, Step::Catalogue { .. }) {
+            return;
+        }
+        for run in self.runs.clone() {
+            if scene.place(&run).is_none() {
+                self.end(scene, &run);
+            }
+        }
+    }
+
+    fn end_snoozes(&mut self, scene: &Scene<'_>) {
+        for cta in &mut self.ctas {
+            if cta.state == "snoozed" && cta.until <= scene.when.at {
+                let (state, by, until) = ("open".to_owned(), String::new(), 0);
+                *cta = CtaChange { when: scene.when, state, by, until, ..cta.clone() };
+                self.done.push(Work::Cta(cta.clone()));
+            }
+        }
+    }
+
+    fn end_waits(&mut self, scene: &Scene<'_>) {
+        let mut over: Vec<Run> = self.runs.iter().filter(|run| run.until <= scene.when.at).cloned().collect();
+        over.sort_by_key(|run| (run.until, run.id));
+        for run in over {
+            match scene.place(&run) {
+                Some((playbook, place)) => self.go_on(scene, &run, playbook, place + 1),
+                None => self.end(scene, &run),
+            }
+        }
+    }
+
+    fn start_runs(&mut self, scene: &Scene<'_>) {
+        let playbooks = &scene.view.catalogue.playbooks;
+        if let Step::Fact(fact) = scene.step
+            && let Body::Usage(usage) = &fact.body
+        {
+            for (name, playbook) in playbooks {
+                if let Trigger::Event { name: event, filters } = &playbook.trigger
+                    && *event == usage.event
+                    && filters.iter().all(|(p, c)| c.of(usage.property(p)) == Some(true))
+                {
+                    self.start(scene, name, playbook, fact.id, &[holds(format!("event {event}"), "")]);
+                }
+            }
+        }
+        for news in scene.news() {
+            for (name, playbook) in playbooks {
+                if news.pulls(&playbook.trigger) {
+                    self.start(scene, name, playbook, news.trigger, &news.reasons);
+                }
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        scene: &Scene<'_>,
+        name: &str,
+        playbook: &Playbook,
+        trigger: u128,
+        reasons: &[Reason],
+    ) {
+        let id = scene.id("run", name, trigger, None);
+        if self.runs.len() >= MOST_RUNS || self.runs.iter().any(|run| run.id == id) {
+            return;
+        }
+        let step = playbook.steps.first().map_or(String::new(), |(step, _)| step.clone());
+        let run = Run { id, playbook: name.into(), trigger, reasons: reasons.to_vec(), step, until: 0 };
+        self.done.push(Work::Run(RunChange { reasons: reasons.to_vec(), ..run.change(scene, "started") }));
+        self.runs.push(run.clone());
+        self.go_on(scene, &run, playbook, 0);
+    }
+
+    /// Through its steps, to the next wait or to the end.
+    fn go_on(&mut self, scene: &Scene<'_>, run: &Run, playbook: &Playbook, from: usize) {
+        for (step, action) in playbook.steps.iter().skip(from) {
+            match action {
+                Action::End => break,
+                Action::Wait { hours } => {
+                    let until = scene.when.at + hours * 3_600_000;
+                    let waiting = Run { step: step.clone(), until, ..run.clone() };
+                    self.done.push(Work::Run(waiting.change(scene, "waiting")));
+                    self.runs.retain(|other| other.id != run.id);
+                    self.runs.push(waiting);
+                    return;
+                }
+                Action::Notify { endpoint } => self.notify(scene, run, step, endpoint, playbook),
+                Action::OpenCta { .. } => self.open_cta(scene, run, step, action),
+                Action::CloseCta { kind, outcome } => self.close_ctas(scene, kind, outcome),
+            }
+        }
+        self.end(scene, run);
+    }
+
+    fn end(&mut self, scene: &Scene<'_>, run: &Run) {
+        let ended = Run { step: String::new(), until: 0, ..run.clone() };
+        self.done.push(Work::Run(ended.change(scene, "ended")));
+        self.runs.retain(|other| other.id != run.id);
+    }
+
+    fn notify(&mut self, scene: &Scene<'_>, run: &Run, step: &str, endpoint: &str, playbook: &Playbook) {
+        let holds = playbook.only_while.as_ref().is_none_or(|c| scene.view.holds(c) == Some(true));
+        self.done.push(Work::Notification(NotificationChange {
+            when: scene.when,
+            notification: scene.id("notification", &run.playbook, run.trigger, Some(step)),
+            playbook: run.playbook.clone(),
+            run: run.id,
+            step: step.into(),
+            recipient: endpoint.into(),
+            dropped: !holds,
+        }));
+    }
+
+    fn open_cta(&mut self, scene: &Scene<'_>, run: &Run, step: &str, action: &Action) {
+        let Action::OpenCta { kind, title, priority, owner, due_days } = action else { return };
+        let risk = self.ctas.iter_mut().find(|cta| kind == "risk" && cta.kind == "risk");
+        if let Some(cta) = risk {
+            let mut joined = CtaChange { priority: cta.priority.min(*priority), ..cta.clone() };
+            for reason in &run.reasons {
+                let known = joined.reasons.iter().any(|known| known.comparison == reason.comparison);
+                if !known && joined.reasons.len() < MOST_REASONS {
+                    joined.reasons.push(reason.clone());
+                }
+            }
+            if joined != *cta {
+                *cta = CtaChange { when: scene.when, by: String::new(), ..joined };
+                self.done.push(Work::Cta(cta.clone()));
+            }
+            return;
+        }
+        if self.ctas.len() >= MOST_CTAS {
+            return;
+        }
+        let cta = CtaChange {
+            when: scene.when,
+            cta: scene.id("cta", &run.playbook, run.trigger, Some(step)),
+            kind: kind.clone(),
+            state: "open".into(),
+            title: title.clone(),
+            priority: *priority,
+            owner: owner.clone(),
+            due_day: due_days.map(|days| scene.view.calendar.day_of(scene.when.at) + days),
+            reasons: run.reasons.clone(),
+            playbook: run.playbook.clone(),
+            run: run.id,
+            until: 0,
+            outcome: String::new(),
+            by: String::new(),
+        };
+        self.ctas.push(cta.clone());
+        self.done.push(Work::Cta(cta));
+    }
+
+    fn close_ctas(&mut self, scene: &Scene<'_>, kind: &str, outcome: &str) {
+        for cta in self.ctas.clone().into_iter().filter(|cta| cta.kind == kind) {
+            self.close(scene, cta, outcome, "");
+        }
+    }
+
+    fn close(&mut self, scene: &Scene<'_>, cta: CtaChange, outcome: &str, by: &str) {
+        self.ctas.retain(|other| other.cta != cta.cta);
+        self.closed.push(cta.cta);
+        self.done.push(Work::Cta(CtaChange {
+            when: scene.when,
+            state: "closed".into(),
+            outcome: outcome.into(),
+            by: by.into(),
+            until: 0,
+            ..cta
+        }));
+    }
+
+    fn answer(&mut self, scene: &Scene<'_>) {
+        let Step::Command(command) = scene.step else { return };
+        self.answered.retain(|(_, at)| scene.appended_at - at < REMEMBERED_MS);
+        if self.answered.iter().any(|(id, _)| *id == command.id) {
+            return;
+        }
+        self.answered.push((command.id, scene.appended_at));
+        let code = self.perform(scene, command).err().unwrap_or_default().to_owned();
+        self.done.push(Work::Answer { when: scene.when, command: command.id, code });
+    }
+
+    fn perform(&mut self, scene: &Scene<'_>, command: &Command) -> Result<(), &'static str> {
+        if command.by.is_empty() {
+            return Err("ASKER_MISSING");
+        }
+        let closed = self.closed.contains(&command.cta);
+        let missing = if closed { "CTA_CLOSED" } else { "CTA_NOT_FOUND" };
+        let cta = self.ctas.iter_mut().find(|cta| cta.cta == command.cta).ok_or(missing)?;
+        let mut after = cta.clone();
+        match &command.ask {
+            Ask::Take if !cta.owner.is_empty() && cta.owner != command.by => return Err("CTA_TAKEN"),
+            Ask::Take => after.owner.clone_from(&command.by),
+            Ask::Snooze { until } if *until <= scene.when.at => return Err("SNOOZE_IN_PAST"),
+            Ask::Snooze { until } => after = CtaChange { state: "snoozed".into(), until: *until, ..after },
+            Ask::Close { outcome } if outcome.is_empty() => return Err("OUTCOME_MISSING"),
+            Ask::Close { outcome } => {
+                self.close(scene, after, outcome, &command.by);
+                return Ok(());
+            }
+            Ask::Reassign { owner } if owner.is_empty() => return Err("OWNER_MISSING"),
+            Ask::Reassign { owner } => after.owner.clone_from(owner),
+        }
+        if after != *cta {
+            *cta = CtaChange { when: scene.when, by: command.by.clone(), ..after };
+            self.done.push(Work::Cta(cta.clone()));
+        }
+        Ok(())
+    }
+}
+
+impl Run {
+    fn change(&self, scene: &Scene<'_>, state: &str) -> RunChange {
+        RunChange {
+            when: scene.when,
+            run: self.id,
+            playbook: self.playbook.clone(),
+            state: state.into(),
+            step: self.step.clone(),
+            until: self.until,
+            reasons: Vec::new(),
+        }
+    }
+}
+
+impl Scene<'_> {
+    /// The playbook of a waiting run and the place of the step it waits at, while both are defined.
+    fn place(&self, run: &Run) -> Option<(&Playbook, usize)> {
+        let playbook = self.view.catalogue.playbooks.get(&run.playbook)?;
+        Some((playbook, playbook.steps.iter().position(|(step, _)| *step == run.step)?))
+    }
+
+    fn id(&self, kind: &str, playbook: &str, trigger: u128, step: Option<&str>) -> u128 {
+        let trigger = trigger.to_be_bytes();
+        let mut parts: Vec<&[u8]> = vec![
+            kind.as_bytes(),
+            self.workspace.as_bytes(),
+            playbook.as_bytes(),
+            self.account.as_bytes(),
+            &trigger,
+        ];
+        parts.extend(step.map(str::as_bytes));
+        derived(&parts)
+    }
+
+    /// What was said above that may start playbooks: bands first, then segments.
+    fn news(&self) -> Vec<News> {
+        let counts = |initial: bool, by_catalogue: bool| match self.step {
+            Step::Catalogue { fire_playbooks } => *fire_playbooks,
+            _ => !initial && !by_catalogue,
+        };
+        let bands = self
+            .health
+            .iter()
+            .filter(|h| counts(h.initial, h.by_catalogue) && h.band != h.band_before)
+            .map(|h| self.of_band(h));
+        let segments = self.memberships.iter().filter(|m| counts(m.initial, m.by_catalogue)).map(|m| {
+            let segment = m.segment.clone();
+            let kind = if m.member { Kind::Entered(segment) } else { Kind::Left(segment) };
+            News { trigger: m.episode, reasons: m.reasons.clone(), kind }
+        });
+        bands.chain(segments).collect()
+    }
+
+    fn of_band(&self, change: &HealthChange) -> News {
+        let trigger = match (self.step, self.when.fact) {
+            (Step::Catalogue { .. }, _) => derived(&[b"catalogue", &self.version.to_be_bytes()]),
+            (_, Some(fact)) => fact,
+            (_, None) => derived(&[b"timer", &self.when.at.to_be_bytes()]),
+        };
+        let (from, to) = (change.band_before.map(|band| band.name()), change.band.map(|band| band.name()));
+        let mut reasons = vec![match to {
+            Some(band) => holds(format!("health band is {band}"), band),
+            None => holds("health band is missing".into(), ""),
+        }];
+        reasons.extend(change.drivers.iter().map(|driver| {
+            let (sign, points) = (if driver.points < 0 { '-' } else { '+' }, driver.points.abs());
+            let moved = format!("{sign}{}.{:03}", points / 1000, points % 1000);
+            holds(format!("{} moved the score by {moved}", driver.measure), &driver.value)
+        }));
+        News { trigger, reasons, kind: Kind::Band(from, to) }
+    }
+}
+
+impl News {
+    fn pulls(&self, trigger: &Trigger) -> bool {
+        let is = |wanted: &Option<String>, is: Option<&str>| wanted.is_none() || wanted.as_deref() == is;
+        match (trigger, &self.kind) {
+            (Trigger::Enters(wanted), Kind::Entered(segment)) => wanted == segment,
+            (Trigger::Leaves(wanted), Kind::Left(segment)) => wanted == segment,
+            (Trigger::Band { from, to }, Kind::Band(was, now)) => is(from, *was) && is(to, *now),
+            _ => false,
+        }
+    }
+}
+
+fn holds(comparison: String, value: &str) -> Reason {
+    Reason { comparison, value: value.into(), holds: true }
+}
