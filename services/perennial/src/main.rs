@@ -1,1 +1,27 @@
-fn main() {}
+//! `perennial`: the one binary. A subcommand per role, and the operator's tools.
+//!
+//! Invariant: the tools use the public gRPC API and nothing else; only `up` and `demo` start services.
+
+mod cli;
+mod clients;
+mod commands;
+mod document;
+mod failure;
+mod output;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::report(&error.into()),
+    };
+    match runtime.block_on(cli.command.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}

@@ -1,0 +1,113 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::clients::Address;
+use crate::commands::{
+    catalogue, clock, ctas, explain, health, keys, notifications, quarantine, runs, segments, workspaces,
+};
+
+/// Watches how business customers use a product, and says which accounts are slipping away, and why.
+#[derive(Parser)]
+#[command(name = "perennial", version, about, infer_subcommands = false)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Whom a command talks to, about which workspace, and how it prints what it hears.
+#[derive(Args, Clone)]
+pub(crate) struct Target {
+    /// Where gRPC answers: one address for everything, or NAME=ADDRESS of ingest, health-score, segmentation or
+    /// workflow, repeated.
+    #[arg(long, global = true, value_name = "[NAME=]ADDRESS", default_value = "http://127.0.0.1:9090")]
+    pub(crate) grpc: Vec<Address>,
+    /// The workspace.
+    #[arg(long, short, global = true, default_value = "default", env = "PERENNIAL_WORKSPACE")]
+    pub(crate) workspace: String,
+    /// As a table for people or as JSON for programs.
+    #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Table,
+    Json,
+}
+
+/// How much of a long list is shown.
+#[derive(Args, Clone, Copy)]
+pub(crate) struct Limit {
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Create and list workspaces.
+    Workspaces(workspaces::Workspaces),
+    /// Create, list and revoke write keys.
+    Keys(keys::Keys),
+    /// Apply a catalogue: measures, scorecards, segments, endpoints, playbooks.
+    Apply(catalogue::Apply),
+    /// Say what applying a catalogue would change.
+    Diff(catalogue::Diff),
+    /// Print the catalogue as it stands.
+    Export(catalogue::Export),
+    /// Events that were refused, and why.
+    Quarantine(quarantine::Quarantine),
+    /// Accounts by health score, and how one came to its score.
+    Health(health::Health),
+    /// Segments, their members, and who entered and left.
+    Segments(segments::Segments),
+    /// Calls to action: list, take, snooze, close, reassign.
+    Ctas(ctas::Ctas),
+    /// Runs of playbooks.
+    Runs(runs::Runs),
+    /// Notifications with every attempt.
+    Notifications(notifications::Notifications),
+    /// Where notifications go.
+    Endpoints(notifications::Endpoints),
+    /// Move the time of a log-clock workspace.
+    Clock(clock::Clock),
+    /// Say in words how things are: `explain account ID`.
+    Explain(explain::Explain),
+    /// Wait until every service has decided everything up to an instant.
+    AwaitClock(clock::AwaitClock),
+}
+
+impl Command {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Workspaces(command) => command.run().await,
+            Self::Keys(command) => command.run().await,
+            Self::Apply(command) => command.run().await,
+            Self::Diff(command) => command.run().await,
+            Self::Export(command) => command.run().await,
+            Self::Quarantine(command) => command.run().await,
+            Self::Health(command) => command.run().await,
+            Self::Segments(command) => command.run().await,
+            Self::Ctas(command) => command.run().await,
+            Self::Runs(command) => command.run().await,
+            Self::Notifications(command) => command.run().await,
+            Self::Endpoints(command) => command.run().await,
+            Self::Clock(command) => command.run().await,
+            Self::Explain(command) => command.run().await,
+            Self::AwaitClock(command) => command.run().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn every_command_can_be_typed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,136 @@
+//! Clients of the public gRPC API.
+
+use std::convert::Infallible;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use contracts::catalogue::catalogue_service_client::CatalogueServiceClient;
+use contracts::cta::cta_service_client::CtaServiceClient;
+use contracts::health::health_service_client::HealthServiceClient;
+use contracts::ingest::admin_service_client::AdminServiceClient;
+use contracts::ingest::ingest_service_client::IngestServiceClient;
+use contracts::segment::segment_service_client::SegmentServiceClient;
+use tonic::transport::{Channel, Endpoint};
+
+/// Answers may be long: a catalogue, a page of histories.
+const MAX_ANSWER: usize = 64 << 20;
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Where one service, or all of them, can be reached.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Address {
+    /// Absent: every service.
+    pub(crate) service: Option<String>,
+    pub(crate) uri: String,
+}
+
+impl FromStr for Address {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let (service, uri) = match text.split_once('=') {
+            Some((service, uri)) => (Some(service.to_owned()), uri),
+            None => (None, text),
+        };
+        let uri = if uri.contains("://") { uri.to_owned() } else { format!("http://{uri}") };
+        Ok(Self { service, uri })
+    }
+}
+
+/// Nothing answers at an address.
+#[derive(Debug)]
+pub(crate) struct Unreachable {
+    pub(crate) uri: String,
+}
+
+impl std::fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "nothing answers at {}", self.uri)
+    }
+}
+
+impl std::error::Error for Unreachable {}
+
+pub(crate) async fn ingest(addresses: &[Address]) -> Result<IngestServiceClient<Channel>> {
+    let channel = channel(addresses, "ingest").await?;
+    Ok(IngestServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER))
+}
+
+pub(crate) async fn admin(addresses: &[Address]) -> Result<AdminServiceClient<Channel>> {
+    let channel = channel(addresses, "ingest").await?;
+    Ok(AdminServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER))
+}
+
+pub(crate) async fn catalogue(addresses: &[Address]) -> Result<CatalogueServiceClient<Channel>> {
+    let channel = channel(addresses, "ingest").await?;
+    Ok(CatalogueServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER))
+}
+
+pub(crate) async fn health(addresses: &[Address]) -> Result<HealthServiceClient<Channel>> {
+    let channel = channel(addresses, "health-score").await?;
+    Ok(HealthServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER))
+}
+
+pub(crate) async fn segments(addresses: &[Address]) -> Result<SegmentServiceClient<Channel>> {
+    let channel = channel(addresses, "segmentation").await?;
+    Ok(SegmentServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER))
+}
+
+pub(crate) async fn ctas(addresses: &[Address]) -> Result<CtaServiceClient<Channel>> {
+    let channel = channel(addresses, "workflow").await?;
+    Ok(CtaServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER))
+}
+
+async fn channel(addresses: &[Address], service: &str) -> Result<Channel> {
+    let uri = uri_of(addresses, service)?;
+    let endpoint = Endpoint::from_shared(uri.to_owned()).with_context(|| format!("{uri} is no address"))?;
+    let connected = endpoint.connect_timeout(CONNECT).connect().await;
+    connected.map_err(|error| anyhow::Error::new(error).context(Unreachable { uri: uri.to_owned() }))
+}
+
+/// The service's own address, else the one for everything.
+fn uri_of<'a>(addresses: &'a [Address], service: &str) -> Result<&'a str> {
+    let named = addresses.iter().find(|address| address.service.as_deref() == Some(service));
+    let found = named.or_else(|| addresses.iter().find(|address| address.service.is_none()));
+    found
+        .map(|address| address.uri.as_str())
+        .with_context(|| format!("no address for {service}: --grpc {service}=ADDRESS"))
+}
+
+/// Pages until the list or the limit ends.
+pub(crate) async fn pages<T>(
+    limit: usize,
+    mut page: impl AsyncFnMut(i32, String) -> Result<(Vec<T>, String), tonic::Status>,
+) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    let mut token = String::new();
+    loop {
+        let size = i32::try_from((limit - all.len()).min(1000))?;
+        let (items, next) = page(size, token).await?;
+        all.extend(items);
+        if next.is_empty() || all.len() >= limit {
+            all.truncate(limit);
+            return Ok(all);
+        }
+        token = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, uri_of};
+
+    fn check(given: &[&str], service: &str, uri: Option<&str>) {
+        let addresses: Vec<Address> = given.iter().filter_map(|text| text.parse().ok()).collect();
+        assert_eq!(uri_of(&addresses, service).ok(), uri);
+    }
+
+    #[test]
+    fn a_service_has_its_own_address_or_the_one_for_everything() {
+        check(&["http://a:1"], "ingest", Some("http://a:1"));
+        check(&["a:1", "workflow=b:2"], "workflow", Some("http://b:2"));
+        check(&["a:1", "workflow=b:2"], "ingest", Some("http://a:1"));
+        check(&["workflow=b:2"], "ingest", None);
+    }
+}

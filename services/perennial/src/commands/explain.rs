@@ -1,0 +1,194 @@
+//! `perennial explain account ID`: how an account is doing, and why, in words.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use contracts::account::{Contribution, CtaState, Driver};
+use contracts::cta::{Cta, ListCtasRequest};
+use contracts::health::{GetHealthRequest, Health, HealthChange};
+use contracts::segment::{ListAccountSegmentsRequest, Membership};
+use serde_json::json;
+use tonic::Code;
+
+use crate::cli::{Output, Target};
+use crate::commands::{ctas, health};
+use crate::{clients, output, words};
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Score and drivers, segments with since when and why, CTAs.
+    Account { id: String },
+}
+
+/// Everything there is to say about an account.
+pub(crate) struct Account {
+    id: String,
+    health: Option<Health>,
+    last_change: Option<HealthChange>,
+    memberships: Vec<Membership>,
+    ctas: Vec<Cta>,
+}
+
+impl Explain {
+    pub(crate) async fn run(self) -> Result<()> {
+        let Command::Account { id } = self.command;
+        let account = Account::ask(&self.target, id).await?;
+        match self.target.output {
+            Output::Table => print!("{}", account.in_words()),
+            Output::Json => println!("{}", serde_json::to_string_pretty(&account.as_json()?)?),
+        }
+        Ok(())
+    }
+}
+
+impl Account {
+    pub(crate) async fn ask(target: &Target, id: String) -> Result<Self> {
+        let request = ListCtasRequest {
+            workspace: target.workspace.clone(),
+            account: id.clone(),
+            ..Default::default()
+        };
+        let health = current(target, &id).await?;
+        let last_change = match health {
+            Some(_) => health::history(target, &id, 1).await?.into_iter().next(),
+            None => None,
+        };
+        Ok(Self {
+            health,
+            last_change,
+            memberships: memberships(target, &id).await?,
+            ctas: ctas::list(target, &request, 100).await?,
+            id,
+        })
+    }
+
+    pub(crate) fn in_words(&self) -> String {
+        let mut text = format!("Account {}\n\n", self.id);
+        text += &self.health_in_words();
+        text += "\nSegments\n";
+        for membership in &self.memberships {
+            text += &format!("  {} since {}\n", membership.segment, words::instant(membership.since_at));
+            text +=
+                &lines(membership.reasons.iter().map(|reason| format!("because {}", words::reason(reason))));
+        }
+        if self.memberships.is_empty() {
+            text += "  none\n";
+        }
+        text += "\nCalls to action\n";
+        for cta in &self.ctas {
+            text += &cta_in_words(cta);
+        }
+        if self.ctas.is_empty() {
+            text += "  none\n";
+        }
+        text
+    }
+
+    fn health_in_words(&self) -> String {
+        let Some(health) = &self.health else { return "No health score yet.\n".to_owned() };
+        let mut text = format!(
+            "Health score {} ({}), since {}, by scorecard {}; {} % of its weight is known.\n",
+            words::score(health.score),
+            words::band(health.band()),
+            words::instant(health.valid_at),
+            health.scorecard,
+            health.known_weight / 10,
+        );
+        if !health.cap.is_empty() {
+            text += &format!("  Capped by {}.\n", health.cap);
+        }
+        text += &lines(health.contributions.iter().map(contribution));
+        if let Some(change) = &self.last_change {
+            text += &change_in_words(change);
+        }
+        text
+    }
+
+    fn as_json(&self) -> Result<serde_json::Value> {
+        let health = self.health.as_ref().map(|it| output::json("perennial.health.v1.Health", it));
+        let change = self.last_change.as_ref().map(|it| output::json("perennial.health.v1.HealthChange", it));
+        let members = self.memberships.iter().map(|it| output::json("perennial.segment.v1.Membership", it));
+        let ctas = self.ctas.iter().map(|it| output::json("perennial.cta.v1.Cta", it));
+        Ok(json!({
+            "account": self.id,
+            "health": health.transpose()?,
+            "last_change": change.transpose()?,
+            "segments": members.collect::<Result<Vec<_>>>()?,
+            "ctas": ctas.collect::<Result<Vec<_>>>()?,
+        }))
+    }
+}
+
+async fn current(target: &Target, account: &str) -> Result<Option<Health>> {
+    let request = GetHealthRequest { workspace: target.workspace.clone(), account: account.to_owned() };
+    match clients::health(&target.grpc).await?.get_health(request).await {
+        Ok(answer) => Ok(answer.into_inner().health),
+        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) => Err(status.into()),
+    }
+}
+
+async fn memberships(target: &Target, account: &str) -> Result<Vec<Membership>> {
+    let mut client = clients::segments(&target.grpc).await?;
+    clients::pages(1000, async |page_size, page_token| {
+        let (workspace, account) = (target.workspace.clone(), account.to_owned());
+        let request = ListAccountSegmentsRequest { workspace, account, page_size, page_token };
+        let page = client.list_account_segments(request).await?.into_inner();
+        Ok((page.memberships, page.next_page_token))
+    })
+    .await
+}
+
+fn change_in_words(change: &HealthChange) -> String {
+    let before = format!("{} ({})", words::score(change.score_before), words::band(change.band_before()));
+    let cause = match change.fact_id.as_str() {
+        "" => format!("the passing of time (record {})", change.cause),
+        fact => format!("fact {fact} (record {})", change.cause),
+    };
+    let what =
+        if change.initial { "It began".to_owned() } else { format!("Before it was {before}; it changed") };
+    format!("{what} with {cause}:\n") + &lines(change.drivers.iter().map(driver))
+}
+
+fn contribution(contribution: &Contribution) -> String {
+    let Contribution { measure, points, value } = contribution;
+    let value = if value.is_empty() { "unknown" } else { value };
+    format!("{:>7}  {measure} is {value}", words::points(*points))
+}
+
+fn driver(driver: &Driver) -> String {
+    let known = |value: &str| if value.is_empty() { "unknown".to_owned() } else { value.to_owned() };
+    let Driver { measure, points, value, value_before } = driver;
+    format!("{:>7}  {measure}: {} -> {}", words::points(*points), known(value_before), known(value))
+}
+
+fn cta_in_words(cta: &Cta) -> String {
+    let due = cta.due_day.map(|day| format!(", due {}", words::day(day))).unwrap_or_default();
+    let owner = if cta.owner.is_empty() { "nobody" } else { &cta.owner };
+    let mut text = format!(
+        "  {} ({}, {}, priority {}), owned by {owner}, opened {}{due}\n",
+        cta.title,
+        words::cta_type(cta.r#type()),
+        words::cta_state(cta.state()),
+        cta.priority,
+        words::instant(cta.opened_at),
+    );
+    if cta.state() == CtaState::Closed {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "    closed {}: {}", words::instant(cta.changed_at), cta.outcome);
+    }
+    text + &lines(cta.reasons.iter().map(|reason| format!("because {}", words::reason(reason))))
+}
+
+fn lines(items: impl Iterator<Item = String>) -> String {
+    items.map(|item| format!("    {item}\n")).collect()
+}

@@ -1,0 +1,83 @@
+//! `perennial keys create | ls | revoke`.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use contracts::ingest::{
+    CreateWriteKeyRequest, CreateWriteKeyResponse, ListWriteKeysRequest, RevokeWriteKeyRequest, WriteKey,
+};
+
+use crate::cli::{Limit, Target};
+use crate::{clients, output, words};
+
+const MESSAGE: &str = "perennial.ingest.v1.WriteKey";
+const HEADERS: [&str; 4] = ["prefix", "source", "created", "revoked"];
+
+#[derive(Args)]
+pub(crate) struct Keys {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create a write key. It is shown once.
+    Create {
+        /// What it is for, e.g. "web" or "backend".
+        #[arg(long, default_value = "default")]
+        source: String,
+    },
+    /// List the write keys by what they begin with.
+    Ls(Limit),
+    /// Revoke the write key that begins so.
+    Revoke { prefix: String },
+}
+
+impl Keys {
+    pub(crate) async fn run(self) -> Result<()> {
+        let target = self.target;
+        let mut admin = clients::admin(&target.grpc).await?;
+        let workspace = target.workspace.clone();
+        let keys = match self.command {
+            Command::Create { source } => {
+                let created =
+                    admin.create_write_key(CreateWriteKeyRequest { workspace, source }).await?.into_inner();
+                return output::one(
+                    target.output,
+                    "perennial.ingest.v1.CreateWriteKeyResponse",
+                    &created,
+                    shown_once,
+                );
+            }
+            Command::Revoke { prefix } => {
+                let revoked = admin.revoke_write_key(RevokeWriteKeyRequest { workspace, prefix }).await?;
+                revoked.into_inner().key.into_iter().collect()
+            }
+            Command::Ls(limit) => {
+                clients::pages(limit.limit, async |page_size, page_token| {
+                    let workspace = workspace.clone();
+                    let request = ListWriteKeysRequest { workspace, page_size, page_token };
+                    let page = admin.list_write_keys(request).await?.into_inner();
+                    Ok((page.keys, page.next_page_token))
+                })
+                .await?
+            }
+        };
+        output::list(target.output, MESSAGE, &keys, &HEADERS, row)
+    }
+}
+
+fn shown_once(created: &CreateWriteKeyResponse) -> String {
+    let source = created.key.as_ref().map(|key| key.source.as_str()).unwrap_or_default();
+    format!("{}\n  The write key for {source}. Keep it: it is not shown again.", created.secret)
+}
+
+fn row(key: &WriteKey) -> Vec<String> {
+    vec![
+        key.prefix.clone(),
+        key.source.clone(),
+        words::instant(key.created_at),
+        words::instant(key.revoked_at),
+    ]
+}

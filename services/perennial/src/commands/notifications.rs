@@ -1,0 +1,119 @@
+//! `perennial notifications ls` and `perennial endpoints ls | enable`.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use contracts::cta::{
+    Attempt, EnableEndpointRequest, Endpoint, ListEndpointsRequest, ListNotificationsRequest, Notification,
+};
+
+use crate::cli::{Limit, Target};
+use crate::{clients, output, words};
+
+#[derive(Args)]
+pub(crate) struct Notifications {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    command: NotificationsCommand,
+}
+
+#[derive(Subcommand)]
+enum NotificationsCommand {
+    /// List notifications, each with its attempts.
+    Ls {
+        #[arg(long, default_value = "")]
+        account: String,
+        #[command(flatten)]
+        limit: Limit,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Endpoints {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    command: EndpointsCommand,
+}
+
+#[derive(Subcommand)]
+enum EndpointsCommand {
+    /// List endpoints with the secrets that their notifications are signed with.
+    Ls(Limit),
+    /// Use an endpoint again that answered 410.
+    Enable { endpoint: String },
+}
+
+impl Notifications {
+    pub(crate) async fn run(self) -> Result<()> {
+        let NotificationsCommand::Ls { account, limit } = self.command;
+        let found = list(&self.target, &account, limit.limit).await?;
+        let headers = ["notification", "account", "playbook", "to", "state", "requested", "attempts"];
+        output::list(self.target.output, "perennial.cta.v1.Notification", &found, &headers, row)
+    }
+}
+
+impl Endpoints {
+    pub(crate) async fn run(self) -> Result<()> {
+        let endpoints = match self.command {
+            EndpointsCommand::Ls(limit) => endpoints(&self.target, limit.limit).await?,
+            EndpointsCommand::Enable { endpoint } => {
+                let request = EnableEndpointRequest { workspace: self.target.workspace.clone(), endpoint };
+                let answer = clients::ctas(&self.target.grpc).await?.enable_endpoint(request).await?;
+                answer.into_inner().endpoint.into_iter().collect()
+            }
+        };
+        let headers = ["endpoint", "url", "secret", "disabled"];
+        output::list(self.target.output, "perennial.cta.v1.Endpoint", &endpoints, &headers, endpoint_row)
+    }
+}
+
+/// Notifications of an account, or of all, newest first.
+pub(crate) async fn list(target: &Target, account: &str, limit: usize) -> Result<Vec<Notification>> {
+    let mut client = clients::ctas(&target.grpc).await?;
+    clients::pages(limit, async |page_size, page_token| {
+        let (workspace, account) = (target.workspace.clone(), account.to_owned());
+        let request = ListNotificationsRequest { workspace, account, page_size, page_token };
+        let page = client.list_notifications(request).await?.into_inner();
+        Ok((page.notifications, page.next_page_token))
+    })
+    .await
+}
+
+/// Where notifications go.
+pub(crate) async fn endpoints(target: &Target, limit: usize) -> Result<Vec<Endpoint>> {
+    let mut client = clients::ctas(&target.grpc).await?;
+    clients::pages(limit, async |page_size, page_token| {
+        let request = ListEndpointsRequest { workspace: target.workspace.clone(), page_size, page_token };
+        let page = client.list_endpoints(request).await?.into_inner();
+        Ok((page.endpoints, page.next_page_token))
+    })
+    .await
+}
+
+fn row(notification: &Notification) -> Vec<String> {
+    vec![
+        notification.notification.clone(),
+        notification.account.clone(),
+        notification.playbook.clone(),
+        format!("{} {}", notification.channel, notification.recipient),
+        words::notification_state(notification.state()).to_owned(),
+        words::instant(notification.requested_at),
+        notification.attempts.iter().map(attempt).collect::<Vec<_>>().join(", "),
+    ]
+}
+
+fn attempt(attempt: &Attempt) -> String {
+    let Attempt { attempt: number, status, error, took_ms, .. } = attempt;
+    let outcome = if error.is_empty() { status.to_string() } else { error.clone() };
+    format!("{number}: {outcome} in {took_ms} ms")
+}
+
+fn endpoint_row(endpoint: &Endpoint) -> Vec<String> {
+    vec![
+        endpoint.endpoint.clone(),
+        endpoint.url.clone(),
+        endpoint.secret.clone(),
+        words::instant(endpoint.disabled_at),
+    ]
+}

@@ -1,0 +1,90 @@
+//! `perennial workspaces create | ls`.
+
+use anyhow::Result;
+use clap::{Args, Subcommand, ValueEnum};
+use contracts::ingest::{CreateWorkspaceRequest, ListWorkspacesRequest, Workspace};
+use contracts::log::ClockKind;
+
+use crate::cli::{Limit, Target};
+use crate::{clients, output, words};
+
+const MESSAGE: &str = "perennial.ingest.v1.Workspace";
+const HEADERS: [&str; 6] = ["workspace", "time zone", "clock", "events", "catalogue", "created"];
+
+#[derive(Args)]
+pub(crate) struct Workspaces {
+    #[command(flatten)]
+    target: Target,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Create a workspace. Its time zone and clock hold for ever.
+    Create(Create),
+    /// List the workspaces.
+    Ls(Limit),
+}
+
+#[derive(Args)]
+struct Create {
+    /// Its id: a-z, 0-9 and -.
+    id: String,
+    /// An IANA name: where its days begin.
+    #[arg(long, default_value = "UTC")]
+    time_zone: String,
+    /// How its time moves: with the wall clock, or only by `perennial clock advance`.
+    #[arg(long, value_enum, default_value_t = Clock::Wall)]
+    clock: Clock,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Clock {
+    Wall,
+    Log,
+}
+
+impl Workspaces {
+    pub(crate) async fn run(self) -> Result<()> {
+        let target = &self.target;
+        let mut admin = clients::admin(&target.grpc).await?;
+        let workspaces = match self.command {
+            Command::Create(create) => {
+                admin.create_workspace(create.request()).await?.into_inner().workspace.into_iter().collect()
+            }
+            Command::Ls(limit) => {
+                clients::pages(limit.limit, async |page_size, page_token| {
+                    let page = admin
+                        .list_workspaces(ListWorkspacesRequest { page_size, page_token })
+                        .await?
+                        .into_inner();
+                    Ok((page.workspaces, page.next_page_token))
+                })
+                .await?
+            }
+        };
+        output::list(target.output, MESSAGE, &workspaces, &HEADERS, row)
+    }
+}
+
+impl Create {
+    fn request(self) -> CreateWorkspaceRequest {
+        let clock = match self.clock {
+            Clock::Wall => ClockKind::Wall,
+            Clock::Log => ClockKind::Log,
+        };
+        CreateWorkspaceRequest { workspace: self.id, time_zone: self.time_zone, clock: clock.into() }
+    }
+}
+
+fn row(workspace: &Workspace) -> Vec<String> {
+    vec![
+        workspace.workspace.clone(),
+        workspace.time_zone.clone(),
+        words::clock(workspace.clock()).to_owned(),
+        workspace.events.to_string(),
+        workspace.catalogue_version.to_string(),
+        words::instant(workspace.created_at),
+    ]
+}

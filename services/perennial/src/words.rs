@@ -1,0 +1,133 @@
+//! How values of the wire are said to people.
+
+use anyhow::Context;
+use contracts::account::{Band, CtaState, CtaType, NotificationState, Reason, RunState};
+use contracts::log::ClockKind;
+
+/// An instant as an argument: RFC 3339 or a day (its midnight, UTC).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InstantArg(pub(crate) i64);
+
+impl std::str::FromStr for InstantArg {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, anyhow::Error> {
+        let whole = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
+        let instant: jiff::Timestamp =
+            whole.parse().with_context(|| format!("{text} is no instant; try 1998-07-01T00:00:00Z"))?;
+        Ok(Self(instant.as_millisecond()))
+    }
+}
+
+/// `1998-07-01T00:00:00Z`; nothing for 0.
+pub(crate) fn instant(ms: i64) -> String {
+    if ms == 0 {
+        return String::new();
+    }
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
+}
+
+/// A day of the calendar from days since 1970-01-01.
+pub(crate) fn day(days: i32) -> String {
+    let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(days));
+    date.map_or_else(|_| days.to_string(), |date| date.to_string())
+}
+
+pub(crate) fn score(score: Option<u32>) -> String {
+    score.map_or_else(|| "-".to_owned(), |score| score.to_string())
+}
+
+/// Thousandths of a point as points, with a sign.
+pub(crate) fn points(thousandths: i32) -> String {
+    format!("{:+.1}", f64::from(thousandths) / 1000.0)
+}
+
+pub(crate) fn band(band: Band) -> &'static str {
+    match band {
+        Band::Unspecified => "-",
+        Band::Red => "red",
+        Band::Yellow => "yellow",
+        Band::Green => "green",
+    }
+}
+
+pub(crate) fn clock(clock: ClockKind) -> &'static str {
+    match clock {
+        ClockKind::Unspecified => "-",
+        ClockKind::Wall => "wall",
+        ClockKind::Log => "log",
+    }
+}
+
+pub(crate) fn cta_type(kind: CtaType) -> &'static str {
+    match kind {
+        CtaType::Unspecified => "-",
+        CtaType::Risk => "risk",
+        CtaType::Opportunity => "opportunity",
+        CtaType::Lifecycle => "lifecycle",
+        CtaType::Objective => "objective",
+    }
+}
+
+pub(crate) fn cta_state(state: CtaState) -> &'static str {
+    match state {
+        CtaState::Unspecified => "-",
+        CtaState::Open => "open",
+        CtaState::Snoozed => "snoozed",
+        CtaState::Closed => "closed",
+    }
+}
+
+pub(crate) fn run_state(state: RunState) -> &'static str {
+    match state {
+        RunState::Unspecified => "-",
+        RunState::Started => "started",
+        RunState::Waiting => "waiting",
+        RunState::Ended => "ended",
+    }
+}
+
+pub(crate) fn notification_state(state: NotificationState) -> &'static str {
+    match state {
+        NotificationState::Unspecified => "open",
+        NotificationState::Delivered => "delivered",
+        NotificationState::Dropped => "dropped",
+        NotificationState::Failed => "failed",
+        NotificationState::Gone => "gone",
+    }
+}
+
+/// `days_since_last_order at least 56 (is 61)`.
+pub(crate) fn reason(reason: &Reason) -> String {
+    let value = if reason.value.is_empty() { "unknown" } else { &reason.value };
+    let not = if reason.holds { "" } else { "not " };
+    format!("{not}{} (is {value})", reason.comparison)
+}
+
+pub(crate) fn reasons(reasons: &[Reason]) -> String {
+    reasons.iter().map(reason).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{InstantArg, day, instant, points};
+
+    fn check(text: &str, ms: Option<i64>) {
+        assert_eq!(text.parse::<InstantArg>().ok().map(|instant| instant.0), ms, "{text}");
+    }
+
+    #[test]
+    fn an_instant_is_a_time_or_a_day() {
+        check("1998-07-01T00:00:00Z", Some(899_251_200_000));
+        check("1998-07-01", Some(899_251_200_000));
+        check("1998-07-01T02:00:00+02:00", Some(899_251_200_000));
+        check("yesterday", None);
+    }
+
+    #[test]
+    fn values_are_said_for_people() {
+        assert_eq!(instant(899_251_200_000), "1998-07-01T00:00:00Z");
+        assert_eq!(day(10_408), "1998-07-01");
+        assert_eq!(points(-12_500), "-12.5");
+    }
+}
