@@ -67,6 +67,9 @@ pub trait Fold: Send + 'static {
     const ABOVE: &'static [Service];
 
     fn compile(&self, version: &CatalogueVersion, document: &[u8]) -> Result<Self::Catalogue, Poison>;
+    /// A version of a workspace's catalogue holds from here on, or did at the checkpoint: for what is kept beside the
+    /// fold. Nothing that decides may depend on it.
+    fn activated(&self, _workspace: &str, _version: u64, _catalogue: &Self::Catalogue) {}
 
     /// `Ok(None)`: a fact that is not this service's concern.
     fn read_fact(&self, header: &Header, record: &Stored) -> Result<Option<Self::Fact>, Poison>;

@@ -93,6 +93,9 @@ impl<F: Fold> Memory<F> {
         for _ in 0..take.uint()? {
             let compile = |version: &CatalogueVersion| fold.compile(version, &version.document);
             let mut loaded = Workspace::decode(&mut take, compile)?;
+            if let Some(catalogue) = &loaded.catalogue {
+                fold.activated(&loaded.name, loaded.version.version, catalogue);
+            }
             let id = self.workspace(&loaded.name) as usize;
             std::mem::swap(&mut self.workspaces[id].names, &mut loaded.names);
             std::mem::swap(&mut self.workspaces[id].slots, &mut loaded.slots);

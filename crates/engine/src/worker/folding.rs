@@ -174,7 +174,10 @@ impl<F: Fold> Worker<F> {
         };
         let fire_playbooks = version.fire_playbooks;
         match compiled {
-            Ok(catalogue) => workspace.install(version, Some(catalogue)),
+            Ok(catalogue) => {
+                fold.activated(&header.workspace, version.version, &catalogue);
+                workspace.install(version, Some(catalogue));
+            }
             Err(why) => {
                 workspace.install(version, None);
                 return Err(why);
