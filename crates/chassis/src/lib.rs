@@ -14,6 +14,7 @@ mod problem;
 mod tasks;
 pub mod telemetry;
 pub mod trace;
+pub mod workers;
 
 pub use problem::{Code, Problem};
 pub use tasks::{Shutdown, Tasks};
