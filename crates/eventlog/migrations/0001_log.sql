@@ -27,6 +27,11 @@ CREATE TABLE eventlog.batches (
     PRIMARY KEY (topic, partition, base_offset, appended_at)
 ) PARTITION BY LIST (topic);
 
+-- The log's own time, milliseconds UTC.
+CREATE FUNCTION eventlog.now_ms() RETURNS BIGINT LANGUAGE sql VOLATILE AS $$
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT
+$$;
+
 -- Makes sure that a topic can take records appended from `from_at` up to and without `to_at`, in segments of
 -- `width` milliseconds. A segment is attached, not created in place: that does not stop writers.
 CREATE FUNCTION eventlog.create_segments(for_topic TEXT, width BIGINT, from_at BIGINT, to_at BIGINT)
@@ -56,9 +61,10 @@ BEGIN
     RETURN made;
 END $$;
 
--- Drops the topic's segments that hold nothing appended at or after `before_at`.
+-- Drops the topic's segments that hold nothing appended at or after `before_at`. Gives up rather than make readers
+-- queue behind it.
 CREATE FUNCTION eventlog.drop_segments(for_topic TEXT, width BIGINT, before_at BIGINT)
-RETURNS INT LANGUAGE plpgsql AS $$
+RETURNS INT LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 DECLARE
     parent TEXT := 'topic_' || replace(replace(for_topic, '.', '_'), '-', '_');
     segment TEXT;

@@ -87,6 +87,18 @@ pub enum LogError {
     Poison(String),
 }
 
+/// Appends and waits until the batch has landed.
+pub async fn append(
+    log: &dyn Log,
+    at: TopicPartition,
+    records: Vec<NewRecord>,
+) -> Result<Appended, LogError> {
+    let (done, landed) = tokio::sync::oneshot::channel();
+    // A caller that has gone away no longer wants to know.
+    log.append(at, records, Box::new(move |outcome| drop(done.send(outcome))));
+    landed.await.unwrap_or_else(|_| Err(LogError::Transient("the log has stopped".into())))
+}
+
 /// The log port. Cluster: Kafka. Laptop: Postgres. Simulation: `testkit`.
 pub trait Log: Send + Sync + 'static {
     /// Number of partitions of a topic, fixed at creation.
