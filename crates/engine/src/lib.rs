@@ -12,6 +12,7 @@
 mod codec;
 mod fold;
 mod forward;
+mod guard;
 mod memory;
 mod metrics;
 mod outbox;
@@ -20,14 +21,16 @@ mod ports;
 pub mod postgres;
 mod record;
 mod runner;
+mod seen;
 mod slot;
 mod store;
+mod ticker;
 mod timers;
 mod worker;
 mod workspace;
 
 pub use fold::{Context, Decided, Fold, Poison, Step, Wake, WrittenDecision, read_envelope};
-pub use forward::{Forward, ForwardContext, ForwardFold, Forwarded, Forwards};
+pub use forward::{Forward, ForwardContext, ForwardFold, Forwarded, Forwarder, Forwards};
 pub use metrics::{Count, Metrics};
 pub use ports::{Act, Ports, Settings, WorkerError};
 pub use runner::{Machine, Stop, Turn, run};

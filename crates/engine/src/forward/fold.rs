@@ -81,12 +81,13 @@ pub trait ForwardFold: Send + 'static {
     /// One contact.
     type State: Send;
     type Fact: Send;
+    /// What is projected of it: contacts, quarantine.
     type Item: Send;
 
     fn compile(&self, version: &CatalogueVersion, document: &[u8]) -> Result<Self::Catalogue, Poison>;
     fn read_fact(&self, header: &Header, record: &Stored) -> Result<Self::Fact, Poison>;
-    /// What a repeat is known by: 128 bits of a hash over workspace, source and message id. Within 24 hours (of
-    /// append time) of its first appearance a repeat is dropped; `None` is never one. Kept by the engine.
+    /// What a repeat is known by: 128 bits of a hash over workspace, source and message id. What appeared
+    /// within the 24 hours before (of append time) is dropped; `None` is never a repeat. Kept by the engine.
     fn identity(&self, header: &Header, fact: &Self::Fact) -> Option<u128>;
 
     fn fresh(&self, key: &Key) -> Self::State;

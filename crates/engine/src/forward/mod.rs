@@ -1,5 +1,9 @@
 //! Attribution's machine: inbox partitions folded into forwards to account partitions.
 
+mod contacts;
 mod fold;
+mod folding;
+mod worker;
 
 pub use fold::{Forward, ForwardContext, ForwardFold, Forwarded, Forwards};
+pub use worker::Forwarder;

@@ -1,7 +1,5 @@
 //! Folding one record: which accounts it touches, what it is to each, and what is done when a fold fails.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use bytes::Bytes;
 use eventlog::{
     CauseOrder, NewRecord, Stored, concat_record, control_record,
@@ -16,6 +14,7 @@ use super::{
 use crate::{
     Fold, Poison,
     codec::Link,
+    guard::guarded,
     memory::PARTITION_SLOT,
     planted::{self, Bug},
     record::{self, FactKind, StepKey, cause_at, dead_letter},
@@ -402,15 +401,6 @@ impl<F: Fold> Worker<F> {
         let pending = slot.pending.back().map(|pending| pending.cause);
         pending.max(slot.own_read).filter(|(of, _)| *of < offset)
     }
-}
-
-/// A fold's answer; a panic is a poisoned record.
-fn guarded<T>(fold: impl FnOnce() -> Result<T, Poison>) -> Result<T, Poison> {
-    catch_unwind(AssertUnwindSafe(fold)).unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().map(String::as_str);
-        let said = said.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
-        Err(Poison(format!("the fold panicked: {said}")))
-    })
 }
 
 const _: () = assert!(Service::Workflow as usize - Service::HealthScore as usize <= ABOVE);

@@ -176,7 +176,7 @@ impl<F: Fold> Worker<F> {
         self.send(now);
         let idle = read == 0;
         self.keep(now, idle);
-        if idle { Ok(Turn::Idle { until: self.next_look(now) }) } else { Ok(Turn::Busy) }
+        if idle { Ok(Turn::Idle { until: self.next_look() }) } else { Ok(Turn::Busy) }
     }
 }
 

@@ -84,7 +84,7 @@ impl<F: Fold> Worker<F> {
 
     fn take_fact(&mut self, record: Stored, header: Header, kind: FactKind) {
         match &kind {
-            FactKind::Tick => self.sending.saw_tick(record.appended_at),
+            FactKind::Tick => self.sending.ticker.saw(record.appended_at),
             FactKind::Joined(service) if *service == F::SERVICE => self.reading.joined_seen = true,
             FactKind::Catalogue(version) if planted::is(Bug::CatalogueEarly) => {
                 self.install_early(&header, version.clone());
@@ -212,7 +212,8 @@ impl<F: Fold> Worker<F> {
         let oldest = oldest.or(self.reading.fetched.front());
         let from = oldest.map_or(self.reading.next, |record| record.offset);
         self.metrics.lag_records.set(self.reading.end.saturating_sub(from));
-        let age = oldest.map_or(0, |record| self.sending.log_time().saturating_sub(record.appended_at));
+        let age =
+            oldest.map_or(0, |record| self.sending.ticker.log_time().saturating_sub(record.appended_at));
         self.metrics.lag_ms.set(u64::try_from(age).unwrap_or(0));
     }
 

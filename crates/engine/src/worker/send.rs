@@ -2,7 +2,7 @@
 
 use eventlog::{
     TopicPartition,
-    proto::{Joined, Passed, Tick, control},
+    proto::{Joined, Passed, control},
 };
 
 use super::Worker;
@@ -11,14 +11,8 @@ use crate::{
     outbox::{Heard, Letter, Outbox},
     planted::{self, Bug},
     record::partition_record,
+    ticker::Ticker,
 };
-
-/// At most one tick in so many milliseconds.
-const TICK_MS: i64 = 20;
-/// Back-off of ticks that come too early.
-const LATEST_TICK_MS: i64 = 1_000;
-/// The longest a worker sleeps, milliseconds.
-const LOOK_MS: i64 = 200;
 
 /// What is on its way, and what was said.
 pub(super) struct Sending {
@@ -30,14 +24,7 @@ pub(super) struct Sending {
     saying: Option<u64>,
     joined: Letter,
     has_joined: bool,
-    tick: Letter,
-    tick_for: i64,
-    last_tick_at: i64,
-    next_tick: i64,
-    tick_ms: i64,
-    /// The log's clock less ours, by the last ack; and ours, as last told.
-    ahead: i64,
-    now: i64,
+    pub(super) ticker: Ticker,
 }
 
 impl Sending {
@@ -51,28 +38,13 @@ impl Sending {
             saying: None,
             joined: Letter::default(),
             has_joined: false,
-            tick: Letter::default(),
-            tick_for: i64::MIN,
-            last_tick_at: i64::MIN,
-            next_tick: i64::MIN,
-            tick_ms: TICK_MS,
-            ahead: 0,
-            now: i64::MIN,
+            ticker: Ticker::new(),
         }
     }
 
     /// After a recovery: what is on its way may land or not.
     pub(super) fn after(before: &Self, at: TopicPartition) -> Self {
-        Self { ahead: before.ahead, now: before.now, next_tick: before.next_tick, ..Self::new(at) }
-    }
-
-    /// The log's time now, as far as is known.
-    pub(super) fn log_time(&self) -> i64 {
-        self.now.saturating_add(self.ahead)
-    }
-
-    pub(super) fn saw_tick(&mut self, appended_at: i64) {
-        self.last_tick_at = self.last_tick_at.max(appended_at);
+        Self { ticker: Ticker::after(&before.ticker), ..Self::new(at) }
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -95,16 +67,16 @@ impl<F: Fold> Worker<F> {
         self.sending.dead.pump(&self.ports.log, now);
         self.say_passed();
         self.say_joined();
-        self.tick(now);
+        self.tick();
     }
 
     pub(super) fn collect_acks(&mut self, now: i64) {
-        self.sending.now = now;
+        self.sending.ticker.collect(now);
         let heard = [self.sending.outbox.collect(now), self.sending.dead.collect(now)];
         for Heard { appended_at, failed, refused } in heard {
             self.metrics.append_errors.add(failed);
             self.metrics.append_refusals.add(refused);
-            self.hear_time(appended_at, now);
+            self.sending.ticker.hear(appended_at);
         }
         if let Some(outcome) = self.sending.passed.collect() {
             let saying = self.sending.saying.take();
@@ -116,28 +88,6 @@ impl<F: Fold> Worker<F> {
         if let Some(outcome) = self.sending.joined.collect() {
             self.sending.has_joined = outcome.is_ok();
         }
-        self.collect_tick(now);
-    }
-
-    fn hear_time(&mut self, appended_at: Option<i64>, now: i64) {
-        if let Some(appended_at) = appended_at {
-            self.sending.ahead = appended_at.saturating_sub(now);
-        }
-    }
-
-    fn collect_tick(&mut self, now: i64) {
-        let Some(outcome) = self.sending.tick.collect() else { return };
-        let Ok(appended) = outcome else {
-            self.metrics.append_errors.add(1);
-            self.sending.next_tick = now.saturating_add(LATEST_TICK_MS / 4);
-            return;
-        };
-        self.hear_time(Some(appended.appended_at), now);
-        self.sending.saw_tick(appended.appended_at);
-        let too_early = appended.appended_at < self.sending.tick_for;
-        self.sending.tick_ms =
-            if too_early { (self.sending.tick_ms * 2).min(LATEST_TICK_MS) } else { TICK_MS };
-        self.sending.next_tick = now.saturating_add(self.sending.tick_ms);
     }
 
     fn say_passed(&mut self) {
@@ -163,26 +113,19 @@ impl<F: Fold> Worker<F> {
         }
     }
 
-    fn tick(&mut self, now: i64) {
-        if !self.reading.is_caught_up() || self.draining || self.sending.tick.is_away() {
-            return;
-        }
-        let Some(wake) = self.memory.next_wake() else { return };
-        let sending = &mut self.sending;
-        let is_due = wake <= sending.log_time() && wake > sending.last_tick_at && now >= sending.next_tick;
-        if is_due {
-            sending.tick_for = wake;
+    fn tick(&mut self) {
+        if self.reading.is_caught_up()
+            && !self.draining
+            && let Some(wake) = self.memory.next_wake()
+            && self.sending.ticker.tick(wake, &self.ports.log, self.at, &self.ports.writer)
+        {
             self.metrics.ticks.add(1);
-            let record = partition_record(&self.ports.writer, control::Kind::Tick(Tick {}));
-            sending.tick.send(&self.ports.log, self.at, record);
         }
     }
 
     /// When to look again though nothing arrives.
-    pub(super) fn next_look(&mut self, now: i64) -> i64 {
-        let wake = self.memory.next_wake().map(|at| at.saturating_sub(self.sending.ahead));
-        let wake = wake.map(|at| at.max(self.sending.next_tick));
-        let latest = now.saturating_add(LOOK_MS);
-        wake.map_or(latest, |at| at.clamp(now.saturating_add(1), latest))
+    pub(super) fn next_look(&mut self) -> i64 {
+        let wake = self.memory.next_wake();
+        self.sending.ticker.next_look(wake)
     }
 }

@@ -1,0 +1,309 @@
+//! The worker of one inbox partition: folds every record at once and forwards what follows.
+//!
+//! Invariants: forwards to one account partition form one chain of links, so that a reader there takes each once, in
+//! order, whoever sent it; a checkpoint as of `c` is written when all forwards of records below `c` are acked in
+//! order and their items handed to the store. No decision is read back: what is forwarded is a function of the inbox.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use eventlog::{Stored, Topic, TopicPartition};
+
+use super::contacts::Contacts;
+use crate::{
+    Checkpoint, ForwardFold, Forwarded, Metrics, Ports, Progress, Settings, WorkerError, Write,
+    outbox::Outbox,
+    planted::{self, Bug},
+    runner::{Machine, Turn},
+    ticker::Ticker,
+};
+
+const TURN_RECORDS: usize = 1_000;
+const WRITE_ITEMS: usize = 2_000;
+const END_EVERY_MS: i64 = 1_000;
+
+/// The worker of one inbox partition.
+pub struct Forwarder<F: ForwardFold> {
+    pub(super) fold: F,
+    pub(super) ports: Ports<Forwarded<F::Item>>,
+    pub(super) at: TopicPartition,
+    pub(super) inboxes: u32,
+    settings: Settings,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) contacts: Contacts<F>,
+    pub(super) next: u64,
+    end_at_start: u64,
+    end_asked_at: Option<i64>,
+    fetched: VecDeque<Stored>,
+    pub(super) targets: Vec<Outbox>,
+    pub(super) dead: Outbox,
+    pub(super) ticker: Ticker,
+    pub(super) items: Vec<Forwarded<F::Item>>,
+    settled: u64,
+    /// A checkpoint that waits for the acks of what is below it.
+    begun: Option<Checkpoint>,
+    kept: u64,
+    kept_at: Option<i64>,
+    records: u64,
+    /// Records that the fold failed on, by offset and contact: dead letters already.
+    pub(super) poisoned: HashSet<(u64, String, String)>,
+    /// A fold failed half-way.
+    pub(super) damaged: bool,
+    draining: bool,
+}
+
+impl<F: ForwardFold> Forwarder<F> {
+    /// Loads the checkpoint. Blocks.
+    pub fn start(
+        fold: F,
+        mut ports: Ports<Forwarded<F::Item>>,
+        partition: u32,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, WorkerError> {
+        let at = TopicPartition { topic: Topic::Inbox, partition };
+        let end = ports.log.end(at)?;
+        let checkpoint = ports.store.load()?.unwrap_or_default();
+        let targets = ports.log.partitions(Topic::Account);
+        let contacts = Contacts::load(&fold, &checkpoint, targets)?;
+        let next = checkpoint.offset;
+        let dead = TopicPartition { topic: Topic::InboxDead, partition };
+        Ok(Self {
+            inboxes: ports.log.partitions(Topic::Inbox),
+            targets: Self::outboxes(targets, at),
+            dead: Outbox::new(dead, at),
+            ticker: Ticker::new(),
+            fold,
+            ports,
+            at,
+            settings,
+            metrics,
+            contacts,
+            next,
+            end_at_start: end,
+            end_asked_at: None,
+            fetched: VecDeque::new(),
+            items: Vec::new(),
+            settled: next,
+            begun: None,
+            kept: next,
+            kept_at: None,
+            records: 0,
+            poisoned: HashSet::new(),
+            damaged: false,
+            draining: false,
+        })
+    }
+
+    fn outboxes(targets: u32, wake: TopicPartition) -> Vec<Outbox> {
+        let target = |partition| TopicPartition { topic: Topic::Account, partition };
+        (0..targets).map(|partition| Outbox::new(target(partition), wake)).collect()
+    }
+
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The first record not yet folded.
+    pub fn folded_to(&self) -> u64 {
+        self.next
+    }
+
+    /// Everything folded is forwarded and acked.
+    pub fn is_settled(&self) -> bool {
+        self.dead.is_empty() && self.targets.iter().all(Outbox::is_empty)
+    }
+
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    pub fn is_drained(&self) -> bool {
+        self.draining
+            && self.is_settled()
+            && self.items.is_empty()
+            && self.kept >= self.next
+            && self.ports.store.waiting() == 0
+    }
+
+    pub fn turn(&mut self, now: i64) -> Result<Turn, WorkerError> {
+        let read = self.read(now, TURN_RECORDS)?;
+        self.send(now);
+        self.keep(now);
+        if read > 0 {
+            return Ok(Turn::Busy);
+        }
+        let wake = self.contacts.timers.earliest(&mut self.contacts.all);
+        Ok(Turn::Idle { until: self.ticker.next_look(wake) })
+    }
+
+    /// Folds up to so many records; how many there were.
+    pub fn read(&mut self, now: i64, at_most: usize) -> Result<usize, WorkerError> {
+        if self.damaged {
+            self.recover()?;
+        }
+        self.collect_acks(now);
+        self.measure_lag(now);
+        let mut taken = 0;
+        while taken < at_most && !self.draining && !self.damaged && !self.must_pause() {
+            if self.fetched.is_empty() {
+                let fetched = self.ports.log.fetch(self.at, self.next, self.settings.fetch_bytes);
+                self.metrics.fetch_errors.add(u64::from(fetched.is_err()));
+                self.fetched.extend(fetched?);
+            }
+            let Some(record) = self.fetched.pop_front() else { break };
+            self.metrics.folded.add(1);
+            self.metrics.refolded.add(u64::from(record.offset < self.end_at_start));
+            self.fold_record(&record);
+            self.next = record.offset + 1;
+            self.records += 1;
+            taken += 1;
+        }
+        self.metrics.set_caught_up(self.next >= self.end_at_start);
+        Ok(taken)
+    }
+
+    fn must_pause(&self) -> bool {
+        let unacked: usize = self.targets.iter().map(Outbox::len).sum();
+        let behind = self.ports.store.waiting() >= self.settings.store_writes
+            || unacked >= self.settings.unacked_records;
+        self.metrics.pauses.add(u64::from(behind));
+        behind
+    }
+
+    fn measure_lag(&mut self, now: i64) {
+        if self.end_asked_at.is_none_or(|at| now.saturating_sub(at) >= END_EVERY_MS) {
+            self.end_asked_at = Some(now);
+            let end = self.ports.log.end(self.at).unwrap_or(self.next);
+            self.metrics.lag_records.set(end.saturating_sub(self.next));
+            let oldest = self.fetched.front().map(|record| record.appended_at);
+            let age = oldest.map_or(0, |at| self.ticker.log_time().saturating_sub(at));
+            self.metrics.lag_ms.set(u64::try_from(age).unwrap_or(0));
+        }
+    }
+
+    fn recover(&mut self) -> Result<(), WorkerError> {
+        let checkpoint = self.ports.store.load()?.unwrap_or_default();
+        let targets = self.targets.len() as u32;
+        self.contacts = Contacts::load(&self.fold, &checkpoint, targets)?;
+        self.next = checkpoint.offset;
+        (self.kept, self.settled) = (self.next, self.next);
+        self.fetched.clear();
+        self.items.clear();
+        self.begun = None;
+        self.targets = Self::outboxes(targets, self.at);
+        self.ticker = Ticker::after(&self.ticker);
+        self.damaged = false;
+        self.metrics.recoveries.add(1);
+        Ok(())
+    }
+
+    fn collect_acks(&mut self, now: i64) {
+        self.ticker.collect(now);
+        for outbox in self.targets.iter_mut().chain([&mut self.dead]) {
+            let heard = outbox.collect(now);
+            self.metrics.append_errors.add(heard.failed);
+            self.metrics.append_refusals.add(heard.refused);
+            self.ticker.hear(heard.appended_at);
+        }
+    }
+
+    /// Appends what there is to append.
+    pub fn send(&mut self, now: i64) {
+        self.collect_acks(now);
+        self.dead.pump(&self.ports.log, now);
+        if self.damaged {
+            return;
+        }
+        for outbox in &mut self.targets {
+            outbox.pump(&self.ports.log, now);
+        }
+        if self.next >= self.end_at_start
+            && !self.draining
+            && let Some(wake) = self.contacts.timers.earliest(&mut self.contacts.all)
+            && self.ticker.tick(wake, &self.ports.log, self.at, &self.ports.writer)
+        {
+            self.metrics.ticks.add(1);
+        }
+    }
+
+    /// Projects and checkpoints.
+    pub fn keep(&mut self, now: i64) {
+        if self.damaged {
+            return;
+        }
+        let unacked = self.targets.iter().chain([&self.dead]).filter_map(Outbox::unacked).min();
+        let settled = unacked.map_or(self.next, |offset| offset.min(self.next));
+        self.project(settled);
+        self.begin_checkpoint(now);
+        let is_acked =
+            |begun: &Checkpoint| begun.offset <= settled || planted::is(Bug::CheckpointWhilePending);
+        if !self.begun.as_ref().is_some_and(is_acked) {
+            return;
+        }
+        let Some(mut checkpoint) = self.begun.take() else { return };
+        if planted::is(Bug::LinksLater) {
+            checkpoint.partition = self.contacts.encode_partition();
+        }
+        (self.kept, self.kept_at) = (checkpoint.offset, Some(now));
+        self.metrics.checkpoints.add(1);
+        self.ports.store.submit(Write::Checkpoint(checkpoint));
+    }
+
+    fn project(&mut self, settled: u64) {
+        if self.items.is_empty() && settled <= self.settled {
+            return;
+        }
+        self.settled = settled.max(self.settled);
+        self.metrics.projected.add(self.items.len() as u64);
+        let progress = Progress { settled: self.settled, clocks: Vec::new() };
+        let mut items = std::mem::take(&mut self.items);
+        while items.len() > WRITE_ITEMS {
+            let rest = items.split_off(WRITE_ITEMS);
+            let before = Progress { settled: self.kept, clocks: Vec::new() };
+            self.ports.store.submit(Write::Project { items, progress: before });
+            items = rest;
+        }
+        self.ports.store.submit(Write::Project { items, progress });
+    }
+
+    fn begin_checkpoint(&mut self, now: i64) {
+        let since = *self.kept_at.get_or_insert(now);
+        let is_time = self.records >= self.settings.checkpoint_records
+            || now.saturating_sub(since) >= self.settings.checkpoint_ms
+            || self.draining;
+        if !is_time || self.begun.is_some() || self.next <= self.kept {
+            return;
+        }
+        self.records = 0;
+        let mut accounts = Vec::new();
+        for id in std::mem::take(&mut self.contacts.dirty) {
+            self.contacts.all[id as usize].dirty = false;
+            let key = (*self.contacts.all[id as usize].key).clone();
+            accounts.push((key, self.contacts.encode(&self.fold, id)));
+        }
+        let partition = self.contacts.encode_partition();
+        let (blocks, blocks_from) = self.contacts.seen.block(self.next);
+        self.begun = Some(Checkpoint { offset: self.next, partition, accounts, blocks, blocks_from });
+    }
+}
+
+impl<F: ForwardFold> Machine for Forwarder<F> {
+    fn turn(&mut self, now: i64) -> Result<Turn, WorkerError> {
+        Self::turn(self, now)
+    }
+
+    fn wait(&self, at_most: std::time::Duration) {
+        self.ports.log.wait(self.at, self.next, at_most);
+    }
+
+    fn drain(&mut self) {
+        Self::drain(self);
+    }
+
+    fn is_drained(&self) -> bool {
+        Self::is_drained(self)
+    }
+}
