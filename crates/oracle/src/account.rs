@@ -107,7 +107,7 @@ impl Account {
                 changes.extend(named.iter().map(|(n, v)| (fact.event_at, fact.id, n.clone(), v.clone())));
             }
         }
-        changes.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+        changes.sort_by_key(|change| (change.0, change.1));
         Traits(changes)
     }
 

@@ -23,7 +23,7 @@ mod view;
 mod walk;
 mod workflow;
 
-pub use attribution::{Attributed, attributed};
+pub use attribution::{Attributed, attributed, forwarded};
 pub use log::Record;
 pub use said::said;
 pub use story::{
@@ -34,11 +34,6 @@ pub use truth::truth;
 
 /// The oracle's own messages, generated from `proto/`.
 pub mod wire {
-    #![expect(
-        clippy::all,
-        clippy::allow_attributes_without_reason,
-        clippy::allow_attributes,
-        reason = "generated"
-    )]
+    #![expect(clippy::all, reason = "generated")]
     include!(concat!(env!("OUT_DIR"), "/wire.rs"));
 }

@@ -27,7 +27,10 @@ pub(crate) fn tracker(measure: &Measure) -> Option<String> {
         Aggregate::DistinctContacts => "contacts",
         Aggregate::DistinctValues => "values",
     };
-    Some(format!("{kind} {hours} {of:?}"))
+    let mut filters: Vec<String> = of.filters.iter().map(|filter| format!("{filter:?}")).collect();
+    filters.sort();
+    filters.dedup();
+    Some(format!("{kind} {hours} {:?} {:?} {filters:?}", of.event, of.property))
 }
 
 impl Window {

@@ -90,7 +90,7 @@ fn log() -> Vec<Record> {
 fn purchases() -> String {
     let compressed = include_bytes!("../../../services/perennial/demo/cdnow.csv.gz");
     let mut text = String::new();
-    flate2::read::GzDecoder::new(compressed.as_slice()).read_to_string(&mut text).unwrap();
+    flate2::read::GzDecoder::new(compressed.as_slice()).read_to_string(&mut text).expect("a gzip of text");
     text
 }
 
@@ -111,9 +111,9 @@ impl Log {
     fn purchase(&mut self, line: &str, number: u128) {
         let fields: Vec<&str> = line.split(',').collect();
         let [customer, date, _, revenue] = fields[..] else { panic!("{line}") };
-        let day = date.parse::<u32>().unwrap();
+        let day = date.parse::<u32>().expect("a date");
         let event_at = days(day / 10_000, day / 100 % 100, day % 100) * DAY_MS + NOON_MS;
-        let millionths = revenue.replace('.', "").parse::<i64>().unwrap() * 10_000;
+        let millionths = revenue.replace('.', "").parse::<i64>().expect("an amount") * 10_000;
         let revenue = Value { kind: Some(value::Kind::Decimal(millionths)) };
         self.push(AccountRecord {
             header: Some(Header {
