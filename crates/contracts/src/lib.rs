@@ -4,12 +4,14 @@
 //! not really optional.
 
 mod decision;
+mod definitions;
 mod error;
 mod fact;
 mod record;
 mod value;
 
 pub use decision::{decision, request_of};
+pub use definitions::compile;
 pub use error::{Malformed, hex_id, id, id_bytes, optional_id};
 pub use fact::{Said, said};
 pub use record::{body, read_decision, read_said};
