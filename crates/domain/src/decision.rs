@@ -16,6 +16,20 @@ pub enum Band {
     Green,
 }
 
+impl Band {
+    /// Worst first.
+    pub const ALL: [Self; 3] = [Self::Red, Self::Yellow, Self::Green];
+
+    /// As definitions and people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Red => "red",
+            Self::Yellow => "yellow",
+            Self::Green => "green",
+        }
+    }
+}
+
 /// A score and the band it lies in: they come and go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Score {

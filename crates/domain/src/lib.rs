@@ -5,16 +5,22 @@
 
 pub mod account;
 pub mod calendar;
+pub mod catalogue;
 pub mod changes;
 pub mod comparison;
+pub mod condition;
 pub mod decision;
 pub mod fact;
 pub mod ids;
 pub mod measure;
 pub mod quantity;
+pub mod scorecard;
+pub mod segment;
+pub mod threshold;
 pub mod time;
 pub mod usage;
 pub mod value;
+pub mod view;
 
 mod bounded;
 mod bytes;

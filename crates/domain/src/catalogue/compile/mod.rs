@@ -1,0 +1,177 @@
+//! From a document to a catalogue that can be folded with: checks everything, collects every problem.
+
+mod comparisons;
+mod conditions;
+mod contacts;
+mod forms;
+mod measures;
+mod playbooks;
+mod scorecards;
+
+use std::collections::HashMap;
+
+use super::{
+    Catalogue, CatalogueDoc, Clock, Problem, canonical,
+    document::Json,
+    parse,
+    problem::{Place, Problems},
+};
+use crate::{
+    calendar::Calendar,
+    condition::Expressions,
+    ids::derived,
+    measure::{MeasureIx, Measures},
+    segment::Segment,
+    usage::series::SeriesSpec,
+    view::Rules,
+};
+use conditions::Named;
+
+/// How many there may be in a catalogue.
+const MEASURES_MOST: usize = 5_000;
+const CONDITIONS_MOST: usize = 5_000;
+const SEGMENTS_MOST: usize = 10_000;
+const OTHERS_MOST: usize = 1_000;
+
+/// Reads, checks and compiles a document.
+///
+/// # Errors
+/// Everything that is wrong with it; of its shape, the first thing.
+pub fn compile(document: &Json, time_zone: &str, clock: Clock) -> Result<Catalogue, Vec<Problem>> {
+    let doc = parse(document)?;
+    let calendar = Calendar::new(time_zone)
+        .map_err(|error| vec![Problem { path: String::new(), message: error.to_string() }])?;
+    Compiler::new(&doc).compile(calendar, clock)
+}
+
+/// What is known while a document is compiled.
+struct Compiler<'d> {
+    doc: &'d CatalogueDoc,
+    problems: Problems,
+    /// Places of measures, by name: the document's order, which is that of the names.
+    measures: HashMap<&'d str, MeasureIx>,
+    series: Vec<SeriesSpec>,
+    expressions: Expressions,
+    named: HashMap<&'d str, Named>,
+}
+
+impl<'d> Compiler<'d> {
+    fn new(doc: &'d CatalogueDoc) -> Self {
+        let places = (0..).map(MeasureIx);
+        Self {
+            doc,
+            problems: Problems::default(),
+            measures: doc.measures.keys().map(String::as_str).zip(places).collect(),
+            series: Vec::new(),
+            expressions: Expressions::default(),
+            named: HashMap::new(),
+        }
+    }
+
+    fn compile(mut self, calendar: Calendar, clock: Clock) -> Result<Catalogue, Vec<Problem>> {
+        self.counts();
+        self.names();
+        let measures = self.all_measures();
+        self.all_named();
+        let scorecards = self.all_scorecards();
+        let segments = self.all_segments();
+        let endpoints = self.all_endpoints();
+        let playbooks = self.all_playbooks();
+        if !self.problems.0.is_empty() {
+            return Err(self.problems.0);
+        }
+        let measures = Measures::new(measures);
+        let health_rules = Rules::of_health(&self.expressions, &scorecards);
+        let segment_rules = Rules::of_segments(&self.expressions, &segments);
+        let text = canonical(self.doc).to_string();
+        Ok(Catalogue {
+            series: Catalogue::series_of(self.series),
+            conditions: self.expressions,
+            fingerprint: derived(&[b"catalogue", text.as_bytes()]),
+            calendar,
+            clock,
+            measures,
+            scorecards,
+            segments,
+            endpoints,
+            playbooks,
+            health_rules,
+            segment_rules,
+            no_rules: Rules::default(),
+        })
+    }
+
+    fn counts(&mut self) {
+        let doc = self.doc;
+        for (what, count, most) in [
+            ("measures", doc.measures.len(), MEASURES_MOST),
+            ("conditions", doc.conditions.len(), CONDITIONS_MOST),
+            ("scorecards", doc.scorecards.len(), OTHERS_MOST),
+            ("segments", doc.segments.len(), SEGMENTS_MOST),
+            ("endpoints", doc.endpoints.len(), OTHERS_MOST),
+            ("playbooks", doc.playbooks.len(), OTHERS_MOST),
+        ] {
+            if count > most {
+                self.problems.say(&Place::Root.key(what), format!("{count} are more than {most}"));
+            }
+        }
+    }
+
+    fn names(&mut self) {
+        let doc = self.doc;
+        let names = [
+            ("measures", doc.measures.keys().collect::<Vec<_>>()),
+            ("conditions", doc.conditions.keys().collect()),
+            ("segments", doc.segments.keys().collect()),
+            ("endpoints", doc.endpoints.keys().collect()),
+            ("playbooks", doc.playbooks.keys().collect()),
+        ];
+        for (what, names) in names {
+            for name in names {
+                self.name(&Place::Root.key(what).key(name), name);
+            }
+        }
+    }
+
+    /// A name must match `[a-z][a-z0-9_]{0,62}`.
+    fn name(&mut self, place: &Place<'_>, name: &str) {
+        let fits = name.len() <= 63
+            && name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if !fits {
+            self.problems.say(
+                place,
+                format!("`{name}` is no name: lower-case letters, digits and _, a letter first, 63 at most"),
+            );
+        }
+    }
+
+    /// A text that people read, or that must match: there, and not endless.
+    fn text(&mut self, place: &Place<'_>, text: &str) {
+        if text.trim().is_empty() {
+            self.problems.say(place, "must not be empty");
+        } else if text.len() > 1_000 {
+            self.problems.say(place, "is longer than 1,000 bytes");
+        }
+    }
+
+    fn measure(&mut self, place: &Place<'_>, name: &str) -> Option<MeasureIx> {
+        let found = self.measures.get(name).copied();
+        if found.is_none() {
+            self.problems.unknown(place, "measure", name, self.doc.measures.keys().map(String::as_str));
+        }
+        found
+    }
+
+    fn all_segments(&mut self) -> Vec<Segment> {
+        let segments = Place::Root.key("segments");
+        let doc = self.doc;
+        let compiled = doc.segments.iter().filter_map(|(name, segment)| {
+            let place = segments.key(name);
+            let when = self.condition(&place.key("when"), &segment.when)?;
+            let title = segment.title.clone().unwrap_or_else(|| name.clone());
+            Some(Segment { name: name.clone(), title, when })
+        });
+        compiled.collect()
+    }
+}

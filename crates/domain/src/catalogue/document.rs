@@ -1,0 +1,378 @@
+//! The catalogue as people write it. Every key is known; what it means is checked by `compile`.
+//!
+//! A form that is "exactly one of" is a struct of options, so that an error keeps its path.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decision::{Band, CtaType};
+
+/// A value as JSON has it: a truth, a number, a text, or a list of them.
+pub type Json = serde_json::Value;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogueDoc {
+    pub measures: BTreeMap<String, MeasureDoc>,
+    pub conditions: BTreeMap<String, ConditionDoc>,
+    pub scorecards: Vec<ScorecardDoc>,
+    pub segments: BTreeMap<String, SegmentDoc>,
+    pub endpoints: BTreeMap<String, EndpointDoc>,
+    pub playbooks: BTreeMap<String, PlaybookDoc>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MeasureDoc {
+    pub count: Option<UsageDoc>,
+    pub sum: Option<UsageDoc>,
+    pub min: Option<UsageDoc>,
+    pub max: Option<UsageDoc>,
+    pub average: Option<UsageDoc>,
+    pub distinct_contacts: Option<UsageDoc>,
+    pub distinct_values: Option<UsageDoc>,
+    pub days_active: Option<UsageDoc>,
+    pub days_since_first: Option<SinceDoc>,
+    pub days_since_last: Option<SinceDoc>,
+    pub change: Option<ChangeDoc>,
+    pub ratio: Option<RatioDoc>,
+    #[serde(rename = "trait")]
+    pub trait_: Option<TraitDoc>,
+    pub days_until: Option<DaysUntilDoc>,
+}
+
+/// What of the usage is counted. Which keys a form takes is checked by `compile`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsageDoc {
+    pub event: Option<String>,
+    pub property: Option<String>,
+    pub window: WindowDoc,
+    #[serde(rename = "where", default)]
+    pub where_: Vec<FilterDoc>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WindowDoc {
+    pub days: Option<u32>,
+    pub before: Option<u32>,
+    pub hours: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SinceDoc {
+    pub event: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeDoc {
+    pub measure: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatioDoc {
+    pub of: String,
+    pub to: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraitDoc {
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DaysUntilDoc {
+    #[serde(rename = "trait")]
+    pub trait_: String,
+}
+
+/// A condition about an account or a contact.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConditionDoc {
+    pub all: Option<Vec<ConditionDoc>>,
+    pub any: Option<Vec<ConditionDoc>>,
+    pub not: Option<Box<ConditionDoc>>,
+    pub named: Option<String>,
+    pub measure: Option<String>,
+    #[serde(rename = "trait")]
+    pub trait_: Option<String>,
+    pub health: Option<HealthPart>,
+    pub contacts: Option<QuantifierDoc>,
+    pub missing: Option<MissingDoc>,
+    pub stale: Option<StaleDoc>,
+    pub days_since_last_seen: Option<ComparisonDoc>,
+    /// With `trait` and `is`.
+    pub for_days: Option<u32>,
+    /// With `contacts`.
+    #[serde(rename = "where")]
+    pub where_: Option<Box<ConditionDoc>>,
+    pub is: Option<Json>,
+    pub is_not: Option<Json>,
+    #[serde(rename = "in")]
+    pub in_: Option<Vec<Json>>,
+    pub at_least: Option<Json>,
+    pub at_most: Option<Json>,
+    pub more_than: Option<Json>,
+    pub less_than: Option<Json>,
+    pub contains: Option<String>,
+    pub exists: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthPart {
+    Score,
+    Band,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuantifierDoc {
+    Any,
+    All,
+    None,
+    AtLeast(u32),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MissingDoc {
+    pub measure: Option<String>,
+    #[serde(rename = "trait")]
+    pub trait_: Option<String>,
+    pub health: Option<HealthPart>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaleDoc {
+    #[serde(rename = "trait")]
+    pub trait_: String,
+    pub days: u32,
+}
+
+/// Exactly one of these.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ComparisonDoc {
+    pub is: Option<Json>,
+    pub is_not: Option<Json>,
+    #[serde(rename = "in")]
+    pub in_: Option<Vec<Json>>,
+    pub at_least: Option<Json>,
+    pub at_most: Option<Json>,
+    pub more_than: Option<Json>,
+    pub less_than: Option<Json>,
+    pub contains: Option<String>,
+    pub exists: Option<bool>,
+}
+
+/// A comparison with a property of an event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilterDoc {
+    pub property: String,
+    pub is: Option<Json>,
+    pub is_not: Option<Json>,
+    #[serde(rename = "in")]
+    pub in_: Option<Vec<Json>>,
+    pub at_least: Option<Json>,
+    pub at_most: Option<Json>,
+    pub more_than: Option<Json>,
+    pub less_than: Option<Json>,
+    pub contains: Option<String>,
+    pub exists: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScorecardDoc {
+    pub name: String,
+    #[serde(rename = "for")]
+    pub for_: Option<ConditionDoc>,
+    pub groups: Vec<GroupDoc>,
+    pub bands: BandsDoc,
+    #[serde(default)]
+    pub caps: Vec<CapDoc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupDoc {
+    pub name: String,
+    pub weight: u32,
+    pub measures: Vec<WeightedDoc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightedDoc {
+    pub measure: String,
+    pub weight: u32,
+    pub curve: CurveDoc,
+}
+
+/// Points `[x, points]`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CurveDoc {
+    pub steps: Option<Vec<(Json, u32)>>,
+    pub linear: Option<Vec<(Json, u32)>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BandsDoc {
+    pub yellow: u32,
+    pub green: u32,
+    #[serde(default)]
+    pub hysteresis: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CapDoc {
+    pub name: String,
+    pub when: ConditionDoc,
+    pub at_most: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentDoc {
+    pub title: Option<String>,
+    pub purpose: Option<String>,
+    pub owner: Option<String>,
+    pub when: ConditionDoc,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointDoc {
+    pub url: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaybookDoc {
+    pub title: Option<String>,
+    pub trigger: TriggerDoc,
+    pub only_while: Option<ConditionDoc>,
+    pub steps: Vec<StepDoc>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TriggerDoc {
+    pub enters: Option<String>,
+    pub leaves: Option<String>,
+    pub band: Option<BandTriggerDoc>,
+    pub event: Option<EventTriggerDoc>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BandTriggerDoc {
+    pub from: Option<Band>,
+    pub to: Option<Band>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventTriggerDoc {
+    pub name: String,
+    #[serde(rename = "where", default)]
+    pub where_: Vec<FilterDoc>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StepDoc {
+    pub name: Option<String>,
+    pub open_cta: Option<OpenCtaDoc>,
+    pub notify: Option<NotifyDoc>,
+    pub wait: Option<WaitDoc>,
+    pub close_cta: Option<CloseCtaDoc>,
+    pub end: Option<EndDoc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenCtaDoc {
+    #[serde(rename = "type")]
+    pub kind: CtaType,
+    pub title: String,
+    pub priority: u32,
+    pub owner: Option<String>,
+    pub due_days: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyDoc {
+    pub endpoint: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WaitDoc {
+    pub days: Option<u32>,
+    pub hours: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloseCtaDoc {
+    #[serde(rename = "type")]
+    pub kind: CtaType,
+    pub outcome: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndDoc {}
+
+/// The comparison keys of a form, whichever of them are there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Comparing<'a> {
+    pub(super) is: Option<&'a Json>,
+    pub(super) is_not: Option<&'a Json>,
+    pub(super) in_: Option<&'a [Json]>,
+    pub(super) at_least: Option<&'a Json>,
+    pub(super) at_most: Option<&'a Json>,
+    pub(super) more_than: Option<&'a Json>,
+    pub(super) less_than: Option<&'a Json>,
+    pub(super) contains: Option<&'a str>,
+    pub(super) exists: Option<bool>,
+}
+
+/// The same keys stand in three forms: flattened into one struct they would lose unknown keys and paths.
+macro_rules! comparing {
+    ($($form:ty),*) => {$(
+        impl $form {
+            pub(super) fn comparing(&self) -> Comparing<'_> {
+                Comparing {
+                    is: self.is.as_ref(),
+                    is_not: self.is_not.as_ref(),
+                    in_: self.in_.as_deref(),
+                    at_least: self.at_least.as_ref(),
+                    at_most: self.at_most.as_ref(),
+                    more_than: self.more_than.as_ref(),
+                    less_than: self.less_than.as_ref(),
+                    contains: self.contains.as_deref(),
+                    exists: self.exists,
+                }
+            }
+        }
+    )*};
+}
+
+comparing!(ConditionDoc, ComparisonDoc, FilterDoc);

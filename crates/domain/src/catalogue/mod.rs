@@ -1,0 +1,88 @@
+//! The catalogue: what a workspace has defined, as people write it (`document`), checked as a whole and compiled
+//! into dense arrays for folding.
+//!
+//! Invariant: in a compiled catalogue every reference leads somewhere, nothing is circular, and every bound holds.
+
+mod compile;
+mod diff;
+pub mod document;
+pub mod playbooks;
+mod problem;
+
+pub use compile::compile;
+pub use diff::{Change, ChangeKind, canonical, diff};
+pub use document::CatalogueDoc;
+pub use problem::Problem;
+
+use crate::{
+    calendar::Calendar,
+    condition::Expressions,
+    measure::Measures,
+    scorecard::Scorecard,
+    segment::Segment,
+    usage::series::{SeriesSet, SeriesSpec},
+    view::Rules,
+};
+use playbooks::{Endpoint, Playbook};
+
+/// How time passes in a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// A fact's time is its append time.
+    Wall,
+    /// Time moves only when whoever feeds the log says so.
+    Log,
+}
+
+/// The definitions of one workspace, ready to fold with.
+#[derive(Debug)]
+pub struct Catalogue {
+    pub calendar: Calendar,
+    pub clock: Clock,
+    pub measures: Measures,
+    /// What measures need kept beyond the counts that are kept anyway.
+    pub series: SeriesSet,
+    pub conditions: Expressions,
+    /// In the order in which they are tried.
+    pub scorecards: Vec<Scorecard>,
+    /// By name, as are endpoints and playbooks.
+    pub segments: Vec<Segment>,
+    pub endpoints: Vec<Endpoint>,
+    pub playbooks: Vec<Playbook>,
+    pub(crate) health_rules: Rules,
+    pub(crate) segment_rules: Rules,
+    pub(crate) no_rules: Rules,
+    /// Of everything above: views notice by it that they look at another catalogue.
+    pub(crate) fingerprint: u128,
+}
+
+impl Catalogue {
+    pub fn segment(&self, name: &str) -> Option<&Segment> {
+        find(&self.segments, name, |segment| &segment.name)
+    }
+
+    pub fn endpoint(&self, name: &str) -> Option<&Endpoint> {
+        find(&self.endpoints, name, |endpoint| &endpoint.name)
+    }
+
+    pub fn playbook(&self, name: &str) -> Option<&Playbook> {
+        find(&self.playbooks, name, |playbook| &playbook.name)
+    }
+
+    /// What measures need kept, by specification.
+    pub(crate) fn series_of(specs: Vec<SeriesSpec>) -> SeriesSet {
+        SeriesSet::new(specs, crate::time::Instant::default())
+    }
+}
+
+fn find<'a, T>(sorted: &'a [T], name: &str, name_of: impl Fn(&T) -> &str) -> Option<&'a T> {
+    sorted.binary_search_by(|item| name_of(item).cmp(name)).ok().map(|at| &sorted[at])
+}
+
+/// Reads a document. It may still be wrong in meaning: `compile` tells.
+///
+/// # Errors
+/// The first thing that is wrong with its shape.
+pub fn parse(document: &serde_json::Value) -> Result<CatalogueDoc, Vec<Problem>> {
+    serde_path_to_error::deserialize(document).map_err(|error| vec![problem::of_shape(&error)])
+}

@@ -1,0 +1,193 @@
+//! What an account is worth on a scorecard, now.
+
+use super::{Group, Scorecard};
+use crate::{
+    decision::{Band, Contribution, Score},
+    measure::{MeasureIx, Measures},
+    quantity::Quantity,
+};
+
+/// A measure's value and its points in thousandths; `None`: unknown.
+pub type Known = Option<(Quantity, u32)>;
+
+/// What a measure brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worth {
+    pub measure: MeasureIx,
+    pub known: Known,
+    /// Its share of the overall before it is split exactly: W w p / (sum of W x sum of w), over a denominator that
+    /// all measures of the scorecard share.
+    share: i128,
+}
+
+/// An account on its scorecard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assessment<'a> {
+    pub scorecard: &'a Scorecard,
+    /// In the scorecard's order.
+    pub worths: Vec<Worth>,
+    /// Thousandths of a point, before the cap; `None`: nothing is known.
+    pub uncapped: Option<u32>,
+    /// The lowest cap whose condition is true.
+    pub cap: Option<usize>,
+    /// Thousandths of the weight that is known.
+    pub known_weight: u32,
+}
+
+impl<'a> Assessment<'a> {
+    /// Weighs what is known. `holds` says which caps' conditions are true.
+    pub fn new(
+        scorecard: &'a Scorecard,
+        value: impl Fn(MeasureIx) -> Option<Quantity>,
+        holds: impl Fn(usize) -> bool,
+    ) -> Self {
+        let groups: Vec<Weighed> = scorecard.groups.iter().map(|group| Weighed::new(group, &value)).collect();
+        let known = || groups.iter().filter(|group| group.known_weight > 0);
+        let weight: u64 = known().map(|group| u64::from(group.group.weight)).sum();
+        let sum: u64 = known().map(|group| u64::from(group.group.weight) * group.points()).sum();
+        let uncapped = sum.checked_div(weight).map(|overall| u32::try_from(overall).unwrap_or(100_000));
+        let caps = scorecard.caps.iter().enumerate();
+        let cap = caps.filter(|(at, _)| holds(*at)).min_by_key(|(at, cap)| (cap.at_most, *at));
+        Self {
+            scorecard,
+            known_weight: known_weight(&groups),
+            worths: shared(&groups),
+            uncapped,
+            cap: cap.map(|(at, _)| at),
+        }
+    }
+
+    /// Thousandths of a point, after the cap.
+    pub fn overall(&self) -> Option<u32> {
+        let most = self.cap.map_or(u32::MAX, |cap| self.scorecard.caps[cap].at_most * 1000);
+        self.uncapped.map(|overall| overall.min(most))
+    }
+
+    pub fn score(&self, before: Option<Band>) -> Option<Score> {
+        self.overall().map(|overall| {
+            let points = rounded(overall);
+            let band = self.scorecard.bands.band(points, before);
+            Score { points: u8::try_from(points).unwrap_or(100), band }
+        })
+    }
+
+    /// What each measure contributes to the overall; they sum to it.
+    pub fn contributions(&self, measures: &Measures) -> Vec<Contribution> {
+        let points = self.split(measures);
+        let contribution = |(worth, points): (&Worth, i32)| Contribution {
+            measure: measures.get(worth.measure).name.clone(),
+            points,
+            value: worth.known.map(|(value, _)| value.to_string()).unwrap_or_default(),
+        };
+        self.worths.iter().zip(points).map(contribution).collect()
+    }
+
+    /// The overall in proportion to the shares, floored; what is missing goes one each to the largest fractions,
+    /// ties by name.
+    fn split(&self, measures: &Measures) -> Vec<i32> {
+        let whole = i128::from(self.overall().unwrap_or(0));
+        let sum: i128 = self.worths.iter().map(|worth| worth.share).sum();
+        if sum == 0 {
+            return vec![0; self.worths.len()];
+        }
+        let exact = |worth: &Worth| (worth.share * whole / sum, worth.share * whole % sum);
+        let mut points: Vec<i128> = self.worths.iter().map(|worth| exact(worth).0).collect();
+        let missing = usize::try_from(whole - points.iter().sum::<i128>()).unwrap_or(0);
+        let mut order: Vec<usize> = (0..points.len()).collect();
+        order.sort_by_cached_key(|at| {
+            let worth = &self.worths[*at];
+            (std::cmp::Reverse(exact(worth).1), measures.get(worth.measure).name.clone())
+        });
+        order.into_iter().take(missing).for_each(|at| points[at] += 1);
+        // None is more than the overall, which is at most 100,000.
+        points.into_iter().map(|points| i32::try_from(points).unwrap_or(0)).collect()
+    }
+}
+
+/// Whole points of an overall in thousandths.
+pub(crate) fn rounded(overall: u32) -> u32 {
+    (overall + 500) / 1000
+}
+
+/// By how many thousandths one measure's points can move at least before the rounded score can be another. Flooring
+/// in the group and in the overall may each add one; at 1 nothing at all has moved before.
+pub(crate) fn room(overall: u32) -> u32 {
+    let middle = rounded(overall) * 1000;
+    let up = middle + 500 - overall;
+    let down = (overall + 501) - middle;
+    up.min(down).saturating_sub(2).max(1)
+}
+
+/// A group with what is known of it.
+struct Weighed<'a> {
+    group: &'a Group,
+    worths: Vec<(u32, MeasureIx, Known)>,
+    known_weight: u32,
+}
+
+impl<'a> Weighed<'a> {
+    fn new(group: &'a Group, value: impl Fn(MeasureIx) -> Option<Quantity>) -> Self {
+        let worths: Vec<_> = group
+            .measures
+            .iter()
+            .map(|weighted| {
+                let known = value(weighted.measure).map(|value| (value, weighted.curve.millipoints(value)));
+                (weighted.weight, weighted.measure, known)
+            })
+            .collect();
+        let known_weight =
+            worths.iter().filter(|(_, _, known)| known.is_some()).map(|(weight, _, _)| weight).sum();
+        Self { group, worths, known_weight }
+    }
+
+    /// In thousandths, floored. Of a group that knows something.
+    fn points(&self) -> u64 {
+        let worth = |(weight, _, known): &(u32, MeasureIx, Known)| {
+            known.map_or(0, |(_, points)| u64::from(*weight) * u64::from(points))
+        };
+        self.worths.iter().map(worth).sum::<u64>().checked_div(self.known_weight.into()).unwrap_or(0)
+    }
+}
+
+fn shared(groups: &[Weighed<'_>]) -> Vec<Worth> {
+    let known = groups.iter().filter(|group| group.known_weight > 0);
+    let common = known.map(|group| i128::from(group.known_weight)).fold(1, least_common_multiple);
+    let of_group = |group: &Weighed<'_>| -> Vec<Worth> {
+        let scale = common / i128::from(group.known_weight.max(1)) * i128::from(group.group.weight);
+        group
+            .worths
+            .iter()
+            .map(|(weight, measure, known)| {
+                let points = known.map_or(0, |(_, points)| points);
+                Worth {
+                    measure: *measure,
+                    known: *known,
+                    share: scale * i128::from(*weight) * i128::from(points),
+                }
+            })
+            .collect()
+    };
+    groups.iter().flat_map(of_group).collect()
+}
+
+fn known_weight(groups: &[Weighed<'_>]) -> u32 {
+    let common =
+        groups.iter().map(|group| i128::from(group.group.total().max(1))).fold(1, least_common_multiple);
+    let known: i128 = groups
+        .iter()
+        .map(|group| {
+            let scale = common / i128::from(group.group.total().max(1));
+            i128::from(group.group.weight) * i128::from(group.known_weight) * scale
+        })
+        .sum();
+    let all: i128 = groups.iter().map(|group| i128::from(group.group.weight) * common).sum();
+    u32::try_from((known * 1000).checked_div(all).unwrap_or(0)).unwrap_or(1000)
+}
+
+fn least_common_multiple(a: i128, b: i128) -> i128 {
+    let (mut x, mut y) = (a, b);
+    while y != 0 {
+        (x, y) = (y, x % y);
+    }
+    a / x * b
+}

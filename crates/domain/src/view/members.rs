@@ -1,0 +1,61 @@
+//! Entering and leaving segments.
+
+use std::collections::BTreeMap;
+
+use super::View;
+use crate::{
+    catalogue::Catalogue,
+    condition::Truth,
+    decision::{MembershipChanged, Reason},
+    ids::EpisodeId,
+    threshold::RuleIx,
+};
+
+impl View {
+    /// Which segments are to be entered and left, by name, given the episodes that are open. `episode` makes the id
+    /// of one that begins. Whoever is a member of a segment that is gone leaves. The flags are the caller's.
+    pub fn membership_changes(
+        &mut self,
+        catalogue: &Catalogue,
+        open: &BTreeMap<String, EpisodeId>,
+        mut episode: impl FnMut(&str) -> EpisodeId,
+    ) -> Vec<MembershipChanged> {
+        let mut cache = self.take_cache(catalogue);
+        let dirty = cache.take_dirty();
+        let mut changes = Vec::new();
+        if self.exists {
+            let sight = self.sight(catalogue, self.now);
+            let mut of = |atom| cache.truth(&catalogue.segment_rules, &sight, atom);
+            let mut flipped: Vec<RuleIx> = Vec::new();
+            for rule in dirty {
+                let segment = &catalogue.segments[rule as usize];
+                let member = catalogue.conditions.truth(segment.when, &mut of) == Truth::True;
+                let known = open.get(&segment.name);
+                if member != known.is_some() {
+                    flipped.push(rule);
+                    let episode = known.copied().unwrap_or_else(|| episode(&segment.name));
+                    let reasons = sight.reasons(segment.when, &mut of);
+                    changes.push(change(&segment.name, member, episode, reasons));
+                }
+            }
+            // Until they stand in the log they may have to be said again.
+            flipped.into_iter().for_each(|rule| cache.mark(rule));
+            let gone = open.iter().filter(|(name, _)| catalogue.segment(name).is_none());
+            changes.extend(gone.map(|(name, episode)| change(name, false, *episode, Vec::new())));
+            changes.sort_by(|a, b| a.segment.cmp(&b.segment));
+        }
+        self.cache = Some(cache);
+        changes
+    }
+}
+
+fn change(segment: &str, member: bool, episode: EpisodeId, reasons: Vec<Reason>) -> MembershipChanged {
+    MembershipChanged {
+        initial: false,
+        by_catalogue: false,
+        segment: segment.to_owned(),
+        member,
+        episode,
+        reasons,
+    }
+}

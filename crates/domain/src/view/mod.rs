@@ -1,0 +1,234 @@
+//! An account as one service sees it: its facts, the health said above, and what follows for the rules that the
+//! service watches.
+//!
+//! Invariants: what is remembered beside the facts is derived from them; between `now` and `wake` no watched rule
+//! changes without a new fact; cost follows what changes, not how many rules there are.
+
+mod cache;
+mod codec;
+mod health;
+mod members;
+mod rules;
+
+use cache::Cache;
+pub(crate) use rules::Rules;
+
+use crate::{
+    account::Account,
+    catalogue::Catalogue,
+    condition::{ConditionId, Sight, Truth},
+    decision::{HealthChanged, Reason, Score},
+    fact::{Fact, FactKind},
+    scorecard,
+    time::Instant,
+};
+
+/// Which rules a service watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The score.
+    Health,
+    /// Membership in segments.
+    Segments,
+    /// None: conditions are asked one by one.
+    Unwatched,
+}
+
+#[derive(Debug, Clone)]
+pub struct View {
+    scope: Scope,
+    account: Account,
+    health: Option<Score>,
+    /// Set by the first fact: before it no rule looks at the account.
+    exists: bool,
+    /// The instant at which everything was last looked at.
+    now: Instant,
+    cache: Option<Cache>,
+}
+
+impl View {
+    pub fn fresh(scope: Scope) -> Self {
+        Self {
+            scope,
+            account: Account::default(),
+            health: None,
+            exists: false,
+            now: Instant::default(),
+            cache: None,
+        }
+    }
+
+    /// Whether any fact has been folded.
+    pub fn exists(&self) -> bool {
+        self.exists
+    }
+
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// As the service above said it.
+    pub fn health(&self) -> Option<Score> {
+        self.health
+    }
+
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Time passes: what is due by now is evaluated.
+    pub fn advance(&mut self, catalogue: &Catalogue, now: Instant) {
+        let mut cache = self.take_cache(catalogue);
+        self.now = now;
+        cache.pass_time(self.rules(catalogue), &self.sight(catalogue, now));
+        self.cache = Some(cache);
+    }
+
+    /// A fact arrives. Timers due up to its step go first.
+    pub fn fold(&mut self, catalogue: &Catalogue, fact: &Fact, now: Instant) {
+        self.advance(catalogue, now);
+        let mut cache = self.take_cache(catalogue);
+        self.account.fold(fact, &catalogue.series, &catalogue.calendar);
+        if !std::mem::replace(&mut self.exists, true) {
+            cache.mark_all(self.rules(catalogue));
+        }
+        self.look_at(catalogue, fact, &mut cache);
+        self.cache = Some(cache);
+    }
+
+    /// The service above said another score.
+    pub fn set_health(&mut self, catalogue: &Catalogue, health: Option<Score>) {
+        let mut cache = self.take_cache(catalogue);
+        self.health = health;
+        let (rules, sight) = (self.rules(catalogue), self.sight(catalogue, self.now));
+        rules.on_health().iter().for_each(|at| cache.compare(rules, &sight, *at as usize));
+        self.cache = Some(cache);
+    }
+
+    /// Another version of the catalogue holds: everything is looked at again.
+    pub fn set_catalogue(&mut self, catalogue: &Catalogue, now: Instant) {
+        self.now = now;
+        self.account.activate(&catalogue.series);
+        self.cache = None;
+        self.review(catalogue);
+    }
+
+    /// Everything is to be looked at again, as when a service begins to decide.
+    pub fn review(&mut self, catalogue: &Catalogue) {
+        let mut cache = self.take_cache(catalogue);
+        cache.mark_all(self.rules(catalogue));
+        self.cache = Some(cache);
+    }
+
+    /// What is to be said about the score, given what was said last. The flags are the caller's.
+    pub fn health_change(
+        &mut self,
+        catalogue: &Catalogue,
+        previous: Option<&HealthChanged>,
+    ) -> Option<HealthChanged> {
+        let mut cache = self.take_cache(catalogue);
+        let looked_at = !cache.take_dirty().is_empty() && self.exists;
+        let change = looked_at.then(|| {
+            let assessment = health::assess(catalogue, &self.sight(catalogue, self.now), &cache);
+            scorecard::health_change(assessment.as_ref(), &catalogue.measures, previous)
+        });
+        let change = change.flatten();
+        if change.is_some() {
+            // Until it stands in the log it may have to be said again.
+            cache.mark(rules::SCORE);
+        }
+        self.cache = Some(cache);
+        change
+    }
+
+    /// The earliest instant after now at which a watched rule could change with no new fact. Never late.
+    pub fn wake(&self, catalogue: &Catalogue) -> Option<Instant> {
+        if !self.exists {
+            return None;
+        }
+        let fresh;
+        let cache = match self.fitting_cache(catalogue) {
+            Some(cache) => cache,
+            None => {
+                fresh = self.make_cache(catalogue);
+                &fresh
+            }
+        };
+        let drift = match self.scope {
+            Scope::Health => health::drift_wake(catalogue, &self.sight(catalogue, self.now), cache),
+            Scope::Segments | Scope::Unwatched => None,
+        };
+        cache.wake().into_iter().chain(drift).min()
+    }
+
+    /// Any condition of the catalogue, asked now.
+    pub fn truth(&self, catalogue: &Catalogue, condition: ConditionId, now: Instant) -> Truth {
+        let sight = self.sight(catalogue, now);
+        catalogue.conditions.truth(condition, &mut |atom| sight.atom(atom).truth(&sight))
+    }
+
+    /// The comparisons that make a condition what it is now.
+    pub fn reasons(&self, catalogue: &Catalogue, condition: ConditionId, now: Instant) -> Vec<Reason> {
+        let sight = self.sight(catalogue, now);
+        sight.reasons(condition, &mut |atom| sight.atom(atom).truth(&sight))
+    }
+
+    /// Evaluates what the fact can change.
+    fn look_at(&self, catalogue: &Catalogue, fact: &Fact, cache: &mut Cache) {
+        let (rules, sight) = (self.rules(catalogue), self.sight(catalogue, self.now));
+        let mut touched = std::mem::take(&mut cache.touched);
+        catalogue.measures.touched_by(fact, &mut touched);
+        let slots = touched.iter().filter_map(|measure| rules.slot_of(*measure));
+        slots.for_each(|slot| cache.measure(rules, &sight, slot));
+        cache.touched = touched;
+        let mut compare = |watched: &[u32]| {
+            watched.iter().for_each(|at| cache.compare(rules, &sight, *at as usize));
+        };
+        match &fact.kind {
+            FactKind::Usage(usage) if usage.contact.is_some() => compare(rules.on_usage()),
+            FactKind::Usage(_) => {}
+            FactKind::AccountTraits(traits) => {
+                traits.iter().for_each(|(name, _)| compare(rules.on_trait(name)));
+            }
+            FactKind::ContactTraits { .. } | FactKind::ContactMembership { .. } => {
+                compare(rules.on_contacts());
+            }
+        }
+        cache.settle();
+    }
+
+    fn rules<'c>(&self, catalogue: &'c Catalogue) -> &'c Rules {
+        match self.scope {
+            Scope::Health => &catalogue.health_rules,
+            Scope::Segments => &catalogue.segment_rules,
+            Scope::Unwatched => &catalogue.no_rules,
+        }
+    }
+
+    fn sight<'a>(&'a self, catalogue: &'a Catalogue, now: Instant) -> Sight<'a> {
+        Sight { account: &self.account, health: self.health, catalogue, now }
+    }
+
+    fn fitting_cache(&self, catalogue: &Catalogue) -> Option<&Cache> {
+        self.cache.as_ref().filter(|cache| cache.fingerprint == catalogue.fingerprint)
+    }
+
+    /// What is remembered, made anew after a load. Of another catalogue: everything is to be looked at.
+    fn take_cache(&mut self, catalogue: &Catalogue) -> Cache {
+        match self.cache.take() {
+            Some(cache) if cache.fingerprint == catalogue.fingerprint => cache,
+            stale => {
+                let mut cache = self.make_cache(catalogue);
+                if stale.is_some() {
+                    cache.mark_all(self.rules(catalogue));
+                }
+                cache
+            }
+        }
+    }
+
+    fn make_cache(&self, catalogue: &Catalogue) -> Cache {
+        let sight = self.sight(catalogue, self.now);
+        Cache::new(self.rules(catalogue), &sight, catalogue.fingerprint)
+    }
+}
