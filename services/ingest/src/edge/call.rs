@@ -1,0 +1,311 @@
+//! One call, read once: Segment's words into ours.
+//!
+//! Invariant: a `Call` is whole and bounded, and carries a person's names apart from what goes to the log.
+
+use contracts::{inbox::MessageKind, log::ClockKind};
+use domain::{time::Instant, value::Value};
+use serde_json::{Map, Value as Json};
+
+use super::{
+    clock::{self, Times},
+    envelope::{CallType, Envelope},
+    limits::{MAX_CONTACT_ID, MAX_EVENT, MAX_MESSAGE_ID, MAX_NAME},
+    names,
+    refusal::Unfit,
+    values,
+};
+
+/// A call that makes sense.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) kind: MessageKind,
+    /// `None`: the client gave none, so no repeat of it can be known.
+    pub(crate) message_id: Option<String>,
+    pub(crate) contact: Option<Contact>,
+    pub(crate) context_account: Option<String>,
+    pub(crate) group_account: Option<String>,
+    /// Of usage; else empty.
+    pub(crate) event: String,
+    pub(crate) properties: Vec<(String, Value)>,
+    pub(crate) traits: Vec<(String, Value)>,
+    /// What names the contact: for the directory.
+    pub(crate) names: Vec<(String, Value)>,
+    pub(crate) active: bool,
+    pub(crate) times: Times,
+}
+
+/// Who did it, as the client knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Contact {
+    Known(String),
+    Anonymous(String),
+}
+
+impl Contact {
+    /// What the pseudonym is made of, and what the directory keeps.
+    pub(crate) fn external_id(&self) -> String {
+        match self {
+            Self::Known(id) => id.clone(),
+            Self::Anonymous(id) => format!("anon:{id}"),
+        }
+    }
+}
+
+/// What holds for every call of a request.
+#[derive(Debug)]
+pub(crate) struct Around<'a> {
+    pub(crate) envelope: &'a Envelope<'a>,
+    pub(crate) received: Instant,
+    pub(crate) clock: ClockKind,
+}
+
+impl Call {
+    /// Reads one call of the envelope.
+    pub(crate) fn read(text: &str, around: &Around<'_>) -> Result<Self, Unfit> {
+        if text.len() > MAX_EVENT {
+            return Err(Unfit::new(
+                "EVENT_TOO_LARGE",
+                format!("{} bytes; {MAX_EVENT} are taken", text.len()),
+            ));
+        }
+        let json = serde_json::from_str(text).map_err(|e| Unfit::new("NOT_JSON", e.to_string()))?;
+        let Json::Object(fields) = json else {
+            return Err(Unfit::new("NOT_AN_OBJECT", "a call is a JSON object"));
+        };
+        Fields { fields: &fields, around }.call()
+    }
+}
+
+/// A call's fields, with those of its batch beneath them.
+struct Fields<'a> {
+    fields: &'a Map<String, Json>,
+    around: &'a Around<'a>,
+}
+
+impl Fields<'_> {
+    fn call(&self) -> Result<Call, Unfit> {
+        let call_type = self.call_type()?;
+        let mut call = Call {
+            kind: MessageKind::Unspecified,
+            message_id: self.message_id()?,
+            contact: self.contact()?,
+            context_account: account(self.in_context("groupId"))?,
+            group_account: None,
+            event: String::new(),
+            properties: Vec::new(),
+            traits: Vec::new(),
+            names: Vec::new(),
+            active: self.in_context("active") != Some(&Json::Bool(false)),
+            times: self.times()?,
+        };
+        match call_type {
+            CallType::Identify => self.identify(&mut call)?,
+            CallType::Track => self.usage(&mut call, MessageKind::Track, self.event()?)?,
+            CallType::Page => self.usage(&mut call, MessageKind::Page, self.viewed("Page")?)?,
+            CallType::Screen => self.usage(&mut call, MessageKind::Screen, self.viewed("Screen")?)?,
+            CallType::Group => self.group(&mut call)?,
+            CallType::Alias => call.kind = MessageKind::Alias,
+        }
+        if call.contact.is_none() && call.kind != MessageKind::Group {
+            return Err(Unfit::new("NO_USER", "neither userId nor anonymousId"));
+        }
+        Ok(call)
+    }
+
+    fn call_type(&self) -> Result<CallType, Unfit> {
+        match self.fields.get("type") {
+            Some(Json::String(name)) => CallType::parse(name)
+                .or(self.around.envelope.call_type)
+                .ok_or_else(|| Unfit::new("UNKNOWN_TYPE", format!("there is no call {:?}", start_of(name)))),
+            _ => self
+                .around
+                .envelope
+                .call_type
+                .ok_or_else(|| Unfit::new("NO_TYPE", "a call in a batch names its type")),
+        }
+    }
+
+    fn message_id(&self) -> Result<Option<String>, Unfit> {
+        let id =
+            id_text(self.fields.get("messageId")).map_err(|()| not_an_id("BAD_MESSAGE_ID", "messageId"))?;
+        match id {
+            Some(id) if id.chars().count() > MAX_MESSAGE_ID => Err(Unfit::new(
+                "BAD_MESSAGE_ID",
+                format!("a messageId has at most {MAX_MESSAGE_ID} characters"),
+            )),
+            other => Ok(other.map(|id| values::clean(&id))),
+        }
+    }
+
+    fn contact(&self) -> Result<Option<Contact>, Unfit> {
+        let read = |name| {
+            let id = id_text(self.fields.get(name)).map_err(|()| not_an_id("BAD_USER_ID", name))?;
+            match id {
+                Some(id) if id.len() > MAX_CONTACT_ID => {
+                    Err(Unfit::new("BAD_USER_ID", format!("{name} has at most {MAX_CONTACT_ID} bytes")))
+                }
+                other => Ok(other.map(|id| values::clean(&id))),
+            }
+        };
+        if let Some(id) = read("userId")? {
+            return Ok(Some(Contact::Known(id)));
+        }
+        Ok(read("anonymousId")?.map(Contact::Anonymous))
+    }
+
+    fn times(&self) -> Result<Times, Unfit> {
+        let own = |name| match self.fields.get(name) {
+            None | Some(Json::Null) => Ok(None),
+            Some(Json::String(text)) => clock::parse(text).map(Some),
+            Some(_) => Err(Unfit::new("BAD_TIMESTAMP", format!("{name} is not a text"))),
+        };
+        let envelope = self.around.envelope;
+        let original = own("originalTimestamp")?.or(own("timestamp")?).or(envelope.timestamp);
+        let sent = own("sentAt").unwrap_or_default().or(envelope.sent_at);
+        Ok(clock::correct(clock::Said { original, sent }, self.around.received, self.around.clock))
+    }
+
+    /// A field of the call's context, else of its batch's.
+    fn in_context(&self, name: &str) -> Option<&Json> {
+        let own = self.fields.get("context").and_then(|context| context.get(name));
+        own.or_else(|| self.around.envelope.context.get(name))
+    }
+
+    /// `traits`, over the call's `context.traits`, over the batch's.
+    fn person_traits(&self) -> Map<String, Json> {
+        let contexts = [Some(&self.around.envelope.context), self.fields.get("context")];
+        let beneath = contexts.into_iter().flatten().filter_map(|context| context.get("traits"));
+        let mut merged = Map::new();
+        for traits in beneath.chain(self.fields.get("traits")).filter_map(Json::as_object) {
+            merged.extend(traits.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        merged
+    }
+
+    fn identify(&self, call: &mut Call) -> Result<(), Unfit> {
+        call.kind = MessageKind::Identify;
+        let traits = values::flatten(&self.person_traits())?;
+        let domain = traits
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("email"))
+            .map(|(_, email)| domain_of(email));
+        let personal = |(name, value): &(String, Value)| names::personal(name) || personal_value(value);
+        (call.names, call.traits) = traits.into_iter().partition(personal);
+        if let Some(domain) = domain {
+            put(&mut call.traits, "email_domain", domain);
+        }
+        Ok(())
+    }
+
+    fn group(&self, call: &mut Call) -> Result<(), Unfit> {
+        call.kind = MessageKind::Group;
+        call.group_account = account(self.fields.get("groupId"))?;
+        if call.group_account.is_none() {
+            return Err(Unfit::new("NO_GROUP_ID", "a group call names its group"));
+        }
+        let traits = self.fields.get("traits").and_then(Json::as_object).cloned().unwrap_or_default();
+        for (name, value) in values::flatten(&traits)? {
+            if !names::personal_of_account(&name) && !personal_value(&value) {
+                put(&mut call.traits, &names::spelled(&name), value);
+            }
+        }
+        Ok(())
+    }
+
+    fn usage(&self, call: &mut Call, kind: MessageKind, event: String) -> Result<(), Unfit> {
+        (call.kind, call.event) = (kind, event);
+        if let Some(Json::Object(properties)) = self.fields.get("properties") {
+            call.properties = values::flatten(properties)?;
+            call.properties.retain(|(name, value)| !(names_somebody(name, value) || personal_value(value)));
+        }
+        Ok(())
+    }
+
+    fn event(&self) -> Result<String, Unfit> {
+        match self.fields.get("event") {
+            Some(Json::String(name)) if !name.trim().is_empty() => event_name(name.trim()),
+            _ => Err(Unfit::new("NO_EVENT_NAME", "a track call names its event")),
+        }
+    }
+
+    /// `Viewed NAME`, of the page's name, else of its category.
+    fn viewed(&self, what: &str) -> Result<String, Unfit> {
+        let named =
+            |field| self.fields.get(field).and_then(Json::as_str).map(str::trim).filter(|n| !n.is_empty());
+        event_name(&format!("Viewed {}", named("name").or_else(|| named("category")).unwrap_or(what)))
+    }
+}
+
+fn event_name(name: &str) -> Result<String, Unfit> {
+    let bad = |why: &str| Err(Unfit::new("BAD_EVENT_NAME", format!("{:?} {why}", start_of(name))));
+    if name.len() > MAX_NAME {
+        bad("is longer than 255 bytes")
+    } else if name.chars().any(char::is_control) {
+        bad("has control characters")
+    } else if names::shaped_like_a_person(name) {
+        bad("holds an address, a phone number or a query")
+    } else {
+        Ok(name.to_owned())
+    }
+}
+
+/// An account's id: stands in the log and in indexes as it is.
+fn account(json: Option<&Json>) -> Result<Option<String>, Unfit> {
+    let id = id_text(json).map_err(|()| not_an_id("BAD_GROUP_ID", "groupId"))?;
+    match id {
+        Some(id) if id.len() > MAX_NAME || id.chars().any(char::is_control) => {
+            Err(Unfit::new("BAD_GROUP_ID", "a groupId has at most 255 bytes and no control characters"))
+        }
+        other => Ok(other),
+    }
+}
+
+/// Texts and numbers are ids; null and the empty text are none.
+fn id_text(json: Option<&Json>) -> Result<Option<String>, ()> {
+    match json {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(id)) => Ok(Some(id.clone()).filter(|id| !id.is_empty())),
+        Some(Json::Number(id)) => Ok(Some(id.to_string())),
+        Some(_) => Err(()),
+    }
+}
+
+fn not_an_id(code: &'static str, name: &str) -> Unfit {
+    Unfit::new(code, format!("{name} is neither a text nor a number"))
+}
+
+/// A usage property under a personal name, unless it is a mere yes or no.
+fn names_somebody(name: &str, value: &Value) -> bool {
+    names::personal(name) && !matches!(value, Value::Bool(_) | Value::Null)
+}
+
+fn personal_value(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => names::shaped_like_a_person(text),
+        Value::List(items) => items.iter().any(personal_value),
+        Value::Null | Value::Bool(_) | Value::Decimal(_) => false,
+    }
+}
+
+fn domain_of(email: &Value) -> Value {
+    match email {
+        Value::Text(text) => names::email_domain(text).map_or(Value::Null, Value::Text),
+        _ => Value::Null,
+    }
+}
+
+/// Puts a value into a list sorted by name; the last one put holds.
+fn put(sorted: &mut Vec<(String, Value)>, name: &str, value: Value) {
+    match sorted.binary_search_by(|(other, _)| other.as_str().cmp(name)) {
+        Ok(at) => sorted[at].1 = value,
+        Err(at) => sorted.insert(at, (name.to_owned(), value)),
+    }
+}
+
+fn start_of(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+#[cfg(test)]
+#[path = "call_tests.rs"]
+mod tests;

@@ -1,0 +1,152 @@
+//! Segment's HTTP API. What its clients rely on is in `docs/wire.md`.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, Method, Uri, header},
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chassis::Problem;
+use domain::time::Instant;
+use tracing::Instrument;
+
+use super::{Edge, Refusal, Request, Route, Shown, limits::MAX_BODY};
+
+/// The answer to what was taken: exactly 200 with this, or clients send again.
+const TAKEN: &str = r#"{"success": true}"#;
+
+const WELCOME: &str = "\
+Perennial takes events here, as Segment's and RudderStack's clients send them.
+
+  curl -u WRITE_KEY: http://HOST/v1/track -d '{
+    \"userId\": \"ada\", \"event\": \"Report Exported\", \"context\": {\"groupId\": \"acme\"}}'
+
+Calls: POST /v1/identify, /v1/track, /v1/page, /v1/screen, /v1/group, /v1/alias, /v1/batch and /v1/import.
+";
+
+pub(crate) fn router(edge: Arc<Edge>) -> Router {
+    Router::new()
+        .route("/", get(|| async { WELCOME }))
+        .route("/v1/{call}", post(take).fallback(unknown))
+        .route("/v1/{call}/{*rest}", any(unknown))
+        .route("/v1", any(unknown))
+        .route("/v1/", any(unknown))
+        .with_state(edge)
+}
+
+async fn take(
+    State(edge): State<Arc<Edge>>,
+    Path(call): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let span = tracing::info_span!("ingest", call = %call);
+    chassis::trace::follow_headers(&span, &headers);
+    let Some(route) = Route::parse(&call) else {
+        return refuse(Refusal::UnknownPath(format!("POST {}", uri.path())));
+    };
+    match taken(&edge, route, &headers, body).instrument(span).await {
+        Ok(()) => ([(header::CONTENT_TYPE, "application/json")], TAKEN).into_response(),
+        Err(refusal) => refuse(refusal),
+    }
+}
+
+async fn taken(edge: &Edge, route: Route, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
+    let body = to_bytes(body, MAX_BODY).await.map_err(|error| unread(&error))?;
+    let request = Request {
+        route,
+        encoding: text(headers, header::CONTENT_ENCODING),
+        shown: shown(text(headers, header::AUTHORIZATION)),
+        body,
+        received: Instant(chassis::clock::now()),
+    };
+    let taken = edge.take_body(request).await?;
+    tracing::debug!(accepted = taken.accepted, quarantined = taken.quarantined, "took events");
+    Ok(())
+}
+
+async fn unknown(method: Method, uri: Uri) -> Response {
+    refuse(Refusal::UnknownPath(format!("{method} {}", uri.path())))
+}
+
+fn refuse(refusal: Refusal) -> Response {
+    let wait = match &refusal {
+        Refusal::Busy { retry_after_s, .. } => Some(i64::from(*retry_after_s) * 1_000),
+        _ => None,
+    };
+    let unauthorized = matches!(refusal, Refusal::Unauthorized(_));
+    let mut response = Problem::from(refusal).into_response();
+    if let Some(wait) = wait {
+        // Milliseconds since 1970: what Segment's Node client subtracts its clock from.
+        let reset = (chassis::clock::now() + wait).to_string();
+        if let Ok(reset) = HeaderValue::from_str(&reset) {
+            response.headers_mut().insert("x-ratelimit-reset", reset);
+        }
+    }
+    if unauthorized {
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Perennial\""));
+    }
+    response
+}
+
+/// The body broke off, or is larger than what is taken.
+fn unread(error: &axum::Error) -> Refusal {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains("length limit exceeded") {
+            return Refusal::TooLarge;
+        }
+        cause = error.source();
+    }
+    Refusal::Malformed("the body broke off".into())
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// `Basic base64(key + ":")` with or without the colon, or `Bearer`.
+fn shown(authorization: Option<&str>) -> Shown {
+    let Some((scheme, value)) = authorization.and_then(|it| it.trim().split_once(' ')) else {
+        return Shown::Nothing;
+    };
+    let value = value.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Shown::Token(value.to_owned());
+    }
+    let decoded = STANDARD.decode(value).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    match decoded {
+        Some(pair) if scheme.eq_ignore_ascii_case("basic") => {
+            let key = pair.split_once(':').map_or(pair.as_str(), |(key, _)| key);
+            if key.is_empty() { Shown::Nothing } else { Shown::Key(key.to_owned()) }
+        }
+        _ => Shown::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_as_the_user_name_with_or_without_a_colon() {
+        let key = || Shown::Key("k1".into());
+        assert_eq!(shown(Some("Basic azE6")), key());
+        assert_eq!(shown(Some("basic azE=")), key());
+        assert_eq!(shown(Some("Basic azE6cGFzc3dvcmQ=")), key());
+        assert_eq!(shown(Some("Bearer k1")), Shown::Token("k1".into()));
+        for nothing in
+            [None, Some(""), Some("Basic"), Some("Basic %%"), Some("Basic Og=="), Some("Digest azE6")]
+        {
+            assert_eq!(shown(nothing), Shown::Nothing, "{nothing:?}");
+        }
+    }
+}

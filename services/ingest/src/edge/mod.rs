@@ -1,0 +1,183 @@
+//! The edge: where events enter, over HTTP and gRPC alike.
+//!
+//! A request is authenticated, each call in it read once and its clock corrected; what names people goes to the
+//! directory, what makes no sense to quarantine, the rest to the inbox. Invariant: "taken" is said only after the log
+//! has every event and Postgres every name and refusal.
+
+mod body;
+mod call;
+mod clock;
+mod envelope;
+pub(crate) mod http;
+mod limits;
+mod names;
+mod record;
+mod refusal;
+mod values;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::time::Instant;
+use eventlog::{Log, NewRecord, Topic, TopicPartition};
+use serde_json::value::RawValue;
+use sqlx::PgPool;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+pub(crate) use self::{body::measure, record::Prepared, refusal::Refusal};
+use self::{
+    call::{Around, Call},
+    envelope::{Envelope, Route},
+    limits::MAX_IN_FLIGHT,
+};
+use crate::{
+    directory::Directory,
+    everywhere::{append, stopped},
+    keys::{Access, Keys, WriteKey},
+    untimed::Untimed,
+};
+
+/// Everything the edge needs, shared by all requests.
+pub(crate) struct Edge {
+    pub(crate) pool: PgPool,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) untimed: Arc<Untimed>,
+    directory: Directory,
+    in_flight: Semaphore,
+}
+
+/// What became of a request's calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) accepted: u32,
+    pub(crate) quarantined: u32,
+}
+
+/// A body as it came, with what its headers say about it.
+pub(crate) struct Request<'a> {
+    pub(crate) route: Route,
+    pub(crate) encoding: Option<&'a str>,
+    pub(crate) shown: Shown,
+    pub(crate) body: Bytes,
+    pub(crate) received: Instant,
+}
+
+/// The write key that the `Authorization` header shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The key itself.
+    Key(String),
+    /// A token that may be a key, where the body names none.
+    Token(String),
+    Nothing,
+}
+
+impl Edge {
+    pub(crate) fn new(pool: PgPool, log: Arc<dyn Log>, keys: Arc<Keys>, untimed: Arc<Untimed>) -> Self {
+        Self {
+            pool,
+            log,
+            keys,
+            untimed,
+            directory: Directory::default(),
+            in_flight: Semaphore::new(MAX_IN_FLIGHT),
+        }
+    }
+
+    /// Takes an HTTP request's calls.
+    pub(crate) async fn take_body(&self, request: Request<'_>) -> Result<Taken, Refusal> {
+        let body = body::open(request.encoding, request.body)?;
+        let envelope = Envelope::split(request.route, &body)?;
+        let key = match (request.shown, &envelope.write_key) {
+            (Shown::Key(key), _) => Some(key),
+            (_, Some(key)) => Some(key.clone()),
+            (Shown::Token(token), None) => Some(token),
+            (Shown::Nothing, None) => None,
+        };
+        let access = self.access(key.as_deref(), request.received).await?;
+        self.take(&access, &envelope, request.received).await
+    }
+
+    /// Takes calls that came one by one, each a JSON object.
+    pub(crate) async fn take_calls(
+        &self,
+        key: &str,
+        calls: &[String],
+        sent_at: Option<Instant>,
+        received: Instant,
+    ) -> Result<Taken, Refusal> {
+        let access = self.access(Some(key), received).await?;
+        let mut raw: Vec<&RawValue> = Vec::with_capacity(calls.len());
+        for (index, text) in calls.iter().enumerate() {
+            measure(text.as_bytes())?;
+            let call =
+                serde_json::from_str(text).map_err(|e| Refusal::Malformed(format!("calls[{index}]: {e}")))?;
+            raw.push(call);
+        }
+        self.take(&access, &Envelope::of_calls(raw, sent_at), received).await
+    }
+
+    async fn access(&self, key: Option<&str>, received: Instant) -> Result<Access, Refusal> {
+        let Some(key) = key else {
+            return Err(Refusal::Unauthorized(
+                "no write key: send it as the user name of Basic authentication",
+            ));
+        };
+        let key = WriteKey::parse(key).ok_or(Refusal::Unauthorized("this is not a write key"))?;
+        let found = self.keys.find(&self.pool, &key, received.0).await;
+        let found = found.map_err(|error| away("Postgres", &error))?;
+        let access = found.ok_or(Refusal::Unauthorized("nobody has this write key"))?;
+        if access.ready { Ok(access) } else { Err(Refusal::away("the workspace is being made; it")) }
+    }
+
+    async fn take(
+        &self,
+        access: &Access,
+        envelope: &Envelope<'_>,
+        received: Instant,
+    ) -> Result<Taken, Refusal> {
+        let _room = self.room(envelope.calls.len())?;
+        let around = Around { envelope, received, clock: access.clock };
+        let read = envelope.calls.iter().map(|call| (call.get(), Call::read(call.get(), &around)));
+        let prepared = Prepared::new(access, received, read);
+        let counted = self.untimed.admit(access, prepared.accepted)?;
+        self.directory.keep(&self.pool, access, &prepared).await.map_err(|error| away("Postgres", &error))?;
+        self.append(&prepared).await?;
+        counted.keep();
+        Ok(Taken { accepted: prepared.accepted, quarantined: prepared.quarantined() })
+    }
+
+    /// Room for so many events on their way to the log.
+    fn room(&self, events: usize) -> Result<SemaphorePermit<'_>, Refusal> {
+        let events = u32::try_from(events).unwrap_or(u32::MAX);
+        self.in_flight.try_acquire_many(events).map_err(|_| Refusal::Busy {
+            code: "TOO_BUSY",
+            message: "too many events wait for the log: send this again".into(),
+            retry_after_s: 1,
+        })
+    }
+
+    /// Hands every partition its records at once; returns when all of them stand in the log.
+    async fn append(&self, prepared: &Prepared) -> Result<(), Refusal> {
+        let partitions = self.log.partitions(Topic::Inbox);
+        let traceparent = chassis::trace::current();
+        let mut acks = Vec::new();
+        for (partition, values) in prepared.by_partition(partitions) {
+            let records = values
+                .into_iter()
+                .map(|value| NewRecord { value, traceparent: traceparent.clone() })
+                .collect();
+            acks.push(append(self.log.as_ref(), TopicPartition { topic: Topic::Inbox, partition }, records));
+        }
+        for ack in acks {
+            ack.await.unwrap_or_else(|_| Err(stopped())).map_err(|error| away("the log", &error))?;
+        }
+        Ok(())
+    }
+}
+
+fn away(what: &str, error: &dyn std::fmt::Display) -> Refusal {
+    tracing::warn!(%error, "refused for now, {what} is away: {error}");
+    Refusal::away(what)
+}

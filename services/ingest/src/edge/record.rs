@@ -1,0 +1,210 @@
+//! What a request's calls become: records for the inbox, rows for the directory, rows for quarantine.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use contracts::{
+    inbox::{InboxRecord, Message, MessageKind, inbox_record::Kind},
+    log::Header,
+    wire_named,
+};
+use domain::{ids::derived, time::Instant};
+use eventlog::{FORMAT, GENERATION, Key};
+use prost::Message as _;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::{
+    call::{Call, Contact},
+    limits::MAX_KEPT_BODY,
+    refusal::Unfit,
+};
+use crate::{
+    fold::inbox_key,
+    keys::Access,
+    store::{Name, NewContact, Refused},
+};
+
+/// A request, ready to be written down.
+pub(crate) struct Prepared {
+    /// Keys and bytes of the inbox's records, in the order of the calls.
+    records: Vec<(Key, Bytes)>,
+    pub(crate) contacts: Vec<NewContact>,
+    /// At most one of each contact and name: the one that wins.
+    pub(crate) names: Vec<Name>,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) accepted: u32,
+}
+
+impl Prepared {
+    pub(crate) fn new<'c>(
+        access: &Access,
+        received: Instant,
+        calls: impl Iterator<Item = (&'c str, Result<Call, Unfit>)>,
+    ) -> Self {
+        let mut preparing = Preparing {
+            access,
+            received,
+            records: Vec::new(),
+            contacts: BTreeMap::new(),
+            names: BTreeMap::new(),
+            refused: Vec::new(),
+        };
+        for (text, call) in calls {
+            match call {
+                Ok(call) => preparing.accept(call),
+                Err(unfit) => preparing.refuse(text, unfit),
+            }
+        }
+        preparing.done()
+    }
+
+    pub(crate) fn quarantined(&self) -> u32 {
+        u32::try_from(self.refused.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The records by the partition of their key, each in the order of the calls.
+    pub(crate) fn by_partition(&self, partitions: u32) -> BTreeMap<u32, Vec<Bytes>> {
+        let mut by_partition: BTreeMap<u32, Vec<Bytes>> = BTreeMap::new();
+        for (key, value) in &self.records {
+            by_partition.entry(key.partition(partitions)).or_default().push(value.clone());
+        }
+        by_partition
+    }
+}
+
+struct Preparing<'a> {
+    access: &'a Access,
+    received: Instant,
+    records: Vec<(Key, Bytes)>,
+    contacts: BTreeMap<u128, String>,
+    names: BTreeMap<(u128, String), Name>,
+    refused: Vec<Refused>,
+}
+
+impl Preparing<'_> {
+    fn accept(&mut self, mut call: Call) {
+        let contact = call.contact.as_ref().map(|contact| self.contact(contact));
+        let message_id = call.message_id.take().unwrap_or_else(|| chassis::ids::v7().to_string());
+        let id = message_identity(self.access, &message_id, call.kind);
+        if let Some(contact) = contact {
+            self.name(contact, id, &mut call);
+        }
+        let times = call.times;
+        let message = message(call, contact, message_id, &self.access.source);
+        let key = inbox_key(&self.access.workspace, &message);
+        let header = Header {
+            format: FORMAT,
+            generation: GENERATION,
+            workspace: key.workspace.clone(),
+            account: key.account.clone(),
+            id: contracts::id_bytes(id).into(),
+            event_at: times.event_at.0,
+            original_at: times.original_at.0,
+            ..Header::default()
+        };
+        let body = InboxRecord { header: None, control: None, kind: Some(Kind::Message(message)) };
+        self.records.push((key, eventlog::concat_record(header, &body.encode_to_vec())));
+    }
+
+    /// The contact's pseudonym; the directory learns who stands behind it.
+    fn contact(&mut self, contact: &Contact) -> u128 {
+        let external_id = contact.external_id();
+        let pseudonym = self.access.pseudonyms.of(&external_id).0;
+        self.contacts.insert(pseudonym, external_id);
+        pseudonym
+    }
+
+    fn name(&mut self, contact: u128, fact_id: u128, call: &mut Call) {
+        let event_at = call.times.event_at.0;
+        for (name, value) in call.names.drain(..) {
+            let new =
+                Name { contact, name: name.clone(), value: value.to_json().to_string(), event_at, fact_id };
+            let kept = self.names.entry((contact, name)).or_insert_with(|| new.clone());
+            if (kept.event_at, kept.fact_id) < (event_at, fact_id) {
+                *kept = new;
+            }
+        }
+    }
+
+    fn refuse(&mut self, text: &str, unfit: Unfit) {
+        let who = Who::read(text);
+        let mut body = text.as_bytes();
+        body = &body[..body.len().min(MAX_KEPT_BODY)];
+        let contact = who.contact().map(|contact| self.contact(&contact).to_be_bytes().to_vec());
+        self.refused.push(Refused {
+            id: chassis::ids::v7(),
+            code: unfit.code.to_owned(),
+            reason: unfit.reason.replace('\0', "\u{fffd}"),
+            message_id: who.message_id(),
+            received_at: self.received.0,
+            contact,
+            body: body.to_vec(),
+        });
+    }
+
+    fn done(self) -> Prepared {
+        let contacts = self.contacts.into_iter();
+        Prepared {
+            accepted: u32::try_from(self.records.len()).unwrap_or(u32::MAX),
+            records: self.records,
+            contacts: contacts.map(|(contact, external_id)| NewContact { contact, external_id }).collect(),
+            names: self.names.into_values().collect(),
+            refused: self.refused,
+        }
+    }
+}
+
+/// What a repeat is known by: the same sender, message id and kind in the same workspace.
+fn message_identity(access: &Access, message_id: &str, kind: MessageKind) -> u128 {
+    let (workspace, source) = (access.workspace.as_bytes(), access.source.as_bytes());
+    derived(&[b"message", workspace, source, message_id.as_bytes(), kind.as_str_name().as_bytes()])
+}
+
+fn message(call: Call, contact: Option<u128>, message_id: String, source: &str) -> Message {
+    Message {
+        kind: call.kind.into(),
+        source: source.to_owned(),
+        message_id,
+        contact: contact.map(contracts::id_bytes).unwrap_or_default(),
+        anonymous: matches!(call.contact, Some(Contact::Anonymous(_))),
+        context_account: call.context_account.unwrap_or_default(),
+        group_account: call.group_account.unwrap_or_default(),
+        event: call.event,
+        properties: wire_named(call.properties),
+        traits: wire_named(call.traits),
+        active: call.active,
+    }
+}
+
+/// Whose a refused call seems to be: so that it is erased with them.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Who {
+    user_id: Json,
+    anonymous_id: Json,
+    message_id: Json,
+}
+
+impl Who {
+    fn read(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    fn contact(&self) -> Option<Contact> {
+        let known = text_of(&self.user_id).map(Contact::Known);
+        known.or_else(|| text_of(&self.anonymous_id).map(Contact::Anonymous))
+    }
+
+    fn message_id(&self) -> String {
+        text_of(&self.message_id).unwrap_or_default().chars().take(100).collect()
+    }
+}
+
+fn text_of(json: &Json) -> Option<String> {
+    match json {
+        Json::String(text) if !text.is_empty() && text.len() <= 1_024 => Some(super::values::clean(text)),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}

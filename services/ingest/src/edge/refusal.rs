@@ -1,0 +1,103 @@
+//! Why something is not taken: a whole request, or one event of it.
+
+use std::fmt;
+
+use chassis::{Code, Problem};
+
+use super::limits::{MAX_BODY, MAX_CALLS, MAX_DEPTH};
+
+/// A whole request is refused. The client may send it again only where that could help (`retry_after`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No write key, or one that nobody has.
+    Unauthorized(&'static str),
+    /// Not JSON, or not in the form of a call or batch.
+    Malformed(String),
+    /// JSON nested deeper than is read.
+    TooDeep,
+    /// More bytes than are taken, as they came or decompressed.
+    TooLarge,
+    /// A compression that is not understood.
+    UnknownEncoding(String),
+    UnknownPath(String),
+    /// For a passing reason: to be sent again after so many seconds.
+    Busy {
+        code: &'static str,
+        message: String,
+        retry_after_s: u32,
+    },
+}
+
+impl Refusal {
+    /// Busy, in the way most things are: away for a moment.
+    pub(crate) fn away(what: &str) -> Self {
+        let message = format!("{what} is away for a moment: send this again");
+        Self::Busy { code: "UNAVAILABLE", message, retry_after_s: 1 }
+    }
+
+    /// Upper snake case, for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized(_) => "UNAUTHORIZED",
+            Self::Malformed(_) => "MALFORMED",
+            Self::TooDeep => "TOO_DEEP",
+            Self::TooLarge => "TOO_LARGE",
+            Self::UnknownEncoding(_) => "UNKNOWN_ENCODING",
+            Self::UnknownPath(_) => "NOT_FOUND",
+            Self::Busy { code, .. } => code,
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    /// Never a code that makes a client drop events for a passing reason.
+    fn from(refusal: Refusal) -> Self {
+        let code = match &refusal {
+            Refusal::Malformed(_) | Refusal::TooDeep | Refusal::UnknownEncoding(_) => Code::InvalidArgument,
+            Refusal::Unauthorized(_) => Code::Unauthenticated,
+            Refusal::UnknownPath(_) => Code::NotFound,
+            Refusal::TooLarge => Code::PayloadTooLarge,
+            Refusal::Busy { .. } => Code::ResourceExhausted,
+        };
+        let problem = Self::new(code, refusal.code(), refusal.to_string());
+        match refusal {
+            Refusal::Busy { retry_after_s, .. } => problem.retry_after(retry_after_s),
+            _ => problem,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthorized(why) => f.write_str(why),
+            Self::Malformed(why) => write!(f, "this is not a call: {why}"),
+            Self::TooDeep => write!(f, "JSON nested deeper than {MAX_DEPTH}"),
+            Self::TooLarge => {
+                write!(f, "a body has at most {MAX_BODY} bytes, decompressed too, and {MAX_CALLS} calls")
+            }
+            Self::UnknownEncoding(encoding) => {
+                write!(f, "content encoding {encoding:?} is not understood: send gzip, or none")
+            }
+            Self::UnknownPath(path) => write!(
+                f,
+                "there is nothing at {path}; calls go to POST /v1/identify, /v1/track, /v1/page, /v1/screen, \
+                 /v1/group, /v1/alias, /v1/batch and /v1/import"
+            ),
+            Self::Busy { message, .. } => f.write_str(message),
+        }
+    }
+}
+
+/// Why one event goes to quarantine: a code for programs, a reason for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unfit {
+    pub(crate) code: &'static str,
+    pub(crate) reason: String,
+}
+
+impl Unfit {
+    pub(crate) fn new(code: &'static str, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}

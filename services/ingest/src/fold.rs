@@ -1,0 +1,242 @@
+//! Attribution: which account a message is about, and what of it goes to whose log.
+//!
+//! One contact at a time, in the order of the inbox. Invariant: what follows from a message depends on the messages
+//! before it and on nothing else; only that fences forwards, so it changes only by a numbered meaning.
+
+use contracts::{
+    account::{
+        AccountRecord, AccountTraits, ContactMembership, ContactTraits, NamedValue, Usage,
+        account_record::Kind as Body,
+    },
+    inbox::{InboxRecord, Message, MessageKind, inbox_record::Kind},
+    log::{CatalogueVersion, Header},
+};
+use domain::ids::derived;
+use engine::{Forward, ForwardContext, ForwardFold, Forwards, Poison};
+use eventlog::{Key, Stored};
+use prost::Message as _;
+
+use crate::{
+    attribution::{Belongs, ContactState, Held, Item, PARKED_FOR_MS, Quarantined, Trait},
+    pseudonym,
+};
+
+/// The usage event by which a client says that a contact has left an account.
+const REMOVED: &str = "Account Removed User";
+
+/// Attribution as the engine runs it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Attribution;
+
+impl ForwardFold for Attribution {
+    type Catalogue = ();
+    type State = ContactState;
+    type Fact = Message;
+    type Item = Item;
+
+    fn compile(&self, _version: &CatalogueVersion, _document: &[u8]) -> Result<(), Poison> {
+        Ok(())
+    }
+
+    fn read_fact(&self, header: &Header, record: &Stored) -> Result<Message, Poison> {
+        let record = InboxRecord::decode(record.value.clone())
+            .map_err(|e| Poison(format!("not an inbox record: {e}")))?;
+        let Some(Kind::Message(message)) = record.kind else {
+            return Err(Poison("an inbox record of a kind that this build does not know".into()));
+        };
+        contracts::id("header.id", &header.id).map_err(|e| Poison(e.to_string()))?;
+        contracts::optional_id("contact", &message.contact).map_err(|e| Poison(e.to_string()))?;
+        Ok(message)
+    }
+
+    fn identity(&self, header: &Header, _message: &Message) -> Option<u128> {
+        contracts::id("header.id", &header.id).ok()
+    }
+
+    fn fresh(&self, _key: &Key) -> ContactState {
+        ContactState::default()
+    }
+
+    fn fold(
+        &self,
+        at: &ForwardContext<'_, ()>,
+        state: &mut ContactState,
+        header: &Header,
+        message: Message,
+        out: &mut Forwards<Item>,
+    ) {
+        out.items.push(Item::Counted);
+        let id = contracts::id("header.id", &header.id).unwrap_or_default();
+        let held = Held {
+            id,
+            event_at: header.event_at,
+            original_at: header.original_at,
+            appended_at: at.appended_at,
+            message,
+        };
+        Attributing { at, state, out }.take(held);
+    }
+
+    fn timer(&self, at: &ForwardContext<'_, ()>, state: &mut ContactState, out: &mut Forwards<Item>) {
+        for held in state.expired(at.appended_at) {
+            let reason = "no account became known for this contact within 30 days";
+            out.items.push(Item::Quarantined(Quarantined::of(&held, "NO_ACCOUNT", reason)));
+        }
+    }
+
+    fn wake(&self, state: &ContactState) -> Option<i64> {
+        state.parked().next().map(|held| held.appended_at.saturating_add(PARKED_FOR_MS))
+    }
+
+    fn encode(&self, state: &ContactState) -> Vec<u8> {
+        state.encode()
+    }
+
+    fn decode(&self, _key: &Key, bytes: &[u8]) -> Result<ContactState, Poison> {
+        ContactState::decode(bytes).map_err(Poison)
+    }
+}
+
+/// One message on its way to the accounts it is about.
+struct Attributing<'a, 'c> {
+    at: &'a ForwardContext<'c, ()>,
+    state: &'a mut ContactState,
+    out: &'a mut Forwards<Item>,
+}
+
+impl Attributing<'_, '_> {
+    fn take(&mut self, held: Held) {
+        if held.message.contact.is_empty() {
+            return self.about_the_account(held);
+        }
+        for account in named(&held.message) {
+            self.join(&account, &held);
+        }
+        match held.message.kind() {
+            MessageKind::Identify => self.identify(held),
+            MessageKind::Group => self.about_the_account(held),
+            MessageKind::Track | MessageKind::Page | MessageKind::Screen => self.usage(held),
+            MessageKind::Alias | MessageKind::Unspecified => {}
+        }
+    }
+
+    /// A group call's traits are the account's.
+    fn about_the_account(&mut self, held: Held) {
+        let account = held.message.group_account.clone();
+        if account.is_empty() || (held.message.traits.is_empty() && !held.message.contact.is_empty()) {
+            return;
+        }
+        let body = Body::AccountTraits(AccountTraits { traits: held.message.traits.clone() });
+        self.forward(&account, held.id, &held, body);
+    }
+
+    /// The contact belongs to the account from here on: the account learns what is known of the contact, and gets
+    /// what was waiting for an account.
+    fn join(&mut self, account: &str, by: &Held) {
+        if self.state.see_in(account) {
+            return;
+        }
+        self.membership(account, true, by);
+        let contact = by.message.contact.clone();
+        for (event_at, id, traits) in self.state.traits_by_change() {
+            let known = Held { id, event_at, original_at: event_at, ..by.clone() };
+            self.forward(
+                account,
+                id,
+                &known,
+                Body::ContactTraits(ContactTraits { contact: contact.clone(), traits }),
+            );
+        }
+        for held in self.state.release() {
+            self.usage_of(account, held, false);
+        }
+    }
+
+    fn membership(&mut self, account: &str, member: bool, by: &Held) {
+        let contact = by.message.contact.clone();
+        let id = derived(&[b"membership", &by.id.to_be_bytes(), account.as_bytes()]);
+        self.forward(account, id, by, Body::ContactMembership(ContactMembership { contact, member }));
+        let since_at = by.event_at;
+        self.out.items.push(Item::Belongs(Belongs { account: account.to_owned(), member, since_at }));
+    }
+
+    /// A contact's traits go to all its accounts, and are kept for those it joins later.
+    fn identify(&mut self, held: Held) {
+        let message = &held.message;
+        for NamedValue { name, value } in &message.traits {
+            let value = value.clone().unwrap_or_default();
+            self.state.set_trait(Trait { name: name.clone(), event_at: held.event_at, id: held.id, value });
+        }
+        if message.traits.is_empty() {
+            return;
+        }
+        let body = ContactTraits { contact: message.contact.clone(), traits: message.traits.clone() };
+        for account in self.state.accounts().to_vec() {
+            self.forward(&account, held.id, &held, Body::ContactTraits(body.clone()));
+        }
+    }
+
+    fn usage(&mut self, held: Held) {
+        let named = named(&held.message).next();
+        let guessed = named.is_none() && self.state.accounts().len() > 1;
+        match named.or_else(|| self.state.last_seen_in().map(str::to_owned)) {
+            Some(account) => self.usage_of(&account, held, guessed),
+            None => self.park(held),
+        }
+    }
+
+    fn usage_of(&mut self, account: &str, held: Held, guessed: bool) {
+        let message = &held.message;
+        let usage = Usage {
+            contact: message.contact.clone(),
+            event: message.event.clone(),
+            properties: message.properties.clone(),
+            active: message.active,
+            guessed,
+        };
+        self.forward(account, held.id, &held, Body::Usage(usage));
+        if message.event == REMOVED && self.state.leave(account) {
+            self.membership(account, false, &held);
+        }
+    }
+
+    fn park(&mut self, held: Held) {
+        if let Err(held) = self.state.park(held) {
+            let reason = "too much waits for this contact's account to become known";
+            self.out.items.push(Item::Quarantined(Quarantined::of(&held, "PARKED_FULL", reason)));
+        }
+    }
+
+    fn forward(&mut self, account: &str, id: u128, held: &Held, body: Body) {
+        self.out.facts.push(Forward {
+            to: Key::new(self.at.key.workspace.clone(), account),
+            id: contracts::id_bytes(id).into(),
+            event_at: held.event_at,
+            original_at: held.original_at,
+            due_at: self.at.due_at(held.event_at),
+            body: AccountRecord { header: None, control: None, kind: Some(body) }.encode_to_vec().into(),
+        });
+    }
+}
+
+/// The accounts a message names, the context's first.
+fn named(message: &Message) -> impl Iterator<Item = String> + use<> {
+    let second = if message.group_account == message.context_account {
+        String::new()
+    } else {
+        message.group_account.clone()
+    };
+    [message.context_account.clone(), second].into_iter().filter(|account| !account.is_empty())
+}
+
+/// The partition's key of an inbox message: its contact, else the account it is about.
+pub(crate) fn inbox_key(workspace: &str, message: &Message) -> Key {
+    match contracts::optional_id("contact", &message.contact) {
+        Ok(Some(contact)) => Key::new(workspace, pseudonym::to_hex(domain::ids::ContactId(contact))),
+        _ => Key::new(workspace, message.group_account.clone()),
+    }
+}
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -1,0 +1,248 @@
+//! DESIGN section 6, sentence by sentence: messages in, what stands in whose log out.
+
+use contracts::{
+    account::{Value, value::Kind as ValueKind},
+    log::ClockKind,
+};
+
+use super::*;
+
+const DAY: i64 = 86_400_000;
+const ADA: &str = "00000000000000000000000000000ada";
+
+/// One contact's inbox.
+struct Inbox {
+    state: ContactState,
+    clock: ClockKind,
+    clock_at: Option<i64>,
+    offset: u64,
+}
+
+impl Inbox {
+    fn new() -> Self {
+        Self { state: ContactState::default(), clock: ClockKind::Wall, clock_at: None, offset: 0 }
+    }
+
+    /// Folds a message; every fold also survives being stored and read.
+    fn say(&mut self, at: i64, message: Message) -> Vec<String> {
+        self.state = ContactState::decode(&self.state.encode()).unwrap();
+        self.offset += 1;
+        let (mut out, offset) = (Forwards::default(), self.offset);
+        let key = inbox_key("w", &message);
+        let header = Header {
+            id: contracts::id_bytes(u128::from(offset)).into(),
+            event_at: at,
+            original_at: at,
+            ..Header::default()
+        };
+        self.at(&key, at, |context, state| Attribution.fold(context, state, &header, message, &mut out));
+        said(out)
+    }
+
+    fn wait_until(&mut self, at: i64) -> Vec<String> {
+        let mut out = Forwards::default();
+        self.at(&Key::new("w", ADA), at, |context, state| Attribution.timer(context, state, &mut out));
+        said(out)
+    }
+
+    fn at(
+        &mut self,
+        key: &Key,
+        appended_at: i64,
+        act: impl FnOnce(&ForwardContext<'_, ()>, &mut ContactState),
+    ) {
+        let context = ForwardContext {
+            key,
+            catalogue: &(),
+            catalogue_version: 1,
+            clock: self.clock,
+            clock_at: self.clock_at,
+            partition: 0,
+            offset: self.offset,
+            appended_at,
+        };
+        act(&context, &mut self.state);
+    }
+}
+
+fn message(kind: MessageKind) -> Message {
+    Message { kind: kind.into(), contact: contracts::id_bytes(0xada), active: true, ..Message::default() }
+}
+
+fn track(event: &str) -> Message {
+    Message { event: event.into(), ..message(MessageKind::Track) }
+}
+
+fn track_in(account: &str, event: &str) -> Message {
+    Message { context_account: account.into(), ..track(event) }
+}
+
+fn group(account: &str, traits: &[(&str, &str)]) -> Message {
+    Message { group_account: account.into(), traits: values(traits), ..message(MessageKind::Group) }
+}
+
+fn identify(traits: &[(&str, &str)]) -> Message {
+    Message { traits: values(traits), ..message(MessageKind::Identify) }
+}
+
+fn values(pairs: &[(&str, &str)]) -> Vec<NamedValue> {
+    let value = |text: &str| Some(Value { kind: Some(ValueKind::Text(text.into())) });
+    pairs.iter().map(|(name, text)| NamedValue { name: (*name).into(), value: value(text) }).collect()
+}
+
+/// What was forwarded and told, in words, counts left out.
+fn said(out: Forwards<Item>) -> Vec<String> {
+    let facts = out.facts.iter().map(fact);
+    let items = out.items.iter().filter_map(|item| match item {
+        Item::Quarantined(quarantined) => Some(format!("quarantine {}", quarantined.code)),
+        Item::Counted | Item::Belongs(_) => None,
+    });
+    facts.chain(items).collect()
+}
+
+fn fact(forward: &Forward) -> String {
+    let (account, at) = (&forward.to.account, forward.event_at);
+    let due = if forward.due_at == 0 { String::new() } else { format!(" due {}", forward.due_at) };
+    let traits =
+        |traits: &[NamedValue]| traits.iter().map(|it| it.name.clone()).collect::<Vec<_>>().join(",");
+    match AccountRecord::decode(forward.body.clone()).unwrap().kind.unwrap() {
+        Body::Usage(usage) if usage.guessed => format!("{account}: guessed {} at {at}{due}", usage.event),
+        Body::Usage(usage) => format!("{account}: {} at {at}{due}", usage.event),
+        Body::AccountTraits(it) => format!("{account}: is {} at {at}{due}", traits(&it.traits)),
+        Body::ContactTraits(it) => format!("{account}: contact is {} at {at}{due}", traits(&it.traits)),
+        Body::ContactMembership(it) if it.member => format!("{account}: joined at {at}{due}"),
+        Body::ContactMembership(_) => format!("{account}: left at {at}{due}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_contexts_account_is_the_events() {
+    let mut inbox = Inbox::new();
+    assert_eq!(inbox.say(1, track_in("acme", "E")), ["acme: joined at 1", "acme: E at 1"]);
+    assert_eq!(inbox.say(2, track_in("acme", "E")), ["acme: E at 2"]);
+}
+
+#[test]
+fn an_event_without_an_account_goes_to_the_one_the_contact_belongs_to() {
+    let mut inbox = Inbox::new();
+    assert_eq!(inbox.say(1, group("acme", &[("plan", "pro")])), ["acme: joined at 1", "acme: is plan at 1"]);
+    assert_eq!(inbox.say(2, track("E")), ["acme: E at 2"]);
+}
+
+#[test]
+fn of_several_accounts_it_is_the_one_last_seen_in_and_marked_so() {
+    let mut inbox = Inbox::new();
+    inbox.say(1, track_in("acme", "E"));
+    inbox.say(2, track_in("bolt", "E"));
+    assert_eq!(inbox.say(3, track("E")), ["bolt: guessed E at 3"]);
+    assert_eq!(inbox.say(4, track_in("acme", "E")), ["acme: E at 4"]);
+    assert_eq!(inbox.say(5, track("E")), ["acme: guessed E at 5"]);
+}
+
+#[test]
+fn what_came_before_the_account_was_known_is_released_in_order() {
+    for releasing in [group("acme", &[]), track_in("acme", "C")] {
+        let mut inbox = Inbox::new();
+        assert!(inbox.say(1, track("A")).is_empty());
+        assert!(inbox.say(2, track("B")).is_empty());
+        let said = inbox.say(3, releasing);
+        assert_eq!(said[..3], ["acme: joined at 3", "acme: A at 1", "acme: B at 2"]);
+        assert_eq!(inbox.say(4, track("D")), ["acme: D at 4"], "nothing is released twice");
+    }
+}
+
+#[test]
+fn what_finds_no_account_within_thirty_days_goes_to_quarantine() {
+    let mut inbox = Inbox::new();
+    inbox.say(5, track("A"));
+    inbox.say(6, track("B"));
+    assert_eq!(Attribution.wake(&inbox.state), Some(5 + 30 * DAY));
+    assert!(inbox.wait_until(4 + 30 * DAY).is_empty());
+    assert_eq!(inbox.wait_until(5 + 30 * DAY), ["quarantine NO_ACCOUNT"]);
+    assert_eq!(Attribution.wake(&inbox.state), Some(6 + 30 * DAY));
+    assert_eq!(inbox.say(7 + 29 * DAY, track_in("acme", "C")).len(), 3);
+    assert_eq!(Attribution.wake(&inbox.state), None);
+}
+
+#[test]
+fn only_so_much_waits_for_one_contact() {
+    let mut inbox = Inbox::new();
+    for at in 0..500 {
+        assert!(inbox.say(at, track("E")).is_empty());
+    }
+    assert_eq!(inbox.say(500, track("E")), ["quarantine PARKED_FULL"]);
+    let long = Message { event: "x".repeat(300_000), ..message(MessageKind::Track) };
+    assert_eq!(Inbox::new().say(1, long), ["quarantine PARKED_FULL"]);
+}
+
+#[test]
+fn a_contacts_traits_go_to_all_its_accounts() {
+    let mut inbox = Inbox::new();
+    inbox.say(1, track_in("acme", "E"));
+    inbox.say(2, track_in("bolt", "E"));
+    assert_eq!(
+        inbox.say(3, identify(&[("title", "CTO")])),
+        ["acme: contact is title at 3", "bolt: contact is title at 3"]
+    );
+}
+
+#[test]
+fn joining_an_account_brings_along_what_is_known_of_the_contact_with_its_own_times() {
+    let mut inbox = Inbox::new();
+    assert!(inbox.say(1, identify(&[("title", "CTO"), ("role", "admin")])).is_empty());
+    assert!(inbox.say(3, identify(&[("title", "CEO")])).is_empty());
+    assert!(inbox.say(2, identify(&[("title", "late")])).is_empty());
+    assert_eq!(
+        inbox.say(4, track_in("acme", "E")),
+        ["acme: joined at 4", "acme: contact is role at 1", "acme: contact is title at 3", "acme: E at 4"]
+    );
+}
+
+#[test]
+fn a_call_about_an_account_alone_needs_no_contact() {
+    let mut inbox = Inbox::new();
+    let alone = Message { contact: Vec::new(), ..group("acme", &[("plan", "pro")]) };
+    assert_eq!(inbox_key("w", &alone), Key::new("w", "acme"));
+    assert_eq!(inbox.say(1, alone), ["acme: is plan at 1"]);
+    assert_eq!(inbox.state, ContactState::default());
+}
+
+#[test]
+fn a_contact_that_was_removed_belongs_there_no_more() {
+    let mut inbox = Inbox::new();
+    inbox.say(1, track_in("acme", "E"));
+    assert_eq!(
+        inbox.say(2, track_in("acme", REMOVED)),
+        ["acme: Account Removed User at 2", "acme: left at 2"]
+    );
+    assert!(inbox.say(3, track("E")).is_empty(), "it is parked");
+    assert_eq!(inbox.say(4, track_in("acme", "E")), ["acme: joined at 4", "acme: E at 3", "acme: E at 4"]);
+}
+
+#[test]
+fn on_the_log_clock_a_fact_on_time_is_due_when_it_happened_and_a_late_or_released_one_at_once() {
+    let mut inbox = Inbox::new();
+    inbox.clock = ClockKind::Log;
+    assert!(inbox.say(50, track("early")).is_empty());
+    inbox.clock_at = Some(100);
+    assert_eq!(
+        inbox.say(150, track_in("acme", "on time")),
+        ["acme: joined at 150 due 150", "acme: early at 50 due 101", "acme: on time at 150 due 150"]
+    );
+    assert_eq!(inbox.say(100, track_in("acme", "late")), ["acme: late at 100 due 101"]);
+}
+
+#[test]
+fn an_alias_changes_nothing_yet() {
+    assert!(Inbox::new().say(1, message(MessageKind::Alias)).is_empty());
+}
+
+#[test]
+fn a_state_of_another_format_is_not_read() {
+    let good = ContactState::default().encode();
+    assert!(ContactState::decode(&good).is_ok());
+    for bad in [&[][..], &[9, 0, 0, 0], &good[..good.len() - 1]] {
+        assert!(ContactState::decode(bad).is_err(), "{bad:?}");
+    }
+}

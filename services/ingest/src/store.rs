@@ -1,0 +1,19 @@
+//! What ingest keeps in Postgres. Every statement in full; a connection sees the workspaces it was opened for.
+
+mod contacts;
+mod definitions;
+mod projection;
+mod quarantine;
+mod workspaces;
+
+pub(crate) use contacts::{Name, NewContact, StoredContact, contact, put_contacts, put_names};
+pub(crate) use definitions::{
+    NewVersion, StoredVersion, insert_version, mark_in_force, newest_version, to_hand_over, version,
+    versions, workspaces_to_hand_over,
+};
+pub(crate) use projection::project;
+pub(crate) use quarantine::{Refused, put_quarantine, quarantined, quarantined_list};
+pub(crate) use workspaces::{
+    StoredKey, StoredWorkspace, chance, create_key, create_workspace, find_key, hold, keys, lock_workspace,
+    revoke_key, set_clock, workspace, workspaces,
+};

@@ -1,0 +1,138 @@
+//! What attribution tells, written down. Idempotent: what follows from a place in the inbox changes a row only if the
+//! row does not know that place yet.
+
+use std::collections::BTreeMap;
+
+use engine::Forwarded;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Refused, put_quarantine};
+use crate::{
+    attribution::{Belongs, Item, Quarantined},
+    pseudonym,
+};
+
+/// Writes a batch of one partition, in the inbox's order.
+pub(crate) async fn project(conn: &mut PgConnection, items: &[Forwarded<Item>]) -> sqlx::Result<()> {
+    sqlx::query!("SELECT set_config('perennial.workspace', '*', true)").fetch_one(&mut *conn).await?;
+    let mut by_workspace: BTreeMap<&str, Vec<&Forwarded<Item>>> = BTreeMap::new();
+    for item in items {
+        by_workspace.entry(&item.key.workspace).or_default().push(item);
+    }
+    for (workspace, items) in by_workspace {
+        count(conn, workspace, &items).await?;
+        put_memberships(conn, workspace, &items).await?;
+        let refused: Vec<Refused> = items.iter().filter_map(|item| refused(item)).collect();
+        if !refused.is_empty() {
+            put_quarantine(conn, workspace, &refused).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn count(conn: &mut PgConnection, workspace: &str, items: &[&Forwarded<Item>]) -> sqlx::Result<()> {
+    let (Some(first), Some(last)) = (items.first(), items.last()) else { return Ok(()) };
+    let partition = first.partition.cast_signed();
+    let known = sqlx::query_scalar!(
+        "SELECT to_offset FROM inbox_counts WHERE workspace = $1 AND partition = $2",
+        workspace,
+        partition,
+    )
+    .fetch_optional(&mut *conn)
+    .await?
+    .unwrap_or(0);
+    let new = |item: &&&Forwarded<Item>| item.item == Item::Counted && signed(item.offset) >= known;
+    let events = i64::try_from(items.iter().filter(new).count()).unwrap_or(i64::MAX);
+    sqlx::query!(
+        "INSERT INTO inbox_counts AS old (workspace, partition, events, to_offset) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (workspace, partition) DO UPDATE
+         SET events = old.events + excluded.events, to_offset = greatest(old.to_offset, excluded.to_offset)",
+        workspace,
+        partition,
+        events,
+        signed(last.offset) + 1,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn put_memberships(
+    conn: &mut PgConnection,
+    workspace: &str,
+    items: &[&Forwarded<Item>],
+) -> sqlx::Result<()> {
+    // The last word on each (contact, account): one statement may not meet a row twice.
+    let mut newest: BTreeMap<(u128, &str), (&Forwarded<Item>, &Belongs)> = BTreeMap::new();
+    for item in items {
+        let (Item::Belongs(belongs), Some(contact)) = (&item.item, pseudonym::from_hex(&item.key.account))
+        else {
+            continue;
+        };
+        newest.insert((contact.0, &belongs.account), (item, belongs));
+    }
+    if newest.is_empty() {
+        return Ok(());
+    }
+    let contacts: Vec<Vec<u8>> = newest.keys().map(|(contact, _)| contact.to_be_bytes().to_vec()).collect();
+    let accounts: Vec<String> = newest.keys().map(|(_, account)| (*account).to_owned()).collect();
+    let partitions: Vec<i32> = newest.values().map(|(item, _)| item.partition.cast_signed()).collect();
+    let members: Vec<bool> = newest.values().map(|(_, belongs)| belongs.member).collect();
+    let since_ats: Vec<i64> = newest.values().map(|(_, belongs)| belongs.since_at).collect();
+    let offsets: Vec<i64> = newest.values().map(|(item, _)| signed(item.offset)).collect();
+    let indexes: Vec<i32> = newest.values().map(|(item, _)| item.index.cast_signed()).collect();
+    sqlx::query!(
+        "INSERT INTO contact_accounts AS old
+             (workspace, contact, account, partition, member, since_at, by_offset, by_index)
+         SELECT $1, contact, account, partition, member, since_at, by_offset, by_index
+         FROM UNNEST($2::BYTEA[], $3::TEXT[], $4::INT[], $5::BOOLEAN[], $6::BIGINT[], $7::BIGINT[], $8::INT[])
+              AS new (contact, account, partition, member, since_at, by_offset, by_index)
+         ON CONFLICT (workspace, contact, account) DO UPDATE
+         SET member = excluded.member, since_at = excluded.since_at, by_offset = excluded.by_offset,
+             by_index = excluded.by_index
+         WHERE (old.by_offset, old.by_index) < (excluded.by_offset, excluded.by_index)",
+        workspace,
+        &contacts,
+        &accounts,
+        &partitions,
+        &members,
+        &since_ats,
+        &offsets,
+        &indexes,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn refused(item: &Forwarded<Item>) -> Option<Refused> {
+    let Item::Quarantined(quarantined) = &item.item else { return None };
+    let Quarantined { code, reason, message_id, received_at, contact, body } = quarantined;
+    Some(Refused {
+        id: place_id(item),
+        code: (*code).to_owned(),
+        reason: (*reason).to_owned(),
+        message_id: message_id.clone(),
+        received_at: *received_at,
+        contact: Some(contact.clone()).filter(|contact| !contact.is_empty()),
+        body: body.clone().into_bytes(),
+    })
+}
+
+/// The same for the same place in the inbox, and rising with time like those the edge makes.
+fn place_id(item: &Forwarded<Item>) -> Uuid {
+    let place = domain::ids::derived(&[
+        b"quarantine",
+        &item.partition.to_be_bytes(),
+        &item.offset.to_be_bytes(),
+        &item.index.to_be_bytes(),
+    ]);
+    let mut tail = [0_u8; 10];
+    tail.copy_from_slice(&place.to_be_bytes()[..10]);
+    uuid::Builder::from_unix_timestamp_millis(u64::try_from(item.appended_at).unwrap_or(0), &tail).into_uuid()
+}
+
+fn signed(offset: u64) -> i64 {
+    i64::try_from(offset).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,86 @@
+//! What was refused, with the reason, and the body as it came.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+/// One refused event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Version 7: rises with time.
+    pub(crate) id: Uuid,
+    pub(crate) code: String,
+    pub(crate) reason: String,
+    pub(crate) message_id: String,
+    pub(crate) received_at: i64,
+    /// 16 bytes, where the contact is known.
+    pub(crate) contact: Option<Vec<u8>>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Keeps refused events; those that are there already stay as they are.
+pub(crate) async fn put_quarantine(
+    conn: &mut PgConnection,
+    workspace: &str,
+    refused: &[Refused],
+) -> sqlx::Result<()> {
+    let ids: Vec<Uuid> = refused.iter().map(|it| it.id).collect();
+    let codes: Vec<String> = refused.iter().map(|it| it.code.clone()).collect();
+    let reasons: Vec<String> = refused.iter().map(|it| it.reason.clone()).collect();
+    let message_ids: Vec<String> = refused.iter().map(|it| it.message_id.clone()).collect();
+    let received_ats: Vec<i64> = refused.iter().map(|it| it.received_at).collect();
+    let contacts: Vec<Option<Vec<u8>>> = refused.iter().map(|it| it.contact.clone()).collect();
+    let bodies: Vec<Vec<u8>> = refused.iter().map(|it| it.body.clone()).collect();
+    sqlx::query!(
+        "INSERT INTO quarantine (workspace, id, code, reason, message_id, received_at, contact, body)
+         SELECT $1, id, code, reason, message_id, received_at, contact, body
+         FROM UNNEST($2::UUID[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], $7::BYTEA[], $8::BYTEA[])
+              AS new (id, code, reason, message_id, received_at, contact, body)
+         ON CONFLICT (workspace, id) DO NOTHING",
+        workspace,
+        &ids,
+        &codes,
+        &reasons,
+        &message_ids,
+        &received_ats,
+        &contacts as _,
+        &bodies,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Refused events before `before`, newest first, without their bodies.
+pub(crate) async fn quarantined_list(
+    conn: &mut PgConnection,
+    workspace: &str,
+    before: Uuid,
+    most: i64,
+) -> sqlx::Result<Vec<Refused>> {
+    sqlx::query_as!(
+        Refused,
+        r#"SELECT id, code, reason, message_id, received_at, contact, ''::BYTEA AS "body!" FROM quarantine
+           WHERE workspace = $1 AND id < $2 ORDER BY id DESC LIMIT $3"#,
+        workspace,
+        before,
+        most,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+pub(crate) async fn quarantined(
+    conn: &mut PgConnection,
+    workspace: &str,
+    id: Uuid,
+) -> sqlx::Result<Option<Refused>> {
+    sqlx::query_as!(
+        Refused,
+        "SELECT id, code, reason, message_id, received_at, contact, body FROM quarantine
+         WHERE workspace = $1 AND id = $2",
+        workspace,
+        id,
+    )
+    .fetch_optional(conn)
+    .await
+}
