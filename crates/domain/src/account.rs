@@ -76,7 +76,7 @@ impl Account {
             }
             FactKind::ContactMembership { contact, member } => {
                 if let Some(contact) = self.contacts.slot(contact) {
-                    contact.membership.set(Change { at: fact.event_at, fact: fact.id, value: *member });
+                    contact.membership.set(Change::new(fact.event_at, fact.id, *member));
                 }
             }
         }

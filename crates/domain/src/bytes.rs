@@ -12,11 +12,15 @@ pub(crate) struct Damaged;
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     pub(crate) bytes: Vec<u8>,
+    /// Milliseconds that instants and days are written relative to.
+    pub(crate) base: i64,
 }
 
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
+    /// As the writer's.
+    pub(crate) base: i64,
 }
 
 impl Writer {
@@ -47,6 +51,11 @@ impl Writer {
         self.bytes.extend_from_slice(&id.to_be_bytes());
     }
 
+    /// Eight bytes of a hash.
+    pub(crate) fn half(&mut self, half: u64) {
+        self.bytes.extend_from_slice(&half.to_be_bytes());
+    }
+
     pub(crate) fn text(&mut self, text: &str) {
         self.length(text.len());
         self.bytes.extend_from_slice(text.as_bytes());
@@ -73,7 +82,7 @@ impl Writer {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes }
+        Self { bytes, base: 0 }
     }
 
     /// Whether everything was read.
@@ -119,6 +128,12 @@ impl<'a> Reader<'a> {
         let (id, rest) = self.bytes.split_first_chunk().ok_or(Damaged)?;
         self.bytes = rest;
         Ok(u128::from_be_bytes(*id))
+    }
+
+    pub(crate) fn half(&mut self) -> Result<u64, Damaged> {
+        let (half, rest) = self.bytes.split_first_chunk().ok_or(Damaged)?;
+        self.bytes = rest;
+        Ok(u64::from_be_bytes(*half))
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, Damaged> {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ids::FactId, time::Instant};
 
-/// One setting.
+/// One setting. Of the fact's id the upper half is kept, which tells hashes apart (an id without one is kept whole);
+/// should two facts of one instant ever agree in it, the higher value wins, in every order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Change<T> {
     pub at: Instant,
@@ -34,6 +35,13 @@ pub(crate) struct Run<T> {
 
 /// Changes kept of one thing.
 pub const CHANGES_KEPT: usize = 32;
+
+impl<T> Change<T> {
+    pub fn new(at: Instant, fact: FactId, value: T) -> Self {
+        let upper = fact.0 & !u128::from(u64::MAX);
+        Self { at, fact: if upper == 0 { fact } else { FactId(upper) }, value }
+    }
+}
 
 impl<T> Default for Changes<T> {
     fn default() -> Self {

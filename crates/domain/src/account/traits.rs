@@ -43,7 +43,7 @@ impl Traits {
     pub(crate) fn set(&mut self, traits: &[(String, Value)], fact: &Fact) {
         for (name, value) in traits {
             if let Some(changes) = self.by_name.slot(name.as_str()) {
-                changes.set(Change { at: fact.event_at, fact: fact.id, value: value.clone() });
+                changes.set(Change::new(fact.event_at, fact.id, value.clone()));
             }
         }
     }

@@ -1,0 +1,101 @@
+//! A program that keeps every event and counts anew each time.
+
+use super::*;
+
+/// Every event counted anew.
+pub(super) fn naive(
+    story: &Story,
+    set: &SeriesSet,
+    measure: &Measure,
+    all: &[Measure],
+    now: Instant,
+) -> Option<Quantity> {
+    let value = |ix: MeasureIx| naive(story, set, &all[ix.0 as usize], all, now);
+    match &measure.kind {
+        MeasureKind::Windowed { window, .. } => naive_over(story, set, measure, *window, now),
+        MeasureKind::Since { end, event } => {
+            let times = usages(story)
+                .filter(|(_, usage)| usage.active && event.as_ref().is_none_or(|e| *e == usage.event));
+            let from = match end {
+                End::First => times.map(|(at, _)| at).min(),
+                End::Last => times.map(|(at, _)| at).max(),
+            }?;
+            Quantity::ratio((now.0 - from.0).max(0).into(), DAY_MS.into())
+        }
+        MeasureKind::Change { of } => {
+            let of = &all[of.0 as usize];
+            let before = match of.window().unwrap() {
+                Window::Days { days, before } => (Window::Days { days, before: before + days }, 0),
+                Window::Hours { hours } => (Window::Hours { hours }, i64::from(hours + 1) * HOUR_MS),
+            };
+            let earlier = naive_over(story, set, of, before.0, now.plus_ms(-before.1))?;
+            naive_over(story, set, of, of.window().unwrap(), now)?.checked_sub(earlier)
+        }
+        MeasureKind::Ratio { of, to } => value(*of)?.checked_div(value(*to)?),
+        MeasureKind::Trait { .. } | MeasureKind::DaysUntil { .. } => None,
+    }
+}
+
+fn usages(story: &Story) -> impl Iterator<Item = (Instant, &Usage)> {
+    story.facts.iter().filter_map(|fact| match &fact.kind {
+        FactKind::Usage(usage) => Some((fact.event_at, usage)),
+        _ => None,
+    })
+}
+
+fn naive_over(
+    story: &Story,
+    set: &SeriesSet,
+    measure: &Measure,
+    window: Window,
+    now: Instant,
+) -> Option<Quantity> {
+    let MeasureKind::Windowed { aggregate, source, .. } = &measure.kind else {
+        unreachable!("only windowed measures come here");
+    };
+    let (event, spec) = match source {
+        crate::measure::Source::Always { event } => (event, None),
+        crate::measure::Source::Series { id, event } => (event, set.spec(*id)),
+    };
+    let within = |at: Instant| match window {
+        Window::Days { days, before } => {
+            let age = i64::from(story.calendar.day_of(now).0) - i64::from(story.calendar.day_of(at).0);
+            age >= i64::from(before) && age < i64::from(before) + i64::from(days)
+        }
+        Window::Hours { hours } => {
+            let age = now.0.div_euclid(HOUR_MS) - at.0.div_euclid(HOUR_MS);
+            (0..=i64::from(hours)).contains(&age)
+        }
+    };
+    let taken: Vec<(Instant, &Usage)> = usages(story)
+        .filter(|(at, usage)| within(*at) && event.as_ref().is_none_or(|event| *event == usage.event))
+        .filter(|(_, usage)| spec.is_none_or(|spec| spec.takes(usage)))
+        .collect();
+    let numbers: Vec<i128> = taken
+        .iter()
+        .filter_map(|(_, usage)| usage.property("paid")?.as_decimal())
+        .map(|number| i128::from(number.0))
+        .collect();
+    let distinct = |mut keys: Vec<String>| {
+        keys.sort_unstable();
+        keys.dedup();
+        Some(Quantity::int(keys.len() as i128))
+    };
+    let scale = i128::from(Decimal::SCALE);
+    match aggregate {
+        Aggregate::Count => Some(Quantity::int(taken.len() as i128)),
+        Aggregate::Sum => Quantity::ratio(numbers.iter().sum(), scale),
+        Aggregate::Min => Quantity::ratio(*numbers.iter().min()?, scale),
+        Aggregate::Max => Quantity::ratio(*numbers.iter().max()?, scale),
+        Aggregate::Average => Quantity::ratio(numbers.iter().sum(), numbers.len() as i128 * scale),
+        Aggregate::DistinctContacts => {
+            distinct(taken.iter().filter_map(|(_, usage)| Some(format!("{:?}", usage.contact?))).collect())
+        }
+        Aggregate::DistinctValues => distinct(
+            taken.iter().filter_map(|(_, usage)| Some(format!("{:?}", usage.property("paid")?))).collect(),
+        ),
+        Aggregate::DaysActive => {
+            distinct(taken.iter().map(|(at, _)| story.calendar.day_of(*at).to_string()).collect())
+        }
+    }
+}
