@@ -1,1 +1,54 @@
+//! health-score: how an account is doing, 0 to 100, and what made it so.
 //!
+//! It folds the account log, says what changes there, and answers from Postgres.
+
+mod api;
+mod config;
+mod fold;
+mod store;
+
+use std::sync::Arc;
+
+use chassis::{
+    grpc::{MAX_DECODED, MAX_ENCODED},
+    postgres::migrate,
+    workers::{Work, Workers},
+};
+use contracts::health::health_service_server::HealthServiceServer;
+use engine::{Act, Decided, Worker};
+use eventlog::{Log, Topic};
+use sqlx::PgPool;
+use tonic::service::Routes;
+
+pub use config::Config;
+pub use fold::HealthFold;
+
+/// What the service stands on.
+pub struct Ports {
+    pub log: Arc<dyn Log>,
+    pub pool: PgPool,
+    pub workers: Workers,
+}
+
+/// Brings the database up to date, starts a worker for every partition, and returns the gRPC routes to serve.
+pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
+    let Ports { log, pool, workers } = ports;
+    migrate(&pool, &engine::postgres::migrator()).await?;
+    migrate(&pool, &sqlx::migrate!()).await?;
+    let partitions = log.partitions(Topic::Account);
+    let work = Work {
+        service: "health-score",
+        topic: Topic::Account,
+        pool: pool.clone(),
+        project: |conn, decided| Box::pin(store::project(conn, decided)),
+        act: || -> Act<Decided<_>> { Box::new(|_| ()) },
+    };
+    workers.start(work, move |ports, partition, counters| {
+        Worker::start(HealthFold, ports, partition, config.worker.clone(), counters)
+    });
+    let api = api::HealthApi { pool, partitions };
+    let server = HealthServiceServer::new(api)
+        .max_decoding_message_size(MAX_DECODED)
+        .max_encoding_message_size(MAX_ENCODED);
+    Ok(Routes::new(server))
+}

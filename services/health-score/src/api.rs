@@ -1,0 +1,135 @@
+//! Questions about health, answered from Postgres.
+
+use chassis::{Problem, paging, postgres::scoped, workers::await_clock};
+use contracts::{
+    account::Band,
+    health::{
+        AwaitClockRequest, AwaitClockResponse, CountBandsRequest, CountBandsResponse, GetHealthRequest,
+        GetHealthResponse, Health, HealthChange, ListHealthHistoryRequest, ListHealthHistoryResponse,
+        ListHealthRequest, ListHealthResponse, health_service_server::HealthService,
+    },
+};
+use sqlx::PgPool;
+use tonic::{Request, Response, Status};
+
+use crate::store::{self, After, HealthRow, HistoryRow};
+
+/// The gRPC service over health-score's database.
+pub struct HealthApi {
+    pub pool: PgPool,
+    pub partitions: u32,
+}
+
+#[tonic::async_trait]
+impl HealthService for HealthApi {
+    async fn get_health(
+        &self,
+        request: Request<GetHealthRequest>,
+    ) -> Result<Response<GetHealthResponse>, Status> {
+        let GetHealthRequest { workspace, account } = request.into_inner();
+        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let row = store::health(&mut tx, &workspace, &account).await.map_err(Problem::from)?;
+        let row = row.ok_or_else(|| {
+            Problem::not_found(format!("health of account {account:?} in workspace {workspace:?}"))
+        })?;
+        Ok(Response::new(GetHealthResponse { health: Some(health(row)) }))
+    }
+
+    async fn list_health(
+        &self,
+        request: Request<ListHealthRequest>,
+    ) -> Result<Response<ListHealthResponse>, Status> {
+        let request = request.into_inner();
+        let limit = paging::size(request.page_size, 50, 1000)?;
+        let after = paging::decode::<(i16, String)>(&request.page_token)?;
+        let after = after.map(|(score, account)| After { score, account });
+        let band = (request.band() != Band::Unspecified).then_some(request.band);
+        let band = band.map(|band| i16::try_from(band).unwrap_or_default());
+        let mut tx = scoped(&self.pool, &request.workspace).await.map_err(Problem::from)?;
+        let rows = store::accounts(&mut tx, &request.workspace, band, after.as_ref(), limit + 1)
+            .await
+            .map_err(Problem::from)?;
+        let (rows, next_page_token) =
+            paging::split(rows, limit, |row| (row.score.unwrap_or(101), row.account.clone()));
+        Ok(Response::new(ListHealthResponse {
+            accounts: rows.into_iter().map(health).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn count_bands(
+        &self,
+        request: Request<CountBandsRequest>,
+    ) -> Result<Response<CountBandsResponse>, Status> {
+        let workspace = request.into_inner().workspace;
+        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let mut counts = CountBandsResponse::default();
+        for count in store::bands(&mut tx, &workspace).await.map_err(Problem::from)? {
+            let accounts = count.accounts.cast_unsigned();
+            match count.band {
+                Some(1) => counts.red = accounts,
+                Some(2) => counts.yellow = accounts,
+                Some(_) => counts.green = accounts,
+                None => counts.unknown = accounts,
+            }
+        }
+        Ok(Response::new(counts))
+    }
+
+    async fn list_health_history(
+        &self,
+        request: Request<ListHealthHistoryRequest>,
+    ) -> Result<Response<ListHealthHistoryResponse>, Status> {
+        let request = request.into_inner();
+        let limit = paging::size(request.page_size, 50, 1000)?;
+        let before = paging::decode::<i64>(&request.page_token)?;
+        let mut tx = scoped(&self.pool, &request.workspace).await.map_err(Problem::from)?;
+        let rows = store::history(&mut tx, &request.workspace, &request.account, before, limit + 1)
+            .await
+            .map_err(Problem::from)?;
+        let (rows, next_page_token) = paging::split(rows, limit, |row| row.log_offset);
+        let changes = rows.into_iter().map(change).collect();
+        Ok(Response::new(ListHealthHistoryResponse { changes, next_page_token }))
+    }
+
+    async fn await_clock(
+        &self,
+        request: Request<AwaitClockRequest>,
+    ) -> Result<Response<AwaitClockResponse>, Status> {
+        let AwaitClockRequest { workspace, to_at } = request.into_inner();
+        await_clock(&self.pool, &workspace, to_at, self.partitions).await.map_err(Problem::from)?;
+        Ok(Response::new(AwaitClockResponse {}))
+    }
+}
+
+fn health(row: HealthRow) -> Health {
+    let change = row.change;
+    Health {
+        account: row.account,
+        score: change.score,
+        band: change.band,
+        scorecard: change.scorecard,
+        known_weight: change.known_weight,
+        cap: change.cap,
+        valid_at: row.valid_at,
+        known_at: row.known_at,
+        contributions: change.contributions,
+    }
+}
+
+fn change(row: HistoryRow) -> HealthChange {
+    let change = row.change;
+    HealthChange {
+        score: change.score,
+        band: change.band,
+        score_before: change.score_before,
+        band_before: change.band_before,
+        drivers: change.drivers,
+        valid_at: row.valid_at,
+        known_at: row.known_at,
+        cause: format!("{}/{}", row.log_partition, row.cause_offset),
+        fact_id: contracts::hex_id(&row.fact_id),
+        initial: change.initial,
+        catalogue_version: row.catalogue_version.cast_unsigned(),
+    }
+}

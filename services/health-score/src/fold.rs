@@ -1,0 +1,125 @@
+//! What health-score makes of the account log: the score of an account, said whenever it, its band or its cap changes.
+
+use contracts::{Malformed, Said, account::account_record::Kind};
+use domain::{
+    catalogue::Catalogue,
+    decision::{Decision, HealthChanged},
+    fact::Fact,
+    time::Instant,
+    view::{Scope, View},
+};
+use engine::{Context, Fold, Poison, Step, Wake, WrittenDecision};
+use eventlog::{
+    Key, Stored,
+    proto::{CatalogueVersion, Header, Service},
+};
+use serde::{Deserialize, Serialize};
+
+/// Format of the stored state that this build writes.
+const FORMAT: u8 = 1;
+
+/// The fold; it has nothing of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct HealthFold;
+
+/// One account: what is known of it, and what was last said about its health.
+#[derive(Debug)]
+pub struct State {
+    view: View,
+    said: Option<HealthChanged>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredState {
+    view: Vec<u8>,
+    said: Option<HealthChanged>,
+}
+
+impl Fold for HealthFold {
+    type Catalogue = Catalogue;
+    type State = State;
+    type Fact = Fact;
+    type Decision = Decision;
+
+    const SERVICE: Service = Service::HealthScore;
+    const ABOVE: &'static [Service] = &[];
+
+    fn compile(&self, version: &CatalogueVersion, document: &[u8]) -> Result<Catalogue, Poison> {
+        contracts::compile(version, document).map_err(poison)
+    }
+
+    fn read_fact(&self, header: &Header, record: &Stored) -> Result<Option<Fact>, Poison> {
+        match contracts::read_said(header, &record.value).map_err(poison)? {
+            Some(Said::Fact(fact)) => Ok(Some(fact)),
+            Some(Said::Command(_) | Said::Report(_)) | None => Ok(None),
+        }
+    }
+
+    fn read_decision(&self, header: &Header, record: &Stored) -> Result<Decision, Poison> {
+        contracts::read_decision(header, &record.value).map_err(poison)
+    }
+
+    fn write_decision(&self, decision: &Decision) -> WrittenDecision {
+        WrittenDecision { body: contracts::body(Kind::from(decision.clone())), ..WrittenDecision::default() }
+    }
+
+    fn fresh(&self, _: &Key) -> State {
+        State { view: View::fresh(Scope::Health), said: None }
+    }
+
+    fn take(&self, at: &Context<'_, Catalogue>, state: &mut State, step: &Step<'_, Fact>, _: &[Decision]) {
+        let now = Instant(at.instant);
+        match step {
+            Step::Timer => state.view.advance(at.catalogue, now),
+            Step::Fact(fact, _) => state.view.fold(at.catalogue, fact, now),
+            Step::Catalogue { .. } => state.view.set_catalogue(at.catalogue, now),
+            Step::Joined => state.view.review(at.catalogue),
+            Step::Deliver => {}
+        }
+    }
+
+    fn decide(&self, at: &Context<'_, Catalogue>, state: &mut State, step: &Step<'_, Fact>) -> Vec<Decision> {
+        if !state.view.exists() || matches!(step, Step::Deliver) {
+            return Vec::new();
+        }
+        let initial = matches!(step, Step::Joined);
+        let before = state.said.as_ref().filter(|_| !initial);
+        let change = state.view.health_change(at.catalogue, before);
+        let by_catalogue = matches!(step, Step::Catalogue { .. });
+        change
+            .map(|change| Decision::Health(HealthChanged { initial, by_catalogue, ..change }))
+            .into_iter()
+            .collect()
+    }
+
+    fn apply(&self, at: &Context<'_, Catalogue>, state: &mut State, decision: &Decision, repaired: bool) {
+        if let Decision::Health(change) = decision {
+            state.said = Some(HealthChanged { drivers: Vec::new(), ..change.clone() });
+        }
+        if repaired {
+            state.view.review(at.catalogue);
+        }
+    }
+
+    fn wake(&self, at: &Context<'_, Catalogue>, state: &State) -> Wake {
+        Wake { clock: state.view.wake(at.catalogue).map(|at| at.0), delivery: None }
+    }
+
+    fn encode(&self, state: &State) -> Vec<u8> {
+        let stored = StoredState { view: state.view.encode(), said: state.said.clone() };
+        postcard::to_extend(&stored, vec![FORMAT]).unwrap_or_default()
+    }
+
+    fn decode(&self, _: &Key, bytes: &[u8]) -> Result<State, Poison> {
+        let Some((&FORMAT, bytes)) = bytes.split_first() else {
+            return Err(Poison("a stored account of another format".into()));
+        };
+        let stored: StoredState = postcard::from_bytes(bytes).map_err(|fault| Poison(fault.to_string()))?;
+        let view = View::decode(Scope::Health, &stored.view).map_err(|fault| Poison(fault.to_string()))?;
+        Ok(State { view, said: stored.said })
+    }
+}
+
+fn poison(fault: Malformed) -> Poison {
+    Poison(fault.to_string())
+}

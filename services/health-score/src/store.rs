@@ -1,0 +1,270 @@
+//! What health-score remembers for those who ask: every account's score now, and each change with its cause.
+//!
+//! Invariant: a row is a function of the decision at its position in the log, so writing it twice changes nothing.
+
+use std::collections::HashMap;
+
+use contracts::account::HealthChanged;
+use domain::decision::{Band, Decision};
+use engine::Decided;
+use prost::Message;
+use sqlx::PgConnection;
+
+/// An account's score as it stands.
+pub struct HealthRow {
+    pub account: String,
+    pub score: Option<i16>,
+    pub change: HealthChanged,
+    pub valid_at: i64,
+    pub known_at: i64,
+}
+
+/// One change of an account's score, with the position of the record that caused it.
+pub struct HistoryRow {
+    pub log_partition: i32,
+    pub log_offset: i64,
+    pub cause_offset: i64,
+    pub fact_id: Vec<u8>,
+    pub catalogue_version: i64,
+    pub change: HealthChanged,
+    pub valid_at: i64,
+    pub known_at: i64,
+}
+
+/// How many accounts are in a band; `band` is `None` where nothing is known.
+pub struct BandCount {
+    pub band: Option<i16>,
+    pub accounts: i64,
+}
+
+/// Where a page of accounts goes on: behind this score (none: 101) and account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct After {
+    pub score: i16,
+    pub account: String,
+}
+
+/// Writes decisions that were read back. Newer ones of the same account win; repeats change nothing.
+pub async fn project(conn: &mut PgConnection, decided: &[Decided<Decision>]) -> sqlx::Result<()> {
+    let rows: Vec<Row> = decided.iter().filter_map(Row::of).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    insert_history(conn, &rows).await?;
+    let newest: HashMap<_, _> = rows.iter().map(|row| ((&row.workspace, &row.account), row)).collect();
+    upsert_current(conn, &newest.into_values().collect::<Vec<_>>()).await
+}
+
+struct Row {
+    workspace: String,
+    account: String,
+    log_partition: i32,
+    log_offset: i64,
+    cause_offset: i64,
+    fact_id: Vec<u8>,
+    catalogue_version: i64,
+    score: Option<i16>,
+    band: Option<i16>,
+    change: Vec<u8>,
+    valid_at: i64,
+    known_at: i64,
+}
+
+impl Row {
+    fn of(decided: &Decided<Decision>) -> Option<Self> {
+        let Decision::Health(change) = &decided.decision else { return None };
+        let header = &decided.header;
+        let cause = header.cause.as_ref()?;
+        Some(Self {
+            workspace: header.workspace.clone(),
+            account: header.account.clone(),
+            log_partition: cause.partition.cast_signed(),
+            log_offset: decided.offset.cast_signed(),
+            cause_offset: cause.offset.cast_signed(),
+            fact_id: header.fact_id.to_vec(),
+            catalogue_version: header.catalogue_version.cast_signed(),
+            score: change.score.map(|score| score.points.into()),
+            band: change.score.map(|score| band_number(score.band)),
+            change: HealthChanged::from(change.clone()).encode_to_vec(),
+            valid_at: header.instant_at,
+            known_at: decided.appended_at,
+        })
+    }
+}
+
+/// A band as the tables hold it.
+pub fn band_number(band: Band) -> i16 {
+    match band {
+        Band::Red => 1,
+        Band::Yellow => 2,
+        Band::Green => 3,
+    }
+}
+
+async fn insert_history(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO health_history
+             (workspace, account, log_partition, log_offset, cause_offset, fact_id, catalogue_version, change,
+              valid_at, known_at)
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bytea[],
+                              $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[])
+         ON CONFLICT DO NOTHING",
+        &column(rows, |row| row.workspace.clone()),
+        &column(rows, |row| row.account.clone()),
+        &column(rows, |row| row.log_partition),
+        &column(rows, |row| row.log_offset),
+        &column(rows, |row| row.cause_offset),
+        &column(rows, |row| row.fact_id.clone()),
+        &column(rows, |row| row.catalogue_version),
+        &column(rows, |row| row.change.clone()),
+        &column(rows, |row| row.valid_at),
+        &column(rows, |row| row.known_at),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn upsert_current(conn: &mut PgConnection, rows: &[&Row]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO health (workspace, account, log_partition, log_offset, score, band, change, valid_at, known_at)
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::int[], $4::bigint[], $5::smallint[], $6::smallint[],
+                              $7::bytea[], $8::bigint[], $9::bigint[])
+         ON CONFLICT (workspace, account) DO UPDATE
+         SET log_partition = excluded.log_partition, log_offset = excluded.log_offset, score = excluded.score,
+             band = excluded.band, change = excluded.change, valid_at = excluded.valid_at,
+             known_at = excluded.known_at
+         WHERE health.log_offset < excluded.log_offset",
+        &column(rows, |row| row.workspace.clone()),
+        &column(rows, |row| row.account.clone()),
+        &column(rows, |row| row.log_partition),
+        &column(rows, |row| row.log_offset),
+        &column(rows, |row| row.score) as _,
+        &column(rows, |row| row.band) as _,
+        &column(rows, |row| row.change.clone()),
+        &column(rows, |row| row.valid_at),
+        &column(rows, |row| row.known_at),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}
+
+/// An account's score; `None`: nothing was ever decided about it.
+pub async fn health(
+    conn: &mut PgConnection,
+    workspace: &str,
+    account: &str,
+) -> sqlx::Result<Option<HealthRow>> {
+    let row = sqlx::query!(
+        "SELECT account, score, change, valid_at, known_at FROM health WHERE workspace = $1 AND account = $2",
+        workspace,
+        account
+    )
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| {
+        let change = read_change(&row.change)?;
+        Ok(HealthRow {
+            account: row.account,
+            score: row.score,
+            change,
+            valid_at: row.valid_at,
+            known_at: row.known_at,
+        })
+    })
+    .transpose()
+}
+
+/// Accounts of a workspace, of one band or of any, worst score first, those without a score last.
+pub async fn accounts(
+    conn: &mut PgConnection,
+    workspace: &str,
+    band: Option<i16>,
+    after: Option<&After>,
+    limit: i64,
+) -> sqlx::Result<Vec<HealthRow>> {
+    let rows = sqlx::query!(
+        r#"SELECT account, score, change, valid_at, known_at
+           FROM health
+           WHERE workspace = $1 AND ($2::smallint IS NULL OR band = $2)
+             AND ($3::smallint IS NULL OR (COALESCE(score, 101), account) > ($3, $4))
+           ORDER BY COALESCE(score, 101), account
+           LIMIT $5"#,
+        workspace,
+        band,
+        after.map(|after| after.score),
+        after.map_or("", |after| &after.account),
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let change = read_change(&row.change)?;
+            Ok(HealthRow {
+                account: row.account,
+                score: row.score,
+                change,
+                valid_at: row.valid_at,
+                known_at: row.known_at,
+            })
+        })
+        .collect()
+}
+
+/// How many accounts are in each band.
+pub async fn bands(conn: &mut PgConnection, workspace: &str) -> sqlx::Result<Vec<BandCount>> {
+    sqlx::query_as!(
+        BandCount,
+        r#"SELECT band, count(*) AS "accounts!" FROM health WHERE workspace = $1 GROUP BY band"#,
+        workspace
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// An account's changes, newest first, behind an offset.
+pub async fn history(
+    conn: &mut PgConnection,
+    workspace: &str,
+    account: &str,
+    before: Option<i64>,
+    limit: i64,
+) -> sqlx::Result<Vec<HistoryRow>> {
+    let rows = sqlx::query!(
+        "SELECT log_partition, log_offset, cause_offset, fact_id, catalogue_version, change, valid_at, known_at
+         FROM health_history
+         WHERE workspace = $1 AND account = $2 AND ($3::bigint IS NULL OR log_offset < $3)
+         ORDER BY log_offset DESC
+         LIMIT $4",
+        workspace,
+        account,
+        before,
+        limit
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(HistoryRow {
+                log_partition: row.log_partition,
+                log_offset: row.log_offset,
+                cause_offset: row.cause_offset,
+                fact_id: row.fact_id,
+                catalogue_version: row.catalogue_version,
+                change: read_change(&row.change)?,
+                valid_at: row.valid_at,
+                known_at: row.known_at,
+            })
+        })
+        .collect()
+}
+
+fn read_change(bytes: &[u8]) -> sqlx::Result<HealthChanged> {
+    HealthChanged::decode(bytes).map_err(|fault| sqlx::Error::Decode(Box::new(fault)))
+}

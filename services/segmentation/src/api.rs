@@ -1,0 +1,143 @@
+//! Questions about segments and their members, answered from Postgres.
+
+use chassis::{Problem, paging, postgres::scoped, workers::await_clock};
+use contracts::segment::{
+    AwaitClockRequest, AwaitClockResponse, ListAccountSegmentsRequest, ListAccountSegmentsResponse,
+    ListMembersRequest, ListMembersResponse, ListMembershipHistoryRequest, ListMembershipHistoryResponse,
+    ListSegmentsRequest, ListSegmentsResponse, Membership, MembershipChange, SegmentSummary,
+    segment_service_server::SegmentService,
+};
+use sqlx::PgPool;
+use tonic::{Request, Response, Status};
+
+use crate::store::{self, HistoryRow, MembershipRow, SegmentRow, Stays};
+
+/// The gRPC service over segmentation's database.
+pub struct SegmentApi {
+    pub pool: PgPool,
+    pub partitions: u32,
+}
+
+#[tonic::async_trait]
+impl SegmentService for SegmentApi {
+    async fn list_segments(
+        &self,
+        request: Request<ListSegmentsRequest>,
+    ) -> Result<Response<ListSegmentsResponse>, Status> {
+        let request = request.into_inner();
+        let limit = paging::size(request.page_size, 50, 1000)?;
+        let after = paging::decode::<String>(&request.page_token)?.unwrap_or_default();
+        let mut tx = scoped(&self.pool, &request.workspace).await.map_err(Problem::from)?;
+        let rows =
+            store::segments(&mut tx, &request.workspace, &after, limit + 1).await.map_err(Problem::from)?;
+        let (rows, next_page_token) = paging::split(rows, limit, |row| row.segment.clone());
+        Ok(Response::new(ListSegmentsResponse {
+            segments: rows.into_iter().map(summary).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn list_account_segments(
+        &self,
+        request: Request<ListAccountSegmentsRequest>,
+    ) -> Result<Response<ListAccountSegmentsResponse>, Status> {
+        let request = request.into_inner();
+        let limit = paging::size(request.page_size, 50, 1000)?;
+        let after = paging::decode::<String>(&request.page_token)?.unwrap_or_default();
+        let stays = Stays::OfAccount { account: &request.account, after_segment: &after };
+        let rows = self.stays(&request.workspace, stays, limit + 1).await?;
+        let (rows, next_page_token) = paging::split(rows, limit, |row| row.segment.clone());
+        let memberships = rows.into_iter().map(membership).collect();
+        Ok(Response::new(ListAccountSegmentsResponse { memberships, next_page_token }))
+    }
+
+    async fn list_members(
+        &self,
+        request: Request<ListMembersRequest>,
+    ) -> Result<Response<ListMembersResponse>, Status> {
+        let request = request.into_inner();
+        let limit = paging::size(request.page_size, 50, 1000)?;
+        let after = paging::decode::<String>(&request.page_token)?.unwrap_or_default();
+        let stays = Stays::InSegment { segment: &request.segment, after_account: &after };
+        let rows = self.stays(&request.workspace, stays, limit + 1).await?;
+        let (rows, next_page_token) = paging::split(rows, limit, |row| row.account.clone());
+        let members = rows.into_iter().map(membership).collect();
+        Ok(Response::new(ListMembersResponse { members, next_page_token }))
+    }
+
+    async fn list_membership_history(
+        &self,
+        request: Request<ListMembershipHistoryRequest>,
+    ) -> Result<Response<ListMembershipHistoryResponse>, Status> {
+        let request = request.into_inner();
+        let limit = paging::size(request.page_size, 50, 1000)?;
+        let before = paging::decode::<i64>(&request.page_token)?;
+        let segment = (!request.segment.is_empty()).then_some(request.segment.as_str());
+        let mut tx = scoped(&self.pool, &request.workspace).await.map_err(Problem::from)?;
+        let rows = store::history(&mut tx, &request.workspace, &request.account, segment, before, limit + 1)
+            .await
+            .map_err(Problem::from)?;
+        let (rows, next_page_token) = paging::split(rows, limit, |row| row.log_offset);
+        let changes = rows.into_iter().map(change).collect();
+        Ok(Response::new(ListMembershipHistoryResponse { changes, next_page_token }))
+    }
+
+    async fn await_clock(
+        &self,
+        request: Request<AwaitClockRequest>,
+    ) -> Result<Response<AwaitClockResponse>, Status> {
+        let AwaitClockRequest { workspace, to_at } = request.into_inner();
+        await_clock(&self.pool, &workspace, to_at, self.partitions).await.map_err(Problem::from)?;
+        Ok(Response::new(AwaitClockResponse {}))
+    }
+}
+
+impl SegmentApi {
+    async fn stays(
+        &self,
+        workspace: &str,
+        stays: Stays<'_>,
+        limit: i64,
+    ) -> Result<Vec<MembershipRow>, Problem> {
+        let mut tx = scoped(&self.pool, workspace).await?;
+        Ok(store::memberships(&mut tx, workspace, stays, limit).await?)
+    }
+}
+
+fn summary(row: SegmentRow) -> SegmentSummary {
+    SegmentSummary {
+        segment: row.segment,
+        members: (row.enters - row.leaves).cast_unsigned(),
+        enters: row.enters.cast_unsigned(),
+        leaves: row.leaves.cast_unsigned(),
+    }
+}
+
+fn membership(row: MembershipRow) -> Membership {
+    Membership {
+        account: row.account,
+        segment: row.segment,
+        episode: row.change.episode,
+        since_at: row.since_at,
+        known_at: row.known_at,
+        reasons: row.change.reasons,
+        cause: format!("{}/{}", row.log_partition, row.cause_offset),
+        fact_id: contracts::hex_id(&row.fact_id),
+    }
+}
+
+fn change(row: HistoryRow) -> MembershipChange {
+    let change = row.change;
+    MembershipChange {
+        segment: change.segment,
+        member: change.member,
+        episode: change.episode,
+        reasons: change.reasons,
+        valid_at: row.valid_at,
+        known_at: row.known_at,
+        cause: format!("{}/{}", row.log_partition, row.cause_offset),
+        fact_id: contracts::hex_id(&row.fact_id),
+        initial: change.initial,
+        catalogue_version: row.catalogue_version.cast_unsigned(),
+    }
+}
