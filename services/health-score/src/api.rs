@@ -15,9 +15,9 @@ use tonic::{Request, Response, Status};
 use crate::store::{self, After, HealthRow, HistoryRow};
 
 /// The gRPC service over health-score's database.
-pub struct HealthApi {
-    pub pool: PgPool,
-    pub partitions: u32,
+pub(crate) struct HealthApi {
+    pub(crate) pool: PgPool,
+    pub(crate) partitions: u32,
 }
 
 #[tonic::async_trait]

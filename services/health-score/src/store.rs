@@ -11,41 +11,41 @@ use prost::Message;
 use sqlx::PgConnection;
 
 /// An account's score as it stands.
-pub struct HealthRow {
-    pub account: String,
-    pub score: Option<i16>,
-    pub change: HealthChanged,
-    pub valid_at: i64,
-    pub known_at: i64,
+pub(crate) struct HealthRow {
+    pub(crate) account: String,
+    pub(crate) score: Option<i16>,
+    pub(crate) change: HealthChanged,
+    pub(crate) valid_at: i64,
+    pub(crate) known_at: i64,
 }
 
 /// One change of an account's score, with the position of the record that caused it.
-pub struct HistoryRow {
-    pub log_partition: i32,
-    pub log_offset: i64,
-    pub cause_offset: i64,
-    pub fact_id: Vec<u8>,
-    pub catalogue_version: i64,
-    pub change: HealthChanged,
-    pub valid_at: i64,
-    pub known_at: i64,
+pub(crate) struct HistoryRow {
+    pub(crate) log_partition: i32,
+    pub(crate) log_offset: i64,
+    pub(crate) cause_offset: i64,
+    pub(crate) fact_id: Vec<u8>,
+    pub(crate) catalogue_version: i64,
+    pub(crate) change: HealthChanged,
+    pub(crate) valid_at: i64,
+    pub(crate) known_at: i64,
 }
 
 /// How many accounts are in a band; `band` is `None` where nothing is known.
-pub struct BandCount {
-    pub band: Option<i16>,
-    pub accounts: i64,
+pub(crate) struct BandCount {
+    pub(crate) band: Option<i16>,
+    pub(crate) accounts: i64,
 }
 
 /// Where a page of accounts goes on: behind this score (none: 101) and account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct After {
-    pub score: i16,
-    pub account: String,
+pub(crate) struct After {
+    pub(crate) score: i16,
+    pub(crate) account: String,
 }
 
 /// Writes decisions that were read back. Newer ones of the same account win; repeats change nothing.
-pub async fn project(conn: &mut PgConnection, decided: &[Decided<Decision>]) -> sqlx::Result<()> {
+pub(crate) async fn project(conn: &mut PgConnection, decided: &[Decided<Decision>]) -> sqlx::Result<()> {
     let rows: Vec<Row> = decided.iter().filter_map(Row::of).collect();
     if rows.is_empty() {
         return Ok(());
@@ -93,7 +93,7 @@ impl Row {
 }
 
 /// A band as the tables hold it.
-pub fn band_number(band: Band) -> i16 {
+pub(crate) fn band_number(band: Band) -> i16 {
     match band {
         Band::Red => 1,
         Band::Yellow => 2,
@@ -155,7 +155,7 @@ fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Vec<T> {
 }
 
 /// An account's score; `None`: nothing was ever decided about it.
-pub async fn health(
+pub(crate) async fn health(
     conn: &mut PgConnection,
     workspace: &str,
     account: &str,
@@ -181,7 +181,7 @@ pub async fn health(
 }
 
 /// Accounts of a workspace, of one band or of any, worst score first, those without a score last.
-pub async fn accounts(
+pub(crate) async fn accounts(
     conn: &mut PgConnection,
     workspace: &str,
     band: Option<i16>,
@@ -218,7 +218,7 @@ pub async fn accounts(
 }
 
 /// How many accounts are in each band.
-pub async fn bands(conn: &mut PgConnection, workspace: &str) -> sqlx::Result<Vec<BandCount>> {
+pub(crate) async fn bands(conn: &mut PgConnection, workspace: &str) -> sqlx::Result<Vec<BandCount>> {
     sqlx::query_as!(
         BandCount,
         r#"SELECT band, count(*) AS "accounts!" FROM health WHERE workspace = $1 GROUP BY band"#,
@@ -229,7 +229,7 @@ pub async fn bands(conn: &mut PgConnection, workspace: &str) -> sqlx::Result<Vec
 }
 
 /// An account's changes, newest first, behind an offset.
-pub async fn history(
+pub(crate) async fn history(
     conn: &mut PgConnection,
     workspace: &str,
     account: &str,

@@ -13,9 +13,9 @@ use tonic::{Request, Response, Status};
 use crate::store::{self, HistoryRow, MembershipRow, SegmentRow, Stays};
 
 /// The gRPC service over segmentation's database.
-pub struct SegmentApi {
-    pub pool: PgPool,
-    pub partitions: u32,
+pub(crate) struct SegmentApi {
+    pub(crate) pool: PgPool,
+    pub(crate) partitions: u32,
 }
 
 #[tonic::async_trait]

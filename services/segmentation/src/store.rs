@@ -12,38 +12,38 @@ use prost::Message;
 use sqlx::PgConnection;
 
 /// A stay that goes on.
-pub struct MembershipRow {
-    pub account: String,
-    pub segment: String,
-    pub log_partition: i32,
-    pub cause_offset: i64,
-    pub fact_id: Vec<u8>,
-    pub change: MembershipChanged,
-    pub since_at: i64,
-    pub known_at: i64,
+pub(crate) struct MembershipRow {
+    pub(crate) account: String,
+    pub(crate) segment: String,
+    pub(crate) log_partition: i32,
+    pub(crate) cause_offset: i64,
+    pub(crate) fact_id: Vec<u8>,
+    pub(crate) change: MembershipChanged,
+    pub(crate) since_at: i64,
+    pub(crate) known_at: i64,
 }
 
 /// One enter or leave, with the position of the record that caused it.
-pub struct HistoryRow {
-    pub log_partition: i32,
-    pub log_offset: i64,
-    pub cause_offset: i64,
-    pub fact_id: Vec<u8>,
-    pub catalogue_version: i64,
-    pub change: MembershipChanged,
-    pub valid_at: i64,
-    pub known_at: i64,
+pub(crate) struct HistoryRow {
+    pub(crate) log_partition: i32,
+    pub(crate) log_offset: i64,
+    pub(crate) cause_offset: i64,
+    pub(crate) fact_id: Vec<u8>,
+    pub(crate) catalogue_version: i64,
+    pub(crate) change: MembershipChanged,
+    pub(crate) valid_at: i64,
+    pub(crate) known_at: i64,
 }
 
 /// A segment's members now, and its enters and leaves over time.
-pub struct SegmentRow {
-    pub segment: String,
-    pub enters: i64,
-    pub leaves: i64,
+pub(crate) struct SegmentRow {
+    pub(crate) segment: String,
+    pub(crate) enters: i64,
+    pub(crate) leaves: i64,
 }
 
 /// Writes decisions that were read back. Newer ones of the same account and segment win; repeats change nothing.
-pub async fn project(conn: &mut PgConnection, decided: &[Decided<Decision>]) -> sqlx::Result<()> {
+pub(crate) async fn project(conn: &mut PgConnection, decided: &[Decided<Decision>]) -> sqlx::Result<()> {
     let rows: Vec<Row> = decided.iter().filter_map(Row::of).collect();
     if rows.is_empty() {
         return Ok(());
@@ -162,7 +162,7 @@ fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Vec<T> {
 }
 
 /// Segments that ever had a member, by name.
-pub async fn segments(
+pub(crate) async fn segments(
     conn: &mut PgConnection,
     workspace: &str,
     after: &str,
@@ -185,12 +185,12 @@ pub async fn segments(
 }
 
 /// A page of stays that go on: of one account (by segment), or of one segment (by account).
-pub enum Stays<'a> {
+pub(crate) enum Stays<'a> {
     OfAccount { account: &'a str, after_segment: &'a str },
     InSegment { segment: &'a str, after_account: &'a str },
 }
 
-pub async fn memberships(
+pub(crate) async fn memberships(
     conn: &mut PgConnection,
     workspace: &str,
     stays: Stays<'_>,
@@ -255,7 +255,7 @@ async fn members(
 }
 
 /// An account's enters and leaves, of one segment or of any, newest first, behind an offset.
-pub async fn history(
+pub(crate) async fn history(
     conn: &mut PgConnection,
     workspace: &str,
     account: &str,
