@@ -73,7 +73,7 @@ impl Fold for HealthFold {
             Step::Timer => state.view.advance(at.catalogue, now),
             Step::Fact(fact, _) => state.view.fold(at.catalogue, fact, now),
             Step::Catalogue { .. } => state.view.set_catalogue(at.catalogue, now),
-            Step::Joined => state.view.review(at.catalogue),
+            Step::Joined => state.view.review(),
             Step::Deliver => {}
         }
     }
@@ -92,12 +92,12 @@ impl Fold for HealthFold {
             .collect()
     }
 
-    fn apply(&self, at: &Context<'_, Catalogue>, state: &mut State, decision: &Decision, repaired: bool) {
+    fn apply(&self, _: &Context<'_, Catalogue>, state: &mut State, decision: &Decision, repaired: bool) {
         if let Decision::Health(change) = decision {
             state.said = Some(HealthChanged { drivers: Vec::new(), ..change.clone() });
         }
         if repaired {
-            state.view.review(at.catalogue);
+            state.view.review();
         }
     }
 

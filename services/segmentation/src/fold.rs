@@ -82,7 +82,7 @@ impl Fold for SegmentFold {
             Step::Timer => state.view.advance(at.catalogue, now),
             Step::Fact(fact, _) => state.view.fold(at.catalogue, fact, now),
             Step::Catalogue { .. } => state.view.set_catalogue(at.catalogue, now),
-            Step::Joined => state.view.review(at.catalogue),
+            Step::Joined => state.view.review(),
             Step::Deliver => {}
         }
         for decision in above {
@@ -105,7 +105,7 @@ impl Fold for SegmentFold {
             .collect()
     }
 
-    fn apply(&self, at: &Context<'_, Catalogue>, state: &mut State, decision: &Decision, repaired: bool) {
+    fn apply(&self, _: &Context<'_, Catalogue>, state: &mut State, decision: &Decision, repaired: bool) {
         if let Decision::Membership(change) = decision {
             if change.member {
                 state.stays.insert(change.segment.clone(), change.episode);
@@ -114,7 +114,7 @@ impl Fold for SegmentFold {
             }
         }
         if repaired {
-            state.view.review(at.catalogue);
+            state.view.review();
         }
     }
 
