@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use engine::{
     Act, Machine, Metrics as Counters, Ports, Stop, WorkerError,
-    postgres::{PgStore, Project},
+    postgres::{PgStore, Project, clock_reached},
 };
 use eventlog::{Log, Topic, TopicPartition};
 use metrics::Collected;
@@ -21,6 +21,8 @@ use crate::{
     metrics::{Metrics, Readiness},
 };
 
+/// How often somebody who waits for a clock looks at it.
+const LOOK: Duration = Duration::from_millis(20);
 /// How often a starting service looks whether it has caught up.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -83,6 +85,11 @@ impl Workers {
         self.say_when_ready(work.service, counters);
     }
 
+    /// The tasks of the process.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
     fn start_partition<M, P, A>(
         &self,
         work: &Work<P, A>,
@@ -138,4 +145,13 @@ impl Workers {
             }
         }
     }
+}
+
+/// Waits until every partition of a service has projected a log-clock workspace's decisions up to an instant.
+/// For as long as the caller will wait: gives up only when the call is given up.
+pub async fn await_clock(pool: &PgPool, workspace: &str, to_at: i64, partitions: u32) -> sqlx::Result<()> {
+    while !clock_reached(pool, workspace, to_at, partitions).await? {
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }
