@@ -16,15 +16,14 @@ pub(crate) fn derived(parts: &[&[u8]]) -> u128 {
     u128::from_be_bytes(id)
 }
 
-/// One stay in a segment.
-pub(crate) fn episode(workspace: &str, segment: &str, account: &str, at: i64, fact: Option<u128>) -> u128 {
-    let fact = fact.map_or(Vec::new(), |fact| fact.to_be_bytes().to_vec());
+/// One stay in a segment: the instant and what it began by tell it from the others.
+pub(crate) fn episode(workspace: &str, segment: &str, account: &str, at: i64, by: &[u8]) -> u128 {
     derived(&[
         b"episode",
         workspace.as_bytes(),
         segment.as_bytes(),
         account.as_bytes(),
         &at.to_be_bytes(),
-        &fact,
+        by,
     ])
 }

@@ -136,6 +136,7 @@ impl Walk {
         }
         let view = around.rules.view(&self.account, self.health(), when.at);
         let segments = &around.rules.catalogue.segments;
+        let by = begun_by(step, around.rules.version);
         let names: BTreeSet<&String> = segments.keys().chain(self.members.keys()).collect();
         let mut changes = Vec::new();
         for segment in names {
@@ -152,7 +153,7 @@ impl Walk {
                 segment: segment.clone(),
                 member,
                 episode: episode.unwrap_or_else(|| {
-                    identity::episode(&self.workspace, segment, &self.name, when.at, when.fact)
+                    identity::episode(&self.workspace, segment, &self.name, when.at, &by)
                 }),
                 reasons: rule.map_or(Vec::new(), |rule| view.reasons(rule)),
             });
@@ -189,6 +190,17 @@ impl Walk {
 
     fn health(&self) -> Health {
         Health { score: self.reading.score, band: self.reading.band }
+    }
+}
+
+/// What tells an episode that begins at a step from others of the same instant.
+fn begun_by(step: &Step, version: u64) -> Vec<u8> {
+    match step {
+        Step::Timer => Vec::new(),
+        Step::Fact(fact) => fact.id.to_be_bytes().to_vec(),
+        Step::Command(command) => command.id.to_be_bytes().to_vec(),
+        Step::Catalogue { .. } => version.to_be_bytes().to_vec(),
+        Step::Joined(_) => b"joined".to_vec(),
     }
 }
 
