@@ -117,3 +117,20 @@ fn a_renewal_far_away_wakes_nobody_every_midnight() {
     assert_eq!(reach(60, Side::At).as_deref(), Some("2024-11-01T23:00:00Z"));
     assert_eq!(account.measure(&measure, &[], now, &calendar), Some(Quantity::int(365)));
 }
+
+#[test]
+fn clocks_turned_back_over_midnight_bring_yesterday_back() {
+    let at = |text: &str| Instant::parse(text).unwrap();
+    let calendar = Calendar::new("America/St_Johns").unwrap();
+    let mut account = Account::default();
+    account.fold(&usage(at("2010-11-07T02:30:10Z"), "a", None, None), &SeriesSet::default(), &calendar);
+    let today = Window::Days { days: 1, before: 0 };
+    let (measure, _) = Measure::windowed("today".to_owned(), Aggregate::Count, Selection::default(), today);
+    let count = |now: &str| account.measure(&measure, &[], at(now), &calendar);
+    let next = |now: &str| account.next_change(&measure, &[], at(now), &calendar).map(|at| at.to_string());
+    assert_eq!(count("2010-11-07T02:30:30Z"), Some(Quantity::int(1)));
+    assert_eq!(next("2010-11-07T02:30:30Z").as_deref(), Some("2010-11-07T02:31:00Z"));
+    assert_eq!(count("2010-11-07T02:31:00Z"), Some(Quantity::ZERO));
+    assert_eq!(next("2010-11-07T02:31:00Z").as_deref(), Some("2010-11-07T03:30:00Z"));
+    assert_eq!(count("2010-11-07T03:30:00Z"), Some(Quantity::int(1)));
+}
