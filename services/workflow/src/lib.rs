@@ -1,1 +1,92 @@
+//! workflow: what is to be done about an account, and who is told: playbooks, CTAs, notifications.
 //!
+//! It folds the account log, says what changes there, performs what it has decided, and answers from Postgres.
+
+mod api;
+mod config;
+mod endpoints;
+mod facts;
+mod fold;
+mod outside;
+mod store;
+
+use std::sync::Arc;
+
+use chassis::{
+    Tasks,
+    grpc::{MAX_DECODED, MAX_ENCODED},
+    postgres::migrate,
+    workers::{Work, Workers},
+};
+use contracts::cta::cta_service_server::CtaServiceServer;
+use domain::decision::Decision;
+use engine::{Act, Decided, Worker};
+use eventlog::{Log, Topic};
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+use tonic::service::Routes;
+
+pub use config::Config;
+pub use fold::{Account, Met, WorkflowFold};
+use outside::{Actor, Caller, Due, Sender};
+
+/// What the service stands on.
+pub struct Ports {
+    pub log: Arc<dyn Log>,
+    pub pool: PgPool,
+    pub workers: Workers,
+}
+
+/// Brings the database up to date, starts the sender and a worker for every partition, and returns the gRPC routes to
+/// serve.
+pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Result<Routes> {
+    migrate(&ports.pool, &engine::postgres::migrator()).await?;
+    migrate(&ports.pool, &sqlx::migrate!()).await?;
+    let met = start_endpoints(&ports, tasks);
+    let due = start_sender(&config, &ports, tasks)?;
+    start_workers(&config, &ports, met, due);
+    let Ports { log, pool, .. } = ports;
+    let partitions = log.partitions(Topic::Account);
+    let api = api::CtaApi { log, pool, partitions, command_deadline: config.command_deadline };
+    let server = CtaServiceServer::new(api)
+        .max_decoding_message_size(MAX_DECODED)
+        .max_encoding_message_size(MAX_ENCODED);
+    Ok(Routes::new(server))
+}
+
+fn start_endpoints(ports: &Ports, tasks: &Tasks) -> mpsc::UnboundedSender<Met> {
+    let (met, queue) = mpsc::unbounded_channel();
+    tasks.spawn("endpoints", endpoints::keep(ports.pool.clone(), queue, tasks.shutdown()));
+    met
+}
+
+fn start_sender(config: &Config, ports: &Ports, tasks: &Tasks) -> anyhow::Result<mpsc::Sender<Due>> {
+    let (due, queue) = outside::queue();
+    let sender = Sender {
+        log: ports.log.clone(),
+        pool: ports.pool.clone(),
+        caller: Caller::new(config.longest_call, config.allow_loopback)?,
+    };
+    tasks.spawn("sender", sender.run(config.clone(), queue, tasks.shutdown()));
+    Ok(due)
+}
+
+fn start_workers(config: &Config, ports: &Ports, met: mpsc::UnboundedSender<Met>, due: mpsc::Sender<Due>) {
+    let act = move || -> Act<Decided<Decision>> {
+        let mut actor = Actor::new(due.clone());
+        Box::new(move |decided| actor.act(decided))
+    };
+    let work = Work {
+        service: "workflow",
+        topic: Topic::Account,
+        pool: ports.pool.clone(),
+        project: |conn, decided| Box::pin(store::project(conn, decided)),
+        act,
+    };
+    let longest_call = i64::try_from(config.longest_call.as_millis()).unwrap_or(i64::MAX / 2);
+    let worker = config.worker.clone();
+    ports.workers.start(work, move |ports, partition, counters| {
+        let fold = WorkflowFold { longest_call, met: met.clone() };
+        Worker::start(fold, ports, partition, worker.clone(), counters)
+    });
+}

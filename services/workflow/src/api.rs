@@ -1,0 +1,196 @@
+//! Questions about CTAs, runs and notifications, answered from Postgres; commands, appended to their account's log.
+
+mod ask;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use chassis::{Problem, paging, postgres::scoped};
+use contracts::{
+    account::CtaState,
+    cta::{
+        AwaitClockRequest, AwaitClockResponse, CloseCtaRequest, CloseCtaResponse, EnableEndpointRequest,
+        EnableEndpointResponse, GetCtaRequest, GetCtaResponse, ListCtasRequest, ListCtasResponse,
+        ListEndpointsRequest, ListEndpointsResponse, ListNotificationsRequest, ListNotificationsResponse,
+        ListRunsRequest, ListRunsResponse, ReassignCtaRequest, ReassignCtaResponse, SnoozeCtaRequest,
+        SnoozeCtaResponse, TakeCtaRequest, TakeCtaResponse, cta_service_server::CtaService,
+    },
+};
+use domain::{decision::CtaCommand, time::Instant};
+use eventlog::Log;
+use sqlx::PgPool;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::store::{self, Before, CtaAfter, CtaFilter};
+
+/// Between looks for what workers are about to project.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// The gRPC service over workflow's database and the account log.
+pub(crate) struct CtaApi {
+    pub log: Arc<dyn Log>,
+    pub pool: PgPool,
+    pub partitions: u32,
+    /// How long a command waits for its answer.
+    pub command_deadline: Duration,
+}
+
+#[tonic::async_trait]
+impl CtaService for CtaApi {
+    async fn list_ctas(
+        &self,
+        request: Request<ListCtasRequest>,
+    ) -> Result<Response<ListCtasResponse>, Status> {
+        let request = request.into_inner();
+        let limit = paging::size(request.page_size, 50, 1_000)?;
+        let after = paging::decode::<(i32, i64, u128)>(&request.page_token)?;
+        let after = after.map(|(priority, opened_at, cta)| CtaAfter {
+            priority,
+            opened_at,
+            cta: Uuid::from_u128(cta),
+        });
+        let state = (request.state() != CtaState::Unspecified).then_some(request.state);
+        let state = state.map(|state| i16::try_from(state).unwrap_or_default());
+        let filter = CtaFilter { account: request.account, owner: request.owner, state };
+        let workspace = &request.workspace;
+        let mut tx = scoped(&self.pool, workspace).await.map_err(Problem::from)?;
+        let rows = store::ctas(&mut tx, workspace, &filter, after.as_ref(), limit + 1).await;
+        let total = store::count_ctas(&mut tx, workspace, &filter).await.map_err(Problem::from)?;
+        let place = |row: &store::CtaRow| (row.priority, row.opened_at, row.cta.as_u128());
+        let (rows, next_page_token) = paging::split(rows.map_err(Problem::from)?, limit, place);
+        let ctas = rows.into_iter().map(wire::cta).collect();
+        Ok(Response::new(ListCtasResponse { ctas, next_page_token, total_size: total.cast_unsigned() }))
+    }
+
+    async fn get_cta(&self, request: Request<GetCtaRequest>) -> Result<Response<GetCtaResponse>, Status> {
+        let GetCtaRequest { workspace, cta } = request.into_inner();
+        let cta = wire::cta(self.find(&workspace, wire::id("cta", &cta)?).await?);
+        Ok(Response::new(GetCtaResponse { cta: Some(cta) }))
+    }
+
+    async fn take_cta(&self, request: Request<TakeCtaRequest>) -> Result<Response<TakeCtaResponse>, Status> {
+        let cta = self.ask(request.into_inner().command, CtaCommand::Take).await?;
+        Ok(Response::new(TakeCtaResponse { cta: Some(cta) }))
+    }
+
+    async fn snooze_cta(
+        &self,
+        request: Request<SnoozeCtaRequest>,
+    ) -> Result<Response<SnoozeCtaResponse>, Status> {
+        let SnoozeCtaRequest { command, until_at } = request.into_inner();
+        let cta = self.ask(command, CtaCommand::Snooze { until: Instant(until_at) }).await?;
+        Ok(Response::new(SnoozeCtaResponse { cta: Some(cta) }))
+    }
+
+    async fn close_cta(
+        &self,
+        request: Request<CloseCtaRequest>,
+    ) -> Result<Response<CloseCtaResponse>, Status> {
+        let CloseCtaRequest { command, outcome } = request.into_inner();
+        let cta = self.ask(command, CtaCommand::Close { outcome }).await?;
+        Ok(Response::new(CloseCtaResponse { cta: Some(cta) }))
+    }
+
+    async fn reassign_cta(
+        &self,
+        request: Request<ReassignCtaRequest>,
+    ) -> Result<Response<ReassignCtaResponse>, Status> {
+        let ReassignCtaRequest { command, owner } = request.into_inner();
+        let cta = self.ask(command, CtaCommand::Reassign { owner }).await?;
+        Ok(Response::new(ReassignCtaResponse { cta: Some(cta) }))
+    }
+
+    async fn list_runs(
+        &self,
+        request: Request<ListRunsRequest>,
+    ) -> Result<Response<ListRunsResponse>, Status> {
+        let ListRunsRequest { workspace, account, playbook, page_size, page_token } = request.into_inner();
+        let limit = paging::size(page_size, 50, 1_000)?;
+        let before = before(&page_token)?;
+        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let rows = store::runs(&mut tx, &workspace, &account, &playbook, before.as_ref(), limit + 1).await;
+        let place = |row: &store::RunRow| (row.started_at, row.run.as_u128());
+        let (rows, next_page_token) = paging::split(rows.map_err(Problem::from)?, limit, place);
+        let runs = rows.into_iter().map(wire::run).collect();
+        Ok(Response::new(ListRunsResponse { runs, next_page_token }))
+    }
+
+    async fn list_notifications(
+        &self,
+        request: Request<ListNotificationsRequest>,
+    ) -> Result<Response<ListNotificationsResponse>, Status> {
+        let ListNotificationsRequest { workspace, account, page_size, page_token } = request.into_inner();
+        let limit = paging::size(page_size, 50, 500)?;
+        let before = before(&page_token)?;
+        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let rows = store::notifications(&mut tx, &workspace, &account, before.as_ref(), limit + 1).await;
+        let place = |row: &store::NotificationRow| (row.requested_at, row.notification.as_u128());
+        let (rows, next_page_token) = paging::split(rows.map_err(Problem::from)?, limit, place);
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.notification).collect();
+        let attempts = store::attempts(&mut tx, &workspace, &ids).await.map_err(Problem::from)?;
+        let notifications = wire::notifications(rows, attempts);
+        Ok(Response::new(ListNotificationsResponse { notifications, next_page_token }))
+    }
+
+    async fn list_endpoints(
+        &self,
+        request: Request<ListEndpointsRequest>,
+    ) -> Result<Response<ListEndpointsResponse>, Status> {
+        let ListEndpointsRequest { workspace, page_size, page_token } = request.into_inner();
+        let limit = paging::size(page_size, 50, 1_000)?;
+        let after = paging::decode::<String>(&page_token)?.unwrap_or_default();
+        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let rows = store::endpoints(&mut tx, &workspace, &after, limit + 1).await.map_err(Problem::from)?;
+        let (rows, next_page_token) = paging::split(rows, limit, |row| row.endpoint.clone());
+        let endpoints = rows.into_iter().map(wire::endpoint).collect();
+        Ok(Response::new(ListEndpointsResponse { endpoints, next_page_token }))
+    }
+
+    async fn enable_endpoint(
+        &self,
+        request: Request<EnableEndpointRequest>,
+    ) -> Result<Response<EnableEndpointResponse>, Status> {
+        let EnableEndpointRequest { workspace, endpoint } = request.into_inner();
+        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let row = store::enable(&mut tx, &workspace, &endpoint).await.map_err(Problem::from)?;
+        let missing = || Problem::not_found(format!("endpoint {endpoint:?} in workspace {workspace:?}"));
+        let endpoint = wire::endpoint(row.ok_or_else(missing)?);
+        tx.commit().await.map_err(Problem::from)?;
+        Ok(Response::new(EnableEndpointResponse { endpoint: Some(endpoint) }))
+    }
+
+    /// Waits as long as its caller does.
+    async fn await_clock(
+        &self,
+        request: Request<AwaitClockRequest>,
+    ) -> Result<Response<AwaitClockResponse>, Status> {
+        let AwaitClockRequest { workspace, to_at } = request.into_inner();
+        while !self.is_quiet(&workspace, to_at).await? {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(Response::new(AwaitClockResponse {}))
+    }
+}
+
+impl CtaApi {
+    async fn find(&self, workspace: &str, cta: Uuid) -> Result<store::CtaRow, Problem> {
+        let mut tx = scoped(&self.pool, workspace).await?;
+        let row = store::cta(&mut tx, workspace, cta).await?;
+        let message = || format!("there is no CTA {cta} in workspace {workspace:?}");
+        row.ok_or_else(|| Problem::new(chassis::Code::NotFound, "CTA_NOT_FOUND", message()))
+    }
+
+    /// Whether every partition has reached the instant, and then no delivery is open.
+    async fn is_quiet(&self, workspace: &str, to_at: i64) -> Result<bool, Problem> {
+        if !engine::postgres::clock_reached(&self.pool, workspace, to_at, self.partitions).await? {
+            return Ok(false);
+        }
+        let mut tx = scoped(&self.pool, workspace).await?;
+        Ok(!store::any_open(&mut tx, workspace).await?)
+    }
+}
+
+fn before(token: &str) -> Result<Option<Before>, Problem> {
+    Ok(paging::decode::<(i64, u128)>(token)?.map(|(at, id)| Before { at, id: Uuid::from_u128(id) }))
+}

@@ -1,0 +1,93 @@
+//! Commands: understand, append, await the answer.
+
+use chassis::{Code, Problem, postgres::scoped};
+use contracts::cta::{Command as Asked, Cta};
+use domain::{
+    decision::{Command, CtaCommand},
+    ids::{CommandId, CtaId},
+};
+use eventlog::Key;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use super::{CtaApi, LOOK_AGAIN, wire};
+use crate::{
+    facts::{self, About},
+    store,
+};
+
+/// Refusals that lie in the command itself, whatever the state of the CTA.
+const MALFORMED: [&str; 3] = ["ASKER_MISSING", "OUTCOME_MISSING", "OWNER_MISSING"];
+/// All refusals, as the domain names them.
+const REFUSALS: [&str; 7] = [
+    "CTA_NOT_FOUND",
+    "CTA_CLOSED",
+    "CTA_TAKEN",
+    "SNOOZE_IN_PAST",
+    "ASKER_MISSING",
+    "OUTCOME_MISSING",
+    "OWNER_MISSING",
+];
+
+impl CtaApi {
+    /// Does what is asked, once, however often it is asked under the same id.
+    pub(super) async fn ask(&self, asked: Option<Asked>, ask: CtaCommand) -> Result<Cta, Problem> {
+        let asked = asked.ok_or_else(|| Problem::invalid("command", "is missing"))?;
+        let workspace = asked.workspace;
+        let row = self.find(&workspace, wire::id("command.cta", &asked.cta)?).await?;
+        let id = match asked.command_id.as_str() {
+            "" => chassis::ids::v7(),
+            id => wire::id("command.command_id", id)?,
+        };
+        let command =
+            Command { id: CommandId(id.as_u128()), cta: CtaId(row.cta.as_u128()), by: asked.by, ask };
+        let (code, message) = match self.answer(&workspace, id).await? {
+            Some(first) => first,
+            None => self.append(&Key::new(&*workspace, row.account), command, id).await?,
+        };
+        refusal(&code, message)?;
+        Ok(wire::cta(self.find(&workspace, row.cta).await?))
+    }
+
+    /// Appends the command, and waits until its answer is stored.
+    async fn append(&self, key: &Key, command: Command, id: Uuid) -> Result<(String, String), Problem> {
+        let about = About { id: id.as_u128(), request: id.as_u128(), attempt: 0 };
+        let away = |_| Problem::away("the log is away: repeat with the same id").with("command_id", id);
+        let answered = timeout(self.command_deadline, async {
+            facts::append(&*self.log, key, about, command.into(), chassis::clock::now())
+                .await
+                .map_err(away)?;
+            loop {
+                if let Some(answer) = self.answer(&key.workspace, id).await? {
+                    return Ok(answer);
+                }
+                sleep(LOOK_AGAIN).await;
+            }
+        });
+        let late = |_| {
+            let message = "there is no answer yet: repeat with the same id";
+            Problem::away(message).with("command_id", id)
+        };
+        answered.await.map_err(late)?
+    }
+
+    async fn answer(&self, workspace: &str, command: Uuid) -> Result<Option<(String, String)>, Problem> {
+        let mut tx = scoped(&self.pool, workspace).await?;
+        Ok(store::answer(&mut tx, workspace, command).await?)
+    }
+}
+
+/// The answer as its caller gets it.
+fn refusal(code: &str, message: String) -> Result<(), Problem> {
+    if code.is_empty() {
+        return Ok(());
+    }
+    let reason = REFUSALS.into_iter().find(|known| *known == code);
+    let reason = reason.ok_or_else(|| Problem::internal(&format!("an answer of unknown code {code}")))?;
+    let kind = match reason {
+        "CTA_NOT_FOUND" => Code::NotFound,
+        reason if MALFORMED.contains(&reason) => Code::InvalidArgument,
+        _ => Code::FailedPrecondition,
+    };
+    Err(Problem::new(kind, reason, message))
+}

@@ -1,0 +1,91 @@
+//! Rows as the API says them.
+
+use chassis::Problem;
+use contracts::{
+    account::{NotificationState, RunState},
+    cta::{Attempt, Cta, Endpoint, Notification, Run},
+};
+use uuid::Uuid;
+
+use crate::store::{AttemptRow, CtaRow, EndpointRow, NotificationRow, RunRow};
+
+/// An id as people and programs hand it in: a UUID.
+pub(super) fn id(field: &str, text: &str) -> Result<Uuid, Problem> {
+    text.parse().map_err(|_| Problem::invalid(field, "is not a UUID"))
+}
+
+pub(super) fn cta(row: CtaRow) -> Cta {
+    let change = row.change;
+    Cta {
+        cta: row.cta.to_string(),
+        account: row.account,
+        r#type: change.r#type,
+        state: change.state,
+        title: change.title,
+        priority: change.priority,
+        owner: change.owner,
+        due_day: change.due_day,
+        reasons: change.reasons,
+        playbook: change.playbook,
+        outcome: change.outcome,
+        by: change.by,
+        opened_at: row.opened_at,
+        changed_at: row.valid_at,
+        until_at: change.until_at,
+    }
+}
+
+pub(super) fn run(row: RunRow) -> Run {
+    let state = RunState::try_from(i32::from(row.state)).unwrap_or_default();
+    Run {
+        run: row.run.to_string(),
+        account: row.account,
+        playbook: row.playbook,
+        state: state.into(),
+        step: row.step,
+        started_at: row.started_at,
+        changed_at: row.valid_at,
+    }
+}
+
+/// Notifications, each with its attempts.
+pub(super) fn notifications(rows: Vec<NotificationRow>, attempts: Vec<AttemptRow>) -> Vec<Notification> {
+    let of = |notification: Uuid| {
+        attempts.iter().filter(move |row| row.notification == notification).map(attempt).collect()
+    };
+    rows.into_iter()
+        .map(|row| {
+            let state = NotificationState::try_from(i32::from(row.state)).unwrap_or_default();
+            Notification {
+                notification: row.notification.to_string(),
+                account: row.account,
+                playbook: row.playbook,
+                channel: row.channel,
+                recipient: row.recipient,
+                state: state.into(),
+                body: row.body,
+                requested_at: row.requested_at,
+                attempts: of(row.notification),
+            }
+        })
+        .collect()
+}
+
+fn attempt(row: &AttemptRow) -> Attempt {
+    Attempt {
+        attempt: row.attempt.cast_unsigned(),
+        status: row.status.unwrap_or_default().cast_unsigned(),
+        error: row.error.clone().unwrap_or_default(),
+        began_at: row.began_at.unwrap_or_default(),
+        took_ms: row.took_ms.unwrap_or_default().cast_unsigned(),
+    }
+}
+
+pub(super) fn endpoint(row: EndpointRow) -> Endpoint {
+    Endpoint {
+        endpoint: row.endpoint,
+        url: row.url,
+        secret: row.secret,
+        disabled_at: row.disabled_at.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,94 @@
+//! What workflow does outside the house: webhooks, each an attempt that stands in the log as due, performed by whoever
+//! wrote it, and reported as a fact.
+//!
+//! Invariants: an attempt begins within ten seconds of its append or not at all; what is not reported is made again by
+//! the fold, under the notification's own id.
+
+mod address;
+mod call;
+mod lanes;
+mod retry_after;
+mod sender;
+mod signature;
+
+use std::{collections::HashMap, sync::Arc};
+
+use domain::{
+    decision::{AttemptDue, Decision},
+    ids::NotificationId,
+};
+use engine::Decided;
+use tokio::sync::mpsc;
+
+pub(crate) use call::Caller;
+pub(crate) use sender::Sender;
+
+use crate::store::Request;
+
+/// Attempts that may wait for the sender; what is due beyond is made again later.
+const QUEUE: usize = 10_000;
+/// Requests kept at hand until their first attempt is due, which is a moment later.
+const AT_HAND: usize = 4_096;
+
+/// An attempt that this process has to make.
+#[derive(Debug)]
+pub(crate) struct Due {
+    pub workspace: String,
+    pub account: String,
+    pub attempt: AttemptDue,
+    /// Append time of the attempt's record.
+    pub appended_at: i64,
+    pub traceparent: Option<Arc<str>>,
+    /// What is to be sent, if it is at hand.
+    pub request: Option<Request>,
+}
+
+/// The queue of the sender.
+pub(crate) fn queue() -> (mpsc::Sender<Due>, mpsc::Receiver<Due>) {
+    mpsc::channel(QUEUE)
+}
+
+/// Hands one partition's attempts to the sender as they are read back. Never blocks.
+pub(crate) struct Actor {
+    due: mpsc::Sender<Due>,
+    at_hand: HashMap<NotificationId, Request>,
+}
+
+impl Actor {
+    pub(crate) fn new(due: mpsc::Sender<Due>) -> Self {
+        Self { due, at_hand: HashMap::new() }
+    }
+
+    /// Looks at a decision that this assignment wrote.
+    pub(crate) fn act(&mut self, decided: &Decided<Decision>) {
+        match &decided.decision {
+            Decision::Notification(request) => {
+                if self.at_hand.len() == AT_HAND {
+                    self.at_hand.clear();
+                }
+                let (recipient, body) = (request.recipient.clone(), request.body.clone());
+                self.at_hand.insert(request.notification, Request { recipient, body });
+            }
+            Decision::Attempt(attempt) => self.hand_over(decided, *attempt),
+            Decision::Settled(settled) => {
+                self.at_hand.remove(&settled.notification);
+            }
+            _ => {}
+        }
+    }
+
+    fn hand_over(&mut self, decided: &Decided<Decision>, attempt: AttemptDue) {
+        let due = Due {
+            workspace: decided.header.workspace.clone(),
+            account: decided.header.account.clone(),
+            attempt,
+            appended_at: decided.appended_at,
+            traceparent: decided.traceparent.clone(),
+            request: self.at_hand.remove(&attempt.notification),
+        };
+        if self.due.try_send(due).is_err() {
+            tracing::warn!(notification = %uuid::Uuid::from_u128(attempt.notification.0),
+                "the sender's queue is full: the attempt is made later");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Whose turn it is: a lane an endpoint, served in turn, each with a bound on what runs at once. A slow endpoint holds
+//! up itself alone.
+
+use std::collections::{HashMap, VecDeque};
+
+/// A workspace's endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Lane {
+    pub workspace: String,
+    pub endpoint: String,
+}
+
+/// What waits and what runs.
+#[derive(Debug)]
+pub(super) struct Lanes<T> {
+    /// Lanes that have something waiting, the next one first.
+    turns: VecDeque<Lane>,
+    waiting: HashMap<Lane, VecDeque<T>>,
+    running: HashMap<Lane, usize>,
+    total_waiting: usize,
+    total_running: usize,
+    most: usize,
+    most_a_lane: usize,
+}
+
+impl<T> Lanes<T> {
+    pub(super) fn new(most: usize, most_a_lane: usize) -> Self {
+        Self {
+            turns: VecDeque::new(),
+            waiting: HashMap::new(),
+            running: HashMap::new(),
+            total_waiting: 0,
+            total_running: 0,
+            most,
+            most_a_lane,
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.total_waiting
+    }
+
+    pub(super) fn push(&mut self, lane: Lane, item: T) {
+        let queue = self.waiting.entry(lane.clone()).or_default();
+        if queue.is_empty() {
+            self.turns.push_back(lane);
+        }
+        queue.push_back(item);
+        self.total_waiting += 1;
+    }
+
+    /// The next that may run; it runs until `done`.
+    pub(super) fn next(&mut self) -> Option<(Lane, T)> {
+        if self.total_running >= self.most {
+            return None;
+        }
+        let turn = self.turns.iter().position(|lane| self.running_in(lane) < self.most_a_lane)?;
+        let lane = self.turns.remove(turn)?;
+        let queue = self.waiting.get_mut(&lane)?;
+        let item = queue.pop_front()?;
+        if queue.is_empty() {
+            self.waiting.remove(&lane);
+        } else {
+            self.turns.push_back(lane.clone());
+        }
+        self.total_waiting -= 1;
+        self.total_running += 1;
+        *self.running.entry(lane.clone()).or_default() += 1;
+        Some((lane, item))
+    }
+
+    /// One of a lane's is over.
+    pub(super) fn done(&mut self, lane: &Lane) {
+        let Some(running) = self.running.get_mut(lane) else { return };
+        *running -= 1;
+        self.total_running -= 1;
+        if *running == 0 {
+            self.running.remove(lane);
+        }
+    }
+
+    fn running_in(&self, lane: &Lane) -> usize {
+        self.running.get(lane).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(endpoint: &str) -> Lane {
+        Lane { workspace: "acme".into(), endpoint: endpoint.into() }
+    }
+
+    fn started(lanes: &mut Lanes<u32>) -> Vec<(String, u32)> {
+        std::iter::from_fn(|| lanes.next()).map(|(lane, item)| (lane.endpoint, item)).collect()
+    }
+
+    #[test]
+    fn lanes_take_turns_and_a_slow_one_holds_up_itself_alone() {
+        let mut lanes = Lanes::new(5, 2);
+        (1..=4).for_each(|n| lanes.push(lane("slow"), n));
+        (1..=2).for_each(|n| lanes.push(lane("quick"), n));
+        let expected = [("slow", 1), ("quick", 1), ("slow", 2), ("quick", 2)];
+        assert_eq!(started(&mut lanes), expected.map(|(lane, n)| (lane.to_owned(), n)));
+        assert_eq!(lanes.waiting(), 2);
+        lanes.done(&lane("quick"));
+        assert_eq!(started(&mut lanes), []);
+        lanes.done(&lane("slow"));
+        assert_eq!(started(&mut lanes), [("slow".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn no_more_run_at_once_than_may() {
+        let mut lanes = Lanes::new(3, 2);
+        for endpoint in ["a", "b", "c", "d"] {
+            lanes.push(lane(endpoint), 1);
+        }
+        assert_eq!(started(&mut lanes).len(), 3);
+        lanes.done(&lane("b"));
+        assert_eq!(started(&mut lanes), [("d".to_owned(), 1)]);
+    }
+}

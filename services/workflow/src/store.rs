@@ -1,0 +1,78 @@
+//! What workflow remembers for those who ask: CTAs with their history, runs, notifications with every attempt, the
+//! answers to commands, and endpoints.
+//!
+//! Invariant: but for endpoints, a row is a function of the records at their positions in the log, so writing it
+//! twice changes nothing.
+
+mod ctas;
+mod endpoints;
+mod notifications;
+mod runs;
+
+use domain::decision::Decision;
+use engine::Decided;
+use sqlx::PgConnection;
+
+pub(crate) use ctas::{CtaAfter, CtaFilter, CtaRow, answer, count_ctas, cta, ctas};
+pub(crate) use endpoints::{EndpointRow, disable, enable, endpoint, endpoints, meet};
+pub(crate) use notifications::{
+    AttemptRow, NotificationRow, Request, any_open, attempts, made, notifications, request,
+};
+pub(crate) use runs::{RunRow, runs};
+
+/// Where a page of runs or notifications goes on: behind this instant and id, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Before {
+    pub at: i64,
+    pub id: uuid::Uuid,
+}
+
+/// Writes decisions that were read back.
+pub(crate) async fn project(conn: &mut PgConnection, decided: &[Decided<Decision>]) -> sqlx::Result<()> {
+    let positions: Vec<Position<'_>> = decided.iter().filter_map(Position::of).collect();
+    ctas::project(conn, &positions).await?;
+    runs::project(conn, &positions).await?;
+    notifications::project(conn, &positions).await
+}
+
+/// A decision with what every row says of where it comes from.
+struct Position<'a> {
+    workspace: &'a str,
+    account: &'a str,
+    partition: i32,
+    offset: i64,
+    cause_offset: i64,
+    fact_id: &'a [u8],
+    catalogue_version: i64,
+    valid_at: i64,
+    known_at: i64,
+    decision: &'a Decision,
+}
+
+impl<'a> Position<'a> {
+    fn of(decided: &'a Decided<Decision>) -> Option<Self> {
+        let header = &decided.header;
+        let cause = header.cause.as_ref()?;
+        Some(Self {
+            workspace: &header.workspace,
+            account: &header.account,
+            partition: cause.partition.cast_signed(),
+            offset: decided.offset.cast_signed(),
+            cause_offset: cause.offset.cast_signed(),
+            fact_id: &header.fact_id,
+            catalogue_version: header.catalogue_version.cast_signed(),
+            valid_at: header.instant_at,
+            known_at: decided.appended_at,
+            decision: &decided.decision,
+        })
+    }
+}
+
+/// One column of so many rows.
+fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}
+
+fn uuid(id: u128) -> uuid::Uuid {
+    uuid::Uuid::from_u128(id)
+}

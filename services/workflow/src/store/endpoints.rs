@@ -1,0 +1,128 @@
+//! Where notifications go: the address by the catalogue, the secret and whether it is in use by us.
+
+use sqlx::PgConnection;
+
+/// An endpoint as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EndpointRow {
+    pub endpoint: String,
+    pub url: String,
+    /// `whsec_` and base64.
+    pub secret: String,
+    /// When it answered 410.
+    pub disabled_at: Option<i64>,
+}
+
+/// Takes the endpoints of a catalogue version. One that was never met before gets a secret: 32 bytes of Postgres's
+/// strong randomness. An older version changes nothing; a new address is in use again.
+pub(crate) async fn meet(
+    conn: &mut PgConnection,
+    workspace: &str,
+    version: i64,
+    names: &[String],
+    urls: &[String],
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO endpoints (workspace, endpoint, url, secret, catalogue_version, in_catalogue)
+         SELECT $1, name, url,
+                'whsec_' || encode(decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''),
+                                          'hex'), 'base64'),
+                $2, true
+         FROM UNNEST($3::text[], $4::text[]) AS met (name, url)
+         ON CONFLICT (workspace, endpoint) DO UPDATE
+         SET url = excluded.url, catalogue_version = excluded.catalogue_version, in_catalogue = true,
+             disabled_at = CASE WHEN endpoints.url = excluded.url THEN endpoints.disabled_at END
+         WHERE endpoints.catalogue_version < excluded.catalogue_version",
+        workspace,
+        version,
+        names,
+        urls
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "UPDATE endpoints SET in_catalogue = false, catalogue_version = $2
+         WHERE workspace = $1 AND catalogue_version < $2",
+        workspace,
+        version
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// One endpoint of the catalogue.
+pub(crate) async fn endpoint(
+    conn: &mut PgConnection,
+    workspace: &str,
+    endpoint: &str,
+) -> sqlx::Result<Option<EndpointRow>> {
+    sqlx::query_as!(
+        EndpointRow,
+        "SELECT endpoint, url, secret, disabled_at FROM endpoints
+         WHERE workspace = $1 AND endpoint = $2 AND in_catalogue",
+        workspace,
+        endpoint
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// The endpoints of the catalogue, by name.
+pub(crate) async fn endpoints(
+    conn: &mut PgConnection,
+    workspace: &str,
+    after: &str,
+    limit: i64,
+) -> sqlx::Result<Vec<EndpointRow>> {
+    sqlx::query_as!(
+        EndpointRow,
+        "SELECT endpoint, url, secret, disabled_at FROM endpoints
+         WHERE workspace = $1 AND endpoint > $2 AND in_catalogue
+         ORDER BY endpoint
+         LIMIT $3",
+        workspace,
+        after,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// The endpoint answered 410 at this address: no calls any more.
+pub(crate) async fn disable(
+    conn: &mut PgConnection,
+    workspace: &str,
+    endpoint: &EndpointRow,
+    at: i64,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE endpoints SET disabled_at = $4
+         WHERE workspace = $1 AND endpoint = $2 AND url = $3 AND disabled_at IS NULL",
+        workspace,
+        &endpoint.endpoint,
+        &endpoint.url,
+        at
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Takes an endpoint into use again.
+pub(crate) async fn enable(
+    conn: &mut PgConnection,
+    workspace: &str,
+    endpoint: &str,
+) -> sqlx::Result<Option<EndpointRow>> {
+    sqlx::query_as!(
+        EndpointRow,
+        "UPDATE endpoints SET disabled_at = NULL
+         WHERE workspace = $1 AND endpoint = $2 AND in_catalogue
+         RETURNING endpoint, url, secret, disabled_at",
+        workspace,
+        endpoint
+    )
+    .fetch_optional(conn)
+    .await
+}
