@@ -19,4 +19,74 @@ mod store;
 mod untimed;
 mod workspaces;
 
-pub use config::Config;
+use std::{sync::Arc, time::Duration};
+
+use chassis::{
+    postgres::migrate,
+    workers::{Work, Workers},
+};
+use engine::{Act, Forwarded, Forwarder};
+use eventlog::{Log, Topic};
+use sqlx::PgPool;
+use tonic::service::Routes;
+
+use crate::edge::Edge;
+pub use crate::{
+    attribution::{Belongs, ContactState, Item, Quarantined},
+    config::Config,
+    fold::Attribution,
+};
+
+/// How often it is looked for catalogue versions that some process left half handed over.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What the service stands on.
+pub struct Ports {
+    pub log: Arc<dyn Log>,
+    pub pool: PgPool,
+    pub workers: Workers,
+}
+
+/// What is to be served.
+pub struct Started {
+    pub grpc: Routes,
+    /// Segment's HTTP API, and a page for people at `/`.
+    pub http: axum::Router,
+}
+
+/// Brings the database up to date, starts an attribution worker for every partition of the inbox, and returns what is
+/// to be served.
+pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
+    let Ports { log, pool, workers } = ports;
+    migrate(&pool, &engine::postgres::migrator()).await?;
+    migrate(&pool, &sqlx::migrate!()).await?;
+    let work = Work {
+        service: "ingest",
+        topic: Topic::Inbox,
+        pool: pool.clone(),
+        project: |conn, items| Box::pin(store::project(conn, items)),
+        act: || -> Act<Forwarded<Item>> { Box::new(|_| ()) },
+    };
+    workers.start(work, move |ports, partition, counters| {
+        Forwarder::start(Attribution, ports, partition, config.worker.clone(), counters)
+    });
+    workers
+        .tasks()
+        .spawn("catalogue hand-over", hand_over(pool.clone(), log.clone(), workers.tasks().shutdown()));
+    let edge = Arc::new(Edge::new(pool, log));
+    Ok(Started { grpc: api::routes(&edge), http: edge::http::router(edge) })
+}
+
+/// Finishes what a process before began: at once, and now and then.
+async fn hand_over(pool: PgPool, log: Arc<dyn Log>, shutdown: chassis::Shutdown) -> anyhow::Result<()> {
+    while !shutdown.requested() {
+        if let Err(error) = catalogue::hand_over_all(&pool, &log).await {
+            tracing::warn!(%error, "catalogue versions wait to be handed over: {error}");
+        }
+        tokio::select! {
+            () = shutdown.clone().wait() => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+    Ok(())
+}

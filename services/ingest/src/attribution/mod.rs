@@ -4,4 +4,5 @@ mod item;
 mod state;
 
 pub use item::{Belongs, Item, Quarantined};
-pub use state::{ContactState, Held, PARKED_FOR_MS, Trait};
+pub use state::ContactState;
+pub(crate) use state::{Held, PARKED_FOR_MS, Trait};

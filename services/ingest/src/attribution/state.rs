@@ -10,7 +10,7 @@ use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
 /// How long a message waits for its contact's account, by append time; then it goes to quarantine.
-pub const PARKED_FOR_MS: i64 = 30 * 86_400_000;
+pub(crate) const PARKED_FOR_MS: i64 = 30 * 86_400_000;
 
 /// Messages, and their bytes, that wait for one contact.
 const MAX_PARKED: usize = 500;
@@ -36,35 +36,35 @@ pub struct ContactState {
 
 /// A trait as last set: the highest (event time, id) holds.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trait {
-    pub name: String,
-    pub event_at: i64,
-    pub id: u128,
-    pub value: Value,
+pub(crate) struct Trait {
+    pub(crate) name: String,
+    pub(crate) event_at: i64,
+    pub(crate) id: u128,
+    pub(crate) value: Value,
 }
 
 /// A message with what its record's header says.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Held {
-    pub id: u128,
-    pub event_at: i64,
-    pub original_at: i64,
-    pub appended_at: i64,
-    pub message: Message,
+pub(crate) struct Held {
+    pub(crate) id: u128,
+    pub(crate) event_at: i64,
+    pub(crate) original_at: i64,
+    pub(crate) appended_at: i64,
+    pub(crate) message: Message,
 }
 
 impl ContactState {
-    pub fn accounts(&self) -> &[String] {
+    pub(crate) fn accounts(&self) -> &[String] {
         &self.accounts
     }
 
-    pub fn last_seen_in(&self) -> Option<&str> {
+    pub(crate) fn last_seen_in(&self) -> Option<&str> {
         self.accounts.last().map(String::as_str)
     }
 
     /// The contact is seen in the account. Whether it belonged to it before. One with more accounts than are kept
     /// leaves the one it was seen in longest ago.
-    pub fn see_in(&mut self, account: &str) -> bool {
+    pub(crate) fn see_in(&mut self, account: &str) -> bool {
         if self.last_seen_in() == Some(account) {
             return true;
         }
@@ -77,12 +77,12 @@ impl ContactState {
     }
 
     /// Whether the contact belonged to it until now.
-    pub fn leave(&mut self, account: &str) -> bool {
+    pub(crate) fn leave(&mut self, account: &str) -> bool {
         let found = self.accounts.iter().position(|other| other == account);
         found.map(|at| self.accounts.remove(at)).is_some()
     }
 
-    pub fn set_trait(&mut self, change: Trait) {
+    pub(crate) fn set_trait(&mut self, change: Trait) {
         match self.traits.binary_search_by(|other| other.name.cmp(&change.name)) {
             Ok(at) if (self.traits[at].event_at, self.traits[at].id) < (change.event_at, change.id) => {
                 self.traits[at] = change;
@@ -93,7 +93,7 @@ impl ContactState {
     }
 
     /// What is known of the contact, by the change that set it, oldest first.
-    pub fn traits_by_change(&self) -> Vec<(i64, u128, Vec<NamedValue>)> {
+    pub(crate) fn traits_by_change(&self) -> Vec<(i64, u128, Vec<NamedValue>)> {
         let mut sorted: Vec<&Trait> = self.traits.iter().collect();
         sorted.sort_by_key(|it| (it.event_at, it.id));
         let mut changes: Vec<(i64, u128, Vec<NamedValue>)> = Vec::new();
@@ -110,7 +110,7 @@ impl ContactState {
     }
 
     /// Keeps the message until an account is known; gives it back where there is no more room.
-    pub fn park(&mut self, held: Held) -> Result<(), Held> {
+    pub(crate) fn park(&mut self, held: Held) -> Result<(), Held> {
         let bytes = held.message.encoded_len();
         if self.parked.len() >= MAX_PARKED || self.parked_bytes + bytes > MAX_PARKED_BYTES {
             return Err(held);
@@ -121,24 +121,24 @@ impl ContactState {
     }
 
     /// Everything that waits, in the order it came.
-    pub fn release(&mut self) -> Vec<Held> {
+    pub(crate) fn release(&mut self) -> Vec<Held> {
         self.parked_bytes = 0;
         std::mem::take(&mut self.parked).into()
     }
 
     /// What has waited too long at an append time.
-    pub fn expired(&mut self, now: i64) -> Vec<Held> {
+    pub(crate) fn expired(&mut self, now: i64) -> Vec<Held> {
         let old = self.parked.partition_point(|held| held.appended_at.saturating_add(PARKED_FOR_MS) <= now);
         let expired: Vec<Held> = self.parked.drain(..old).collect();
         self.parked_bytes -= expired.iter().map(|held| held.message.encoded_len()).sum::<usize>();
         expired
     }
 
-    pub fn parked(&self) -> impl Iterator<Item = &Held> {
+    pub(crate) fn parked(&self) -> impl Iterator<Item = &Held> {
         self.parked.iter()
     }
 
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let stored = Stored {
             accounts: self.accounts.clone(),
             traits: self.traits.iter().map(Trait::stored).collect(),
@@ -149,7 +149,7 @@ impl ContactState {
     }
 
     /// The state as `encode` wrote it; otherwise what is wrong with it.
-    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
         let Some((&FORMAT, body)) = bytes.split_first() else {
             return Err(format!("a contact stored in format {:?}", bytes.first()));
         };

@@ -20,6 +20,8 @@ pub(crate) const MAX_NAME: usize = 255;
 pub(crate) const MAX_CONTACT_ID: usize = 1_024;
 /// Events that may wait for the log's acknowledgement at once, in this process.
 pub(crate) const MAX_IN_FLIGHT: usize = 100_000;
+/// Bytes of records that are appended to a partition at once.
+pub(crate) const MAX_APPEND: usize = 1024 * 1024;
 /// How far an event may lie in the future, milliseconds.
 pub(crate) const MAX_AHEAD_MS: i64 = 5 * 60 * 1000;
 /// Bytes of a refused event that are kept for people to look at.

@@ -28,7 +28,7 @@ pub(crate) use self::{body::measure, record::Prepared, refusal::Refusal};
 use self::{
     call::{Around, Call},
     envelope::{Envelope, Route},
-    limits::MAX_IN_FLIGHT,
+    limits::{MAX_APPEND, MAX_IN_FLIGHT},
 };
 use crate::{
     directory::Directory,
@@ -41,8 +41,8 @@ use crate::{
 pub(crate) struct Edge {
     pub(crate) pool: PgPool,
     pub(crate) log: Arc<dyn Log>,
-    pub(crate) keys: Arc<Keys>,
-    pub(crate) untimed: Arc<Untimed>,
+    pub(crate) keys: Keys,
+    pub(crate) untimed: Untimed,
     directory: Directory,
     in_flight: Semaphore,
 }
@@ -74,12 +74,12 @@ pub(crate) enum Shown {
 }
 
 impl Edge {
-    pub(crate) fn new(pool: PgPool, log: Arc<dyn Log>, keys: Arc<Keys>, untimed: Arc<Untimed>) -> Self {
+    pub(crate) fn new(pool: PgPool, log: Arc<dyn Log>) -> Self {
         Self {
             pool,
             log,
-            keys,
-            untimed,
+            keys: Keys::default(),
+            untimed: Untimed::default(),
             directory: Directory::default(),
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
         }
@@ -164,11 +164,12 @@ impl Edge {
         let traceparent = chassis::trace::current();
         let mut acks = Vec::new();
         for (partition, values) in prepared.by_partition(partitions) {
-            let records = values
-                .into_iter()
-                .map(|value| NewRecord { value, traceparent: traceparent.clone() })
-                .collect();
-            acks.push(append(self.log.as_ref(), TopicPartition { topic: Topic::Inbox, partition }, records));
+            let at = TopicPartition { topic: Topic::Inbox, partition };
+            for values in chunks(&values) {
+                let record =
+                    |value: &Bytes| NewRecord { value: value.clone(), traceparent: traceparent.clone() };
+                acks.push(append(self.log.as_ref(), at, values.iter().map(record).collect()));
+            }
         }
         for ack in acks {
             ack.await.unwrap_or_else(|_| Err(stopped())).map_err(|error| away("the log", &error))?;
@@ -177,7 +178,40 @@ impl Edge {
     }
 }
 
+/// Records in batches that the log takes: what is small as JSON may be larger as a record.
+fn chunks(values: &[Bytes]) -> impl Iterator<Item = &[Bytes]> {
+    let mut rest = values;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |value: &&Bytes| {
+            bytes += value.len();
+            bytes <= MAX_APPEND
+        };
+        let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
+        let (batch, after) = rest.split_at(count);
+        rest = after;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
 fn away(what: &str, error: &dyn std::fmt::Display) -> Refusal {
     tracing::warn!(%error, "refused for now, {what} is away: {error}");
     Refusal::away(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_go_to_the_log_in_order_and_in_batches_that_it_takes() {
+        for (sizes, batches) in
+            [(vec![], 0), (vec![10, 20], 1), (vec![MAX_APPEND, 1, 2], 2), (vec![MAX_APPEND + 1, 5], 2)]
+        {
+            let values: Vec<Bytes> = sizes.iter().map(|size| Bytes::from(vec![0; *size])).collect();
+            let chunked: Vec<&[Bytes]> = chunks(&values).collect();
+            assert_eq!(chunked.len(), batches, "{sizes:?}");
+            assert_eq!(chunked.concat(), values);
+        }
+    }
 }

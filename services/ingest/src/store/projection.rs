@@ -13,9 +13,8 @@ use crate::{
     pseudonym,
 };
 
-/// Writes a batch of one partition, in the inbox's order.
+/// Writes a batch of one partition, in the inbox's order. The connection sees every workspace.
 pub(crate) async fn project(conn: &mut PgConnection, items: &[Forwarded<Item>]) -> sqlx::Result<()> {
-    sqlx::query!("SELECT set_config('perennial.workspace', '*', true)").fetch_one(&mut *conn).await?;
     let mut by_workspace: BTreeMap<&str, Vec<&Forwarded<Item>>> = BTreeMap::new();
     for item in items {
         by_workspace.entry(&item.key.workspace).or_default().push(item);

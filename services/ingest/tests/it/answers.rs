@@ -1,0 +1,118 @@
+//! Each request gets its answer, and the process stays up.
+
+use std::io::Write;
+
+use contracts::{inbox::InboxRecord, log::ClockKind};
+use eventlog::Topic;
+use flate2::{Compression, write::GzEncoder};
+use prost::Message;
+use serde_json::json;
+
+use crate::support::{Answer, Ingest, answer};
+
+const TRACK: &str = r#"{"userId": "ada", "event": "E", "messageId": "m1"}"#;
+
+fn check(answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{answer:?}");
+    assert!(!answer.json()["message"].as_str().unwrap().is_empty());
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+}
+
+fn zipped(text: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_stands_in_the_log_when_the_answer_is_200() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    for path in ["/v1/track", "/v1/batch", "/v1/import"] {
+        let before = messages(&ingest).await?;
+        let call =
+            json!({"type": "track", "userId": "ada", "event": "Report Exported", "properties": {"pages": 3}});
+        let body = if path == "/v1/track" { call } else { json!({"batch": [call]}) };
+        ingest.send(&key, path, &body).await?;
+        assert_eq!(messages(&ingest).await?, before + 1, "{path}");
+    }
+    ingest.stop().await
+}
+
+async fn messages(ingest: &Ingest) -> anyhow::Result<usize> {
+    let records = ingest.records(Topic::Inbox).await?;
+    Ok(records
+        .into_iter()
+        .filter(|it| InboxRecord::decode(it.value.clone()).is_ok_and(|it| it.kind.is_some()))
+        .count())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_request_gets_its_answer_and_the_next_one_is_served() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    let post = async |path: &str, body: Vec<u8>| ingest.post(&key, &format!("/v1/{path}"), body).await;
+    check(&post("track", b"{\"event\": ".to_vec()).await?, 400, "MALFORMED");
+    check(&post("track", b"[1]".to_vec()).await?, 400, "MALFORMED");
+    check(&post("batch", b"{}".to_vec()).await?, 400, "MALFORMED");
+    check(&post("track", vec![0xff, 0xfe]).await?, 400, "MALFORMED");
+    check(&post("track", b"[".repeat(200_000)).await?, 400, "TOO_DEEP");
+    check(&post("batch", b"{\"batch\":".repeat(100_000)).await?, 400, "TOO_DEEP");
+    check(&post("track", vec![b' '; 4 * 1024 * 1024 + 1]).await?, 413, "TOO_LARGE");
+    check(&post("dance", TRACK.into()).await?, 404, "NOT_FOUND");
+    check(&post("track/it", TRACK.into()).await?, 404, "NOT_FOUND");
+    check(&answer(ingest.http.get(ingest.url("/v1/track"))).await?, 404, "NOT_FOUND");
+    check(&answer(ingest.http.get(ingest.url("/v1"))).await?, 404, "NOT_FOUND");
+    assert!(answer(ingest.http.get(ingest.url("/"))).await?.text.contains("POST /v1/identify"));
+    ingest.send(&key, "/v1/track", &serde_json::from_str(TRACK)?).await?;
+    ingest.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gzip_bomb_is_refused_and_an_honest_gzip_taken() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    let post = |body: Vec<u8>| {
+        let request = ingest.http.post(ingest.url("/v1/track")).basic_auth(&key, Some(""));
+        answer(request.header("content-encoding", "gzip").header("content-type", "text/plain").body(body))
+    };
+    check(&post(zipped(&vec![b' '; 400 << 20])).await?, 413, "TOO_LARGE");
+    check(&post(TRACK.into()).await?, 400, "MALFORMED");
+    assert_eq!(post(zipped(TRACK.as_bytes())).await?.status, 200);
+    ingest.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_log_is_away_clients_are_asked_to_wait() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    ingest.stop_log().await?;
+    let answer = ingest.post(&key, "/v1/track", TRACK).await?;
+    check(&answer, 429, "UNAVAILABLE");
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert!(answer.headers["x-ratelimit-reset"].to_str()?.parse::<i64>()? > 1_600_000_000_000);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_by_grpc_get_the_same_treatment() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let write_key = ingest.workspace("acme", ClockKind::Wall).await?;
+    let ask = |calls: &[&str]| contracts::ingest::IngestBatchRequest {
+        write_key: write_key.clone(),
+        calls: calls.iter().map(|call| (*call).to_owned()).collect(),
+        sent_at: 0,
+    };
+    let track = r#"{"type": "track", "userId": "ada", "event": "E"}"#;
+    let taken =
+        ingest.ingest.ingest_batch(ask(&[track, r#"{"type": "track", "event": "E"}"#])).await?.into_inner();
+    assert_eq!((taken.accepted, taken.quarantined), (1, 1));
+    assert_eq!(ingest.quarantined_soon("acme", 1).await?, ["NO_USER"]);
+    let status = ingest.ingest.ingest_batch(ask(&["{"])).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    let status = ingest.ingest.ingest_batch(ask(&[&"[".repeat(1_000)])).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    let stranger = contracts::ingest::IngestBatchRequest { write_key: "pk_x".into(), ..ask(&[track]) };
+    assert_eq!(ingest.ingest.ingest_batch(stranger).await.unwrap_err().code(), tonic::Code::Unauthenticated);
+    ingest.stop().await
+}

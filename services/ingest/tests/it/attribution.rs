@@ -1,0 +1,77 @@
+//! From the edge to the account's log.
+
+use contracts::{account::account_record::Kind, ingest::GetWorkspaceRequest, log::ClockKind};
+use serde_json::{Value as Json, json};
+
+use crate::support::Ingest;
+
+fn track(user: &str, message_id: &str, account: Option<&str>) -> Json {
+    json!({"type": "track", "userId": user, "event": "E", "messageId": message_id, "context": {"groupId": account}})
+}
+
+fn events(facts: &[(contracts::log::Header, Kind)]) -> Vec<String> {
+    let event = |(header, kind): &(contracts::log::Header, Kind)| match kind {
+        Kind::Usage(usage) => Some(format!("{}: {}", header.account, usage.event)),
+        _ => None,
+    };
+    facts.iter().filter_map(event).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_sent_again_is_forwarded_once_also_after_a_restart() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    let again = json!({"batch": [track("ada", "m1", Some("bolt")), track("bob", "m2", Some("bolt"))]});
+    ingest.send(&key, "/v1/batch", &again).await?;
+    ingest.send(&key, "/v1/batch", &again).await?;
+    ingest.facts_soon("acme", 4).await?;
+    let mut ingest = ingest.restart().await?;
+    ingest.send(&key, "/v1/batch", &again).await?;
+    ingest.send(&key, "/v1/track", &track("ada", "m3", None)).await?;
+    ingest.send(&key, "/v1/track", &track("bob", "m4", None)).await?;
+    let facts = ingest.facts_soon("acme", 6).await?;
+    assert_eq!(events(&facts).len(), 4);
+    let begun = std::time::Instant::now();
+    loop {
+        let asked = GetWorkspaceRequest { workspace: "acme".into() };
+        let events = ingest.admin.get_workspace(asked).await?.into_inner().workspace.unwrap().events;
+        assert!(events <= 4 && begun.elapsed().as_secs() < 20, "{events} events");
+        if events == 4 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    ingest.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_its_account_is_released_in_order_also_after_a_restart() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    for event in ["A", "B", "C"] {
+        ingest.send(&key, "/v1/track", &json!({"anonymousId": "x", "event": event})).await?;
+    }
+    let mut ingest = ingest.restart().await?;
+    ingest
+        .send(&key, "/v1/group", &json!({"anonymousId": "x", "groupId": "bolt", "traits": {"plan": "pro"}}))
+        .await?;
+    let facts = ingest.facts_soon("acme", 5).await?;
+    assert_eq!(events(&facts), ["bolt: A", "bolt: B", "bolt: C"]);
+    ingest.contact_in("acme", "anon:x", &["bolt"]).await?;
+    ingest.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_partitions_events_arrive_whole() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    let calls: Vec<Json> =
+        (0..500).map(|n| track(&format!("u{n}"), &format!("m{n}"), Some(&format!("a{}", n % 50)))).collect();
+    ingest.send(&key, "/v1/batch", &json!({"batch": calls})).await?;
+    let facts = ingest.facts_soon("acme", 1_000).await?;
+    assert_eq!(events(&facts).len(), 500);
+    let guessed =
+        facts.iter().filter(|(_, kind)| matches!(kind, Kind::Usage(usage) if usage.guessed)).count();
+    assert_eq!(guessed, 0);
+    ingest.stop().await
+}

@@ -1,0 +1,10 @@
+//! ingest as a client meets it: over HTTP and gRPC, on real Postgres and a real log.
+
+mod answers;
+mod attribution;
+mod catalogue;
+mod clock;
+mod contacts;
+mod keys;
+mod quarantine;
+mod support;

@@ -1,0 +1,268 @@
+//! ingest, started as `perennial` starts it, with clients of its own.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use chassis::{
+    Tasks,
+    metrics::{Metrics, Readiness},
+    workers::Workers,
+};
+use contracts::{
+    account::{AccountRecord, account_record},
+    catalogue::catalogue_service_client::CatalogueServiceClient,
+    ingest::{
+        CreateWorkspaceRequest, CreateWriteKeyRequest, GetContactRequest, GetContactResponse,
+        ListQuarantineRequest, admin_service_client::AdminServiceClient,
+        ingest_service_client::IngestServiceClient,
+    },
+    log::{ClockKind, Header},
+};
+use eventlog::{
+    Log, Stored, Topic, TopicPartition,
+    postgres::{MIGRATOR, PgLog, PgLogOptions},
+};
+use prost::Message;
+use serde_json::Value as Json;
+use sqlx::PgPool;
+use testkit::servers::{Database, postgres};
+use tokio::net::TcpListener;
+use tonic::transport::Channel;
+
+/// How long something may take that is to happen soon.
+const SOON: Duration = Duration::from_secs(20);
+
+/// A running ingest with databases of its own.
+pub(crate) struct Ingest {
+    pub(crate) admin: AdminServiceClient<Channel>,
+    pub(crate) ingest: IngestServiceClient<Channel>,
+    pub(crate) catalogue: CatalogueServiceClient<Channel>,
+    pub(crate) log: Arc<PgLog>,
+    pub(crate) database: Database,
+    pub(crate) http: reqwest::Client,
+    address: SocketAddr,
+    log_database: Database,
+    tasks: Tasks,
+    log_tasks: Tasks,
+}
+
+/// An answer of the HTTP API.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Json {
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+}
+
+impl Ingest {
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        let (database, log_database) =
+            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
+        Self::start_on(database, log_database).await
+    }
+
+    /// Stops, and starts again on the same databases.
+    pub(crate) async fn restart(self) -> anyhow::Result<Self> {
+        let (database, log_database) = (self.database.clone(), self.log_database.clone());
+        self.stop().await?;
+        Self::start_on(database, log_database).await
+    }
+
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        self.tasks.stop();
+        self.tasks.finish(Duration::from_secs(10)).await?;
+        self.stop_log().await
+    }
+
+    /// Takes the log away, beneath a service that runs on.
+    pub(crate) async fn stop_log(&self) -> anyhow::Result<()> {
+        self.log_tasks.stop();
+        self.log_tasks.finish(Duration::from_secs(10)).await
+    }
+
+    async fn start_on(database: Database, log_database: Database) -> anyhow::Result<Self> {
+        let log_tasks = Tasks::new();
+        let log = open_log(&log_database.pool, &log_tasks).await?;
+        let tasks = Tasks::new();
+        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &Readiness::new());
+        let ports = ingest::Ports { log: log.clone(), pool: database.pool.clone(), workers };
+        let started = ingest::start(ingest::Config::default(), ports).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = chassis::http::serve(listener, started.http, &tasks)?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let grpc = chassis::grpc::serve(listener, started.grpc, &[contracts::DESCRIPTORS], &tasks).await?;
+        let channel = Channel::from_shared(format!("http://{grpc}"))?.connect_lazy();
+        Ok(Self {
+            admin: AdminServiceClient::new(channel.clone()),
+            ingest: IngestServiceClient::new(channel.clone()),
+            catalogue: CatalogueServiceClient::new(channel),
+            http: reqwest::Client::new(),
+            log,
+            database,
+            address,
+            log_database,
+            tasks,
+            log_tasks,
+        })
+    }
+
+    /// A workspace in UTC and a write key of it.
+    pub(crate) async fn workspace(&mut self, workspace: &str, clock: ClockKind) -> anyhow::Result<String> {
+        let (time_zone, workspace) = ("UTC".to_owned(), workspace.to_owned());
+        let asked = CreateWorkspaceRequest { workspace: workspace.clone(), time_zone, clock: clock.into() };
+        let made =
+            self.admin.create_workspace(asked).await?.into_inner().workspace.context("no workspace")?;
+        ensure!(made.catalogue_version == 1, "made without a catalogue");
+        let asked = CreateWriteKeyRequest { workspace, source: String::new() };
+        Ok(self.admin.create_write_key(asked).await?.into_inner().secret)
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Posts a body with a key as the user name.
+    pub(crate) async fn post(
+        &self,
+        key: &str,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> anyhow::Result<Answer> {
+        answer(self.http.post(self.url(path)).basic_auth(key, Some("")).body(body)).await
+    }
+
+    /// Posts what must be taken.
+    pub(crate) async fn send(&self, key: &str, path: &str, body: &Json) -> anyhow::Result<()> {
+        let answer = self.post(key, path, body.to_string()).await?;
+        ensure!(answer.status == 200 && answer.text == r#"{"success": true}"#, "{answer:?}");
+        Ok(())
+    }
+
+    /// Everything that stands in a topic, partition by partition.
+    pub(crate) async fn records(&self, topic: Topic) -> anyhow::Result<Vec<Stored>> {
+        let log = self.log.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut records = Vec::new();
+            for partition in 0..log.partitions(topic) {
+                let (at, mut from) = (TopicPartition { topic, partition }, 0);
+                let end = log.end(at)?;
+                while from < end {
+                    let more = log.fetch(at, from, 1 << 20)?;
+                    from = more.last().map_or(end, |record| record.offset + 1);
+                    records.extend(more);
+                }
+            }
+            Ok(records)
+        })
+        .await?
+    }
+
+    /// What accounts of a workspace have in their logs, links taken: a forward that stands there twice counts once.
+    pub(crate) async fn facts(&self, workspace: &str) -> anyhow::Result<Vec<(Header, account_record::Kind)>> {
+        let mut taken: BTreeMap<(u32, u64, u32, String), (Header, account_record::Kind)> = BTreeMap::new();
+        for record in self.records(Topic::Account).await? {
+            let record = AccountRecord::decode(record.value)?;
+            let (Some(header), Some(kind)) = (record.header, record.kind) else { continue };
+            let cause = header.cause.unwrap_or_default();
+            if header.workspace == workspace {
+                let place = (cause.partition, cause.offset, cause.index, header.account.clone());
+                taken.entry(place).or_insert((header, kind));
+            }
+        }
+        Ok(taken.into_values().collect())
+    }
+
+    /// The same once there are so many of them; fails if there are ever more.
+    pub(crate) async fn facts_soon(
+        &self,
+        workspace: &str,
+        count: usize,
+    ) -> anyhow::Result<Vec<(Header, account_record::Kind)>> {
+        let begun = Instant::now();
+        loop {
+            let facts = self.facts(workspace).await?;
+            ensure!(facts.len() <= count, "{} facts, not {count}: {facts:?}", facts.len());
+            if facts.len() == count {
+                return Ok(facts);
+            }
+            ensure!(begun.elapsed() < SOON, "{} facts and no more, not {count}", facts.len());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Codes of what was refused, newest first, once there are so many.
+    pub(crate) async fn quarantined_soon(
+        &mut self,
+        workspace: &str,
+        count: usize,
+    ) -> anyhow::Result<Vec<String>> {
+        let begun = Instant::now();
+        loop {
+            let asked = ListQuarantineRequest { workspace: workspace.to_owned(), ..Default::default() };
+            let found = self.admin.list_quarantine(asked).await?.into_inner().quarantined;
+            if found.len() == count {
+                return Ok(found.into_iter().map(|it| it.code).collect());
+            }
+            ensure!(
+                found.len() < count && begun.elapsed() < SOON,
+                "{} refused, not {count}: {found:?}",
+                found.len()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) async fn contact(
+        &mut self,
+        workspace: &str,
+        contact: &str,
+    ) -> anyhow::Result<GetContactResponse> {
+        let asked = GetContactRequest { workspace: workspace.to_owned(), contact: contact.to_owned() };
+        Ok(self.admin.get_contact(asked).await?.into_inner())
+    }
+
+    /// The contact once it belongs to these accounts.
+    pub(crate) async fn contact_in(
+        &mut self,
+        workspace: &str,
+        contact: &str,
+        accounts: &[&str],
+    ) -> anyhow::Result<GetContactResponse> {
+        let begun = Instant::now();
+        loop {
+            let found = self.contact(workspace, contact).await?;
+            if found.accounts == accounts {
+                return Ok(found);
+            }
+            ensure!(begun.elapsed() < SOON, "{found:?} is not in {accounts:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {
+    let response = request.send().await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Ok(Answer { status, headers, text: response.text().await? })
+}
+
+async fn open_log(pool: &PgPool, tasks: &Tasks) -> anyhow::Result<Arc<PgLog>> {
+    let (log, running) = PgLog::open(pool.clone(), PgLogOptions::default()).await?;
+    let shutdown = tasks.shutdown_beneath();
+    tasks.spawn_beneath("log", async move {
+        running.run(shutdown.wait()).await;
+        Ok(())
+    });
+    Ok(log)
+}
