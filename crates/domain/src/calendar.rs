@@ -4,7 +4,10 @@
 //! in a short array. Nearly always days follow each other; where clocks were turned back over midnight a day comes
 //! twice, where the date line moved one is missing, and both are answered as the clocks on the wall would.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    tz::{TimeZone, TimeZoneDatabase},
+};
 use thiserror::Error;
 
 use crate::{
@@ -43,7 +46,7 @@ impl Calendar {
     /// When there is no such zone.
     pub fn new(time_zone: &str) -> Result<Self, UnknownTimeZone> {
         let unknown = || UnknownTimeZone(time_zone.to_owned());
-        let zone = jiff::tz::db().get(time_zone).map_err(|_| unknown())?;
+        let zone = TimeZoneDatabase::bundled().get(time_zone).map_err(|_| unknown())?;
         let stretches = stretches(&zone);
         let turns_back = stretches
             .windows(2)

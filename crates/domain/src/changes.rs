@@ -55,6 +55,10 @@ impl<T: Ord> Changes<T> {
         let Err(place) = self.kept.binary_search(&change) else {
             return;
         };
+        if self.kept.is_empty() {
+            // Most things are set once: room for more is made when more come.
+            self.kept.reserve_exact(1);
+        }
         self.kept.insert(place, change);
         if self.kept.len() > CHANGES_KEPT {
             let oldest = self.kept.remove(0);
