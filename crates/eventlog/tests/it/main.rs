@@ -1,0 +1,6 @@
+//! The log in Postgres, on a real server.
+
+mod assignment;
+mod conformance;
+mod keeping;
+mod support;
