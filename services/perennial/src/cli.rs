@@ -2,10 +2,13 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::clients::Address;
+use crate::clients::{self, Address};
 use crate::commands::{
     catalogue, clock, ctas, explain, health, keys, notifications, quarantine, runs, segments, workspaces,
 };
+
+use crate::demo::Demo;
+use crate::up::Up;
 
 /// Watches how business customers use a product, and says which accounts are slipping away, and why.
 #[derive(Parser)]
@@ -20,7 +23,7 @@ pub(crate) struct Cli {
 pub(crate) struct Target {
     /// Where gRPC answers: one address for everything, or NAME=ADDRESS of ingest, health-score, segmentation or
     /// workflow, repeated.
-    #[arg(long, global = true, value_name = "[NAME=]ADDRESS", default_value = "http://127.0.0.1:9090")]
+    #[arg(long, global = true, value_name = "[NAME=]ADDRESS", default_value = clients::USUAL)]
     pub(crate) grpc: Vec<Address>,
     /// The workspace.
     #[arg(long, short, global = true, default_value = "default", env = "PERENNIAL_WORKSPACE")]
@@ -46,6 +49,10 @@ pub(crate) struct Limit {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// Run everything in one process, on one Postgres: laptop mode.
+    Up(Up),
+    /// Replay 69,659 real purchases, and see scores, segments and churn alerts with their reasons.
+    Demo(Demo),
     /// Create and list workspaces.
     Workspaces(workspaces::Workspaces),
     /// Create, list and revoke write keys.
@@ -81,6 +88,8 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
+            Self::Up(command) => command.run().await,
+            Self::Demo(command) => command.run().await,
             Self::Workspaces(command) => command.run().await,
             Self::Keys(command) => command.run().await,
             Self::Apply(command) => command.run().await,

@@ -15,6 +15,8 @@ use tonic::transport::{Channel, Endpoint};
 
 /// Answers may be long: a catalogue, a page of histories.
 const MAX_ANSWER: usize = 64 << 20;
+/// Where laptop mode answers.
+pub(crate) const USUAL: &str = "http://127.0.0.1:9090";
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Where one service, or all of them, can be reached.
@@ -35,6 +37,17 @@ impl FromStr for Address {
         };
         let uri = if uri.contains("://") { uri.to_owned() } else { format!("http://{uri}") };
         Ok(Self { service, uri })
+    }
+}
+
+impl Address {
+    /// The option that gives it again, with a space before it; nothing where it is the usual one.
+    pub(crate) fn as_argument(&self) -> String {
+        match &self.service {
+            None if self.uri == USUAL => String::new(),
+            None => format!(" --grpc {}", self.uri),
+            Some(service) => format!(" --grpc {service}={}", self.uri),
+        }
     }
 }
 

@@ -5,9 +5,11 @@
 mod cli;
 mod clients;
 mod commands;
+mod demo;
 mod document;
 mod failure;
 mod output;
+mod up;
 mod words;
 
 use std::process::ExitCode;

@@ -33,9 +33,6 @@ struct Ls {
     /// Only of this band.
     #[arg(long, value_enum)]
     band: Option<BandArg>,
-    /// Only those of this owner.
-    #[arg(long, default_value = "")]
-    owner: String,
     #[command(flatten)]
     limit: Limit,
 }
@@ -87,12 +84,12 @@ async fn list(target: &Target, ls: Ls) -> Result<()> {
     };
     let mut client = clients::health(&target.grpc).await?;
     let accounts = clients::pages(ls.limit.limit, async |page_size, page_token| {
-        let (workspace, owner) = (target.workspace.clone(), ls.owner.clone());
-        let request = ListHealthRequest { workspace, band: band.into(), owner, page_size, page_token };
+        let workspace = target.workspace.clone();
+        let request = ListHealthRequest { workspace, band: band.into(), page_size, page_token };
         let page = client.list_health(request).await?.into_inner();
         Ok((page.accounts, page.next_page_token))
     });
-    let headers = ["account", "score", "band", "since", "owner"];
+    let headers = ["account", "score", "band", "since"];
     output::list(target.output, "perennial.health.v1.Health", &accounts.await?, &headers, row)
 }
 
@@ -102,7 +99,6 @@ fn row(health: &AccountHealth) -> Vec<String> {
         words::score(health.score),
         words::band(health.band()).to_owned(),
         words::instant(health.valid_at),
-        health.owner.clone(),
     ]
 }
 

@@ -119,7 +119,7 @@ async fn history(
     .await
 }
 
-fn summary_row(summary: &SegmentSummary) -> Vec<String> {
+pub(crate) fn summary_row(summary: &SegmentSummary) -> Vec<String> {
     let numbers = [summary.members, summary.enters, summary.leaves];
     std::iter::once(summary.segment.clone()).chain(numbers.map(|number| number.to_string())).collect()
 }

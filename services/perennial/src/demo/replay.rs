@@ -1,0 +1,113 @@
+//! The purchases, sent in step with the clock, and the wait until everything that follows from them is decided.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use contracts::ingest::AdvanceClockRequest;
+use contracts::{cta, health, segment};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
+use tonic::{Code, Status};
+
+use super::cdnow::Purchase;
+use super::receiver::Receiver;
+use super::sender::Sender;
+use crate::cli::Target;
+use crate::clients;
+
+/// Where time stands in the end: 1998-07-01T00:00:00Z.
+const END: Date = date(1998, 7, 1);
+/// How far the clock moves at once: far fewer events than may wait for it.
+const STEP_DAYS: i32 = 7;
+
+pub(crate) struct Replay<'a> {
+    target: &'a Target,
+    sender: Sender,
+    receiver: Receiver,
+    progress: ProgressBar,
+}
+
+impl<'a> Replay<'a> {
+    pub(crate) fn new(target: &'a Target, sender: Sender, receiver: Receiver) -> Self {
+        Self { target, sender, receiver, progress: ProgressBar::new(0) }
+    }
+
+    /// Sends them all, moves the clock to the end, and waits for every service and every webhook.
+    pub(crate) async fn run(self, purchases: Vec<Purchase>) -> Result<()> {
+        self.progress.set_length(purchases.len() as u64);
+        self.progress
+            .set_style(ProgressStyle::with_template("{prefix:>11} {bar:40} {pos:>6} of {len}  {msg}")?);
+        self.progress.set_prefix("sending");
+        let mut rest = purchases.as_slice();
+        let mut now = rest.first().map_or(END, |first| first.day);
+        while now < END {
+            now = now.checked_add(STEP_DAYS.days())?.min(END);
+            let (due, later) = rest.split_at(rest.partition_point(|purchase| purchase.day < now));
+            self.sender.send(due, |events| self.progress.inc(events)).await?;
+            self.advance(now).await?;
+            self.progress.set_message(format!("{now}, {} webhooks", self.receiver.delivered()));
+            rest = later;
+        }
+        self.settle().await?;
+        self.progress.finish_with_message(format!("{END}, {} webhooks", self.receiver.delivered()));
+        Ok(())
+    }
+
+    async fn advance(&self, to: Date) -> Result<()> {
+        let request = AdvanceClockRequest { workspace: self.target.workspace.clone(), to_at: midnight(to)? };
+        clients::ingest(&self.target.grpc).await?.advance_clock(request).await?;
+        Ok(())
+    }
+
+    /// Waits for each service in turn, and shows the webhooks meanwhile.
+    async fn settle(&self) -> Result<()> {
+        self.progress.set_prefix("deciding");
+        let shown = async {
+            loop {
+                self.progress.set_message(format!("{END}, {} webhooks", self.receiver.delivered()));
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::select! {
+            () = shown => Ok(()),
+            settled = self.await_clock() => settled,
+        }
+    }
+
+    async fn await_clock(&self) -> Result<()> {
+        let Target { grpc, workspace, .. } = self.target;
+        let to_at = midnight(END)?;
+        let workspace = || workspace.clone();
+        let mut client = clients::health(grpc).await?;
+        patiently(async || {
+            client.await_clock(health::AwaitClockRequest { workspace: workspace(), to_at }).await
+        })
+        .await?;
+        let mut client = clients::segments(grpc).await?;
+        patiently(async || {
+            client.await_clock(segment::AwaitClockRequest { workspace: workspace(), to_at }).await
+        })
+        .await?;
+        let mut client = clients::ctas(grpc).await?;
+        patiently(async || client.await_clock(cta::AwaitClockRequest { workspace: workspace(), to_at }).await)
+            .await
+    }
+}
+
+/// Asks again when the server's own patience ends first.
+async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T, Status>) -> Result<()> {
+    loop {
+        match ask().await {
+            Ok(_) => return Ok(()),
+            Err(status) if matches!(status.code(), Code::DeadlineExceeded | Code::Unavailable) => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(status) => return Err(status.into()),
+        }
+    }
+}
+
+fn midnight(day: Date) -> Result<i64> {
+    Ok(day.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp().as_millisecond())
+}

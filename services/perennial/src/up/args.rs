@@ -1,0 +1,139 @@
+//! What can be set about laptop mode.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use chassis::telemetry::Format;
+use clap::{Args, ValueEnum};
+use tempfile::TempDir;
+
+#[derive(Args)]
+pub(crate) struct ListenArgs {
+    /// Where HTTP listens: /v1, /metrics, /livez, /readyz.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    http: SocketAddr,
+    /// Where gRPC listens. It asks nobody who they are: keep it on this machine.
+    #[arg(long, default_value = "127.0.0.1:9090")]
+    grpc: SocketAddr,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct PostgresArgs {
+    /// Use this Postgres server (15 or later) instead of a private one.
+    #[arg(long, env = "PERENNIAL_DATABASE_URL", conflicts_with = "data_dir")]
+    database_url: Option<String>,
+    /// Where the private Postgres keeps its data.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct WebhookArgs {
+    /// Let webhooks go to this machine: for development.
+    #[arg(long)]
+    allow_loopback_webhooks: bool,
+    /// A webhook that has not answered after so many seconds has failed.
+    #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60))]
+    longest_call: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct LogArgs {
+    /// What is logged, e.g. info,engine=debug.
+    #[arg(long, env = "PERENNIAL_LOG", default_value = "warn")]
+    pub(crate) log: String,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = LogFormat::Pretty)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Pretty,
+    Json,
+}
+
+/// Everything that laptop mode is told.
+pub(crate) struct Settings {
+    pub(super) http: Bind,
+    pub(super) grpc: Bind,
+    pub(super) postgres: Source,
+    pub(super) allow_loopback: bool,
+    pub(super) longest_call: Duration,
+}
+
+/// Where to listen, and whether another port will do when that one is taken.
+#[derive(Clone, Copy)]
+pub(super) struct Bind {
+    pub(super) address: SocketAddr,
+    pub(super) or_any: bool,
+}
+
+pub(super) enum Source {
+    Url(String),
+    /// A private server in a folder; one that is temporary goes when it is closed.
+    Private {
+        folder: PathBuf,
+        temporary: Option<TempDir>,
+    },
+}
+
+impl LogArgs {
+    pub(crate) fn format(&self) -> Format {
+        match self.log_format {
+            LogFormat::Pretty => Format::Pretty,
+            LogFormat::Json => Format::Json,
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn new(listen: &ListenArgs, postgres: &PostgresArgs, webhooks: &WebhookArgs) -> Result<Self> {
+        Ok(Self {
+            http: Bind { address: listen.http, or_any: false },
+            grpc: Bind { address: listen.grpc, or_any: false },
+            postgres: postgres.source(|| Ok((usual_folder()?, None)))?,
+            allow_loopback: webhooks.allow_loopback_webhooks,
+            longest_call: Duration::from_secs(webhooks.longest_call),
+        })
+    }
+
+    /// An empty folder, the usual ports or free ones, and webhooks to the demo's own receiver.
+    pub(crate) fn for_demo(postgres: &PostgresArgs) -> Result<Self> {
+        let temporary = || {
+            let folder = tempfile::Builder::new().prefix("perennial-demo-").tempdir()?;
+            Ok((folder.path().to_owned(), Some(folder)))
+        };
+        Ok(Self {
+            http: Bind { address: SocketAddr::from(([127, 0, 0, 1], 8080)), or_any: true },
+            grpc: Bind { address: SocketAddr::from(([127, 0, 0, 1], 9090)), or_any: true },
+            postgres: postgres.source(temporary)?,
+            allow_loopback: true,
+            longest_call: Duration::from_secs(20),
+        })
+    }
+}
+
+impl PostgresArgs {
+    fn source(&self, usual: impl FnOnce() -> Result<(PathBuf, Option<TempDir>)>) -> Result<Source> {
+        if let Some(url) = &self.database_url {
+            return Ok(Source::Url(url.clone()));
+        }
+        let (folder, temporary) = match &self.data_dir {
+            Some(folder) => (folder.clone(), None),
+            None => usual()?,
+        };
+        Ok(Source::Private { folder, temporary })
+    }
+}
+
+/// As root Postgres runs as another user, who may not enter root's home.
+fn usual_folder() -> Result<PathBuf> {
+    let home = std::env::home_dir().context("no home folder; say --data-dir")?;
+    if home.starts_with("/root") {
+        return Ok(PathBuf::from("/var/lib/perennial"));
+    }
+    Ok(home.join(".local/share/perennial"))
+}

@@ -1,0 +1,55 @@
+//! The Postgres server, and a database for each service and for the log.
+
+use anyhow::{Context, Result};
+use chassis::postgres::{
+    self,
+    private::{Binaries, Private},
+};
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+
+use super::args::Source;
+
+/// Connections of one service; all of them stay well below a server's usual 100.
+const CONNECTIONS: u32 = 12;
+
+pub(super) struct Databases {
+    pub(super) log: PgPool,
+    pub(super) ingest: PgPool,
+    pub(super) health_score: PgPool,
+    pub(super) segmentation: PgPool,
+    pub(super) workflow: PgPool,
+}
+
+/// Where the server is; a private one is started, or adopted if a killed process left it.
+pub(super) async fn server(source: &Source) -> Result<(PgConnectOptions, Option<Private>)> {
+    match source {
+        Source::Url(url) => Ok((url.parse().with_context(|| format!("{url} is no database URL"))?, None)),
+        Source::Private { folder, .. } => {
+            let folder = folder.clone();
+            let started =
+                tokio::task::spawn_blocking(move || Private::start(&folder, &Binaries::find()?)).await?;
+            let private = started?;
+            Ok((private.options(), Some(private)))
+        }
+    }
+}
+
+impl Databases {
+    /// Makes the databases and their roles where they are not there yet.
+    pub(super) async fn open(server: &PgConnectOptions) -> Result<Self> {
+        Ok(Self {
+            log: open(server, "perennial_log").await?,
+            ingest: open(server, "perennial_ingest").await?,
+            health_score: open(server, "perennial_health_score").await?,
+            segmentation: open(server, "perennial_segmentation").await?,
+            workflow: open(server, "perennial_workflow").await?,
+        })
+    }
+}
+
+/// A database whose role has its name.
+async fn open(server: &PgConnectOptions, name: &str) -> Result<PgPool> {
+    let options = postgres::service_database(server, name, name).await?;
+    Ok(postgres::connect(options, CONNECTIONS))
+}

@@ -1,0 +1,68 @@
+//! The log and the four services, started in one process.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use axum::Router;
+use chassis::metrics::{Metrics, Readiness};
+use chassis::workers::Workers;
+use chassis::{Tasks, postgres};
+use eventlog::Log;
+use eventlog::postgres::{MIGRATOR, PgLog, PgLogOptions};
+use tonic::service::Routes;
+
+use super::args::Settings;
+use super::databases::Databases;
+
+/// What is to be served, and the log beneath.
+pub(super) struct Services {
+    pub(super) http: Router,
+    pub(super) grpc: Routes,
+    pub(super) log: Arc<dyn Log>,
+}
+
+/// Each service is handed the log, its own database, and nothing of the others.
+pub(super) async fn start(
+    settings: &Settings,
+    databases: Databases,
+    metrics: &Metrics,
+    readiness: &Readiness,
+    tasks: &Tasks,
+) -> Result<Services> {
+    postgres::migrate(&databases.log, &MIGRATOR).await?;
+    let (log, running) = PgLog::open(databases.log, PgLogOptions::default()).await?;
+    let until = tasks.shutdown_beneath();
+    tasks.spawn_beneath("log", async move {
+        running.run(until.wait()).await;
+        Ok(())
+    });
+    let log: Arc<dyn Log> = log;
+    let workers = Workers::new(log.clone(), tasks, metrics, readiness);
+    let ports = ingest::Ports { log: log.clone(), pool: databases.ingest, workers: workers.clone() };
+    let ingest = ingest::start(ingest::Config::default(), ports).await?;
+    let ports =
+        health_score::Ports { log: log.clone(), pool: databases.health_score, workers: workers.clone() };
+    let health_score = health_score::start(health_score::Config::default(), ports).await?;
+    let ports =
+        segmentation::Ports { log: log.clone(), pool: databases.segmentation, workers: workers.clone() };
+    let segmentation = segmentation::start(segmentation::Config::default(), ports).await?;
+    let config = workflow::Config {
+        longest_call: settings.longest_call,
+        allow_loopback: settings.allow_loopback,
+        ..workflow::Config::default()
+    };
+    let ports = workflow::Ports { log: log.clone(), pool: databases.workflow, workers };
+    let workflow = workflow::start(config, ports, tasks).await?;
+    Ok(Services {
+        http: ingest.http,
+        grpc: together([ingest.grpc, health_score, segmentation, workflow]),
+        log,
+    })
+}
+
+/// All services at one port.
+fn together(all: impl IntoIterator<Item = Routes>) -> Routes {
+    let routers = all.into_iter().map(|routes| routes.into_axum_router().reset_fallback());
+    let none = Routes::default().into_axum_router();
+    Routes::from(routers.fold(none, Router::merge))
+}
