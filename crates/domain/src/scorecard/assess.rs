@@ -18,6 +18,8 @@ pub struct Worth {
     /// Its share of the overall before it is split exactly: W w p / (sum of W x sum of w), over a denominator that
     /// all measures of the scorecard share.
     share: i128,
+    /// By how many millionths of a point the overall moves when the measure moves by one, rounded up.
+    pub(crate) influence: u64,
 }
 
 /// An account on its scorecard.
@@ -109,14 +111,13 @@ pub(crate) fn rounded(overall: u32) -> u32 {
     (overall + 500) / 1000
 }
 
-/// By how many thousandths one measure's points can move at least before the rounded score can be another. Flooring
-/// in the group and in the overall may each add one; at 1 nothing at all has moved before.
-pub(crate) fn room(overall: u32) -> u32 {
+/// How far the overall may rise and fall, in thousandths, before the rounded score is another.
+pub(crate) fn room(overall: u32) -> (u32, u32) {
     let middle = rounded(overall) * 1000;
-    let up = middle + 500 - overall;
-    let down = (overall + 501) - middle;
-    up.min(down).saturating_sub(2).max(1)
+    (middle + 500 - overall, overall + 501 - middle)
 }
+
+const MILLION: u64 = 1_000_000;
 
 /// A group with what is known of it.
 struct Weighed<'a> {
@@ -150,10 +151,13 @@ impl<'a> Weighed<'a> {
 }
 
 fn shared(groups: &[Weighed<'_>]) -> Vec<Worth> {
+    let weight: u64 =
+        groups.iter().filter(|group| group.known_weight > 0).map(|group| u64::from(group.group.weight)).sum();
     let known = groups.iter().filter(|group| group.known_weight > 0);
     let common = known.map(|group| i128::from(group.known_weight)).fold(1, least_common_multiple);
     let of_group = |group: &Weighed<'_>| -> Vec<Worth> {
         let scale = common / i128::from(group.known_weight.max(1)) * i128::from(group.group.weight);
+        let whole = (weight * u64::from(group.known_weight)).max(1);
         group
             .worths
             .iter()
@@ -163,6 +167,7 @@ fn shared(groups: &[Weighed<'_>]) -> Vec<Worth> {
                     measure: *measure,
                     known: *known,
                     share: scale * i128::from(*weight) * i128::from(points),
+                    influence: (u64::from(group.group.weight) * u64::from(*weight) * MILLION).div_ceil(whole),
                 }
             })
             .collect()

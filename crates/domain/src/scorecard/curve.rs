@@ -1,5 +1,7 @@
 //! Curves: how many points a measure's value is worth.
 
+use std::cmp::Ordering;
+
 use crate::{
     measure::{Reach, Side},
     quantity::Quantity,
@@ -54,6 +56,16 @@ impl Curve {
         let (from, now, by) = (points[before], i64::from(self.millipoints(value)), i64::from(by.max(1)));
         let targets = [now + by, now - by + 1];
         targets.into_iter().filter_map(|target| crossing(from, *to, target)).collect()
+    }
+
+    /// Whether points rise with the value where it lies, or fall.
+    pub fn course(&self, value: Quantity) -> Ordering {
+        let points = self.points();
+        let after = points.partition_point(|(x, _)| Quantity::from(*x) <= value);
+        match (self, after.checked_sub(1), points.get(after)) {
+            (Self::Linear(_), Some(before), Some(to)) => to.1.cmp(&points[before].1),
+            _ => Ordering::Equal,
+        }
     }
 
     fn points(&self) -> &Points {

@@ -14,6 +14,7 @@ const VERSION: u8 = 1;
 #[derive(Serialize, Deserialize)]
 struct Stored {
     exists: bool,
+    review: bool,
     now: Instant,
     health: Option<Score>,
     account: Vec<u8>,
@@ -24,6 +25,7 @@ impl View {
     pub fn encode(&self) -> Vec<u8> {
         let stored = Stored {
             exists: self.exists,
+            review: self.review,
             now: self.now,
             health: self.health,
             account: self.account.encode(),
@@ -43,7 +45,7 @@ impl View {
         }
         let stored: Stored = postcard::from_bytes(bytes).map_err(|_| DecodeError::Damaged)?;
         let account = Account::decode(&stored.account)?;
-        let Stored { exists, now, health, .. } = stored;
-        Ok(Self { scope, account, health, exists, now, cache: None })
+        let Stored { exists, review, now, health, .. } = stored;
+        Ok(Self { scope, account, health, exists, now, review, cache: None })
     }
 }

@@ -4,8 +4,9 @@ use super::Cache;
 use crate::{
     catalogue::Catalogue,
     condition::{ConditionId, Sight},
-    measure::Reach,
-    scorecard::{Assessment, room},
+    measure::{Measure, MeasureKind},
+    quantity::Quantity,
+    scorecard::{Assessment, Weighted, room},
     time::Instant,
 };
 
@@ -27,17 +28,55 @@ fn holds(catalogue: &Catalogue, sight: &Sight<'_>, cache: &Cache, condition: Con
     catalogue.conditions.truth(condition, &mut of).holds()
 }
 
+/// A measure whose points drift along a linear curve as time passes; others move only when their windows do.
+struct Drift<'c> {
+    weighted: &'c Weighted,
+    value: Quantity,
+    /// Millionths of a point by which the overall moves with a point of the measure.
+    influence: u64,
+    rises: bool,
+    falls: bool,
+}
+
 /// Between two reaches of a linear curve: the earliest instant after now at which the rounded score could be another.
-/// The score stays as long as no measure's points have moved by what the overall lacks to the next rounding.
+/// As long as no drifting measure's points have moved by what the overall lacks to the next rounding, given what
+/// they weigh together, the score stays. Flooring in the group and in the overall may each add a thousandth.
 pub(super) fn drift_wake(catalogue: &Catalogue, sight: &Sight<'_>, cache: &Cache) -> Option<Instant> {
     let assessment = assess(catalogue, sight, cache)?;
-    let by = room(assessment.uncapped?);
-    let list = sight.catalogue.measures.list();
-    let wakes = assessment.scorecard.weighted().filter(|weighted| weighted.curve.is_continuous());
-    let wakes = wakes.filter_map(|weighted| {
-        let reaches: Vec<Reach> = weighted.curve.moved(sight.measure(weighted.measure)?, by);
-        let measure = sight.catalogue.measures.get(weighted.measure);
-        sight.account.next_reach(measure, list, sight.now, &sight.catalogue.calendar, &reaches)
+    let drifts = drifts(catalogue, &assessment);
+    let (up, down) = room(assessment.uncapped?);
+    let up = drifts.iter().any(|drift| drift.rises).then_some(up);
+    let down = drifts.iter().any(|drift| drift.falls).then_some(down);
+    let lacks = u64::from(up.into_iter().chain(down).min()?.saturating_sub(2));
+    let influence: u64 = drifts.iter().map(|drift| drift.influence).sum();
+    let by = (lacks * 1_000_000).checked_div(influence).and_then(|by| u32::try_from(by).ok());
+    let (list, calendar) = (catalogue.measures.list(), &catalogue.calendar);
+    let wakes = drifts.iter().filter_map(|drift| {
+        let reaches = drift.weighted.curve.moved(drift.value, by.unwrap_or(1).max(1));
+        let measure = catalogue.measures.get(drift.weighted.measure);
+        sight.account.next_reach(measure, list, sight.now, calendar, &reaches)
     });
     wakes.min()
+}
+
+fn drifts<'c>(catalogue: &Catalogue, assessment: &Assessment<'c>) -> Vec<Drift<'c>> {
+    let weighted = assessment.scorecard.weighted().zip(&assessment.worths);
+    let drifting = weighted.filter_map(|(weighted, worth)| {
+        let (value, _) = worth.known?;
+        let course = weighted.curve.course(value);
+        let measure = catalogue.measures.get(weighted.measure);
+        let grows = is_elapsed(measure);
+        let of_elapsed = measure.inputs().any(|input| is_elapsed(catalogue.measures.get(input)));
+        if !grows && !of_elapsed {
+            return None;
+        }
+        // Elapsed time only grows; a ratio of it may move either way.
+        let (rises, falls) = (!grows || course.is_gt(), !grows || course.is_lt());
+        course.is_ne().then_some(Drift { weighted, value, influence: worth.influence, rises, falls })
+    });
+    drifting.collect()
+}
+
+fn is_elapsed(measure: &Measure) -> bool {
+    matches!(measure.kind, MeasureKind::Since { .. })
 }

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use super::View;
 use crate::{
     catalogue::Catalogue,
-    condition::Truth,
     decision::{MembershipChanged, Reason},
     ids::EpisodeId,
-    threshold::RuleIx,
 };
 
 impl View {
@@ -21,15 +19,15 @@ impl View {
         mut episode: impl FnMut(&str) -> EpisodeId,
     ) -> Vec<MembershipChanged> {
         let mut cache = self.take_cache(catalogue);
-        let dirty = cache.take_dirty();
+        let reviewed = self.review;
+        let dirty = self.take_dirty(catalogue, &mut cache);
         let mut changes = Vec::new();
         if self.exists {
-            let sight = self.sight(catalogue, self.now);
+            let (mut flipped, sight) = (Vec::new(), self.sight(catalogue, self.now));
             let mut of = |atom| cache.truth(&catalogue.segment_rules, &sight, atom);
-            let mut flipped: Vec<RuleIx> = Vec::new();
             for rule in dirty {
                 let segment = &catalogue.segments[rule as usize];
-                let member = catalogue.conditions.truth(segment.when, &mut of) == Truth::True;
+                let member = catalogue.conditions.truth(segment.when, &mut of).holds();
                 let known = open.get(&segment.name);
                 if member != known.is_some() {
                     flipped.push(rule);
@@ -40,9 +38,11 @@ impl View {
             }
             // Until they stand in the log they may have to be said again.
             flipped.into_iter().for_each(|rule| cache.mark(rule));
-            let gone = open.iter().filter(|(name, _)| catalogue.segment(name).is_none());
-            changes.extend(gone.map(|(name, episode)| change(name, false, *episode, Vec::new())));
-            changes.sort_by(|a, b| a.segment.cmp(&b.segment));
+            if reviewed {
+                let gone = open.iter().filter(|(name, _)| catalogue.segment(name).is_none());
+                changes.extend(gone.map(|(name, episode)| change(name, false, *episode, Vec::new())));
+                changes.sort_by(|a, b| a.segment.cmp(&b.segment));
+            }
         }
         self.cache = Some(cache);
         changes

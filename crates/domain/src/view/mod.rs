@@ -20,6 +20,7 @@ use crate::{
     decision::{HealthChanged, Reason, Score},
     fact::{Fact, FactKind},
     scorecard,
+    threshold::RuleIx,
     time::Instant,
 };
 
@@ -43,6 +44,8 @@ pub struct View {
     exists: bool,
     /// The instant at which everything was last looked at.
     now: Instant,
+    /// Everything is to be looked at again.
+    review: bool,
     cache: Option<Cache>,
 }
 
@@ -54,6 +57,7 @@ impl View {
             health: None,
             exists: false,
             now: Instant::default(),
+            review: false,
             cache: None,
         }
     }
@@ -90,7 +94,7 @@ impl View {
         let mut cache = self.take_cache(catalogue);
         self.account.fold(fact, &catalogue.series, &catalogue.calendar);
         if !std::mem::replace(&mut self.exists, true) {
-            cache.mark_all(self.rules(catalogue));
+            self.review();
         }
         self.look_at(catalogue, fact, &mut cache);
         self.cache = Some(cache);
@@ -110,14 +114,13 @@ impl View {
         self.now = now;
         self.account.activate(&catalogue.series);
         self.cache = None;
-        self.review(catalogue);
+        self.review();
     }
 
-    /// Everything is to be looked at again, as when a service begins to decide.
-    pub fn review(&mut self, catalogue: &Catalogue) {
-        let mut cache = self.take_cache(catalogue);
-        cache.mark_all(self.rules(catalogue));
-        self.cache = Some(cache);
+    /// Everything is to be looked at again, as when a service begins to decide, or when the log says something else
+    /// than it would.
+    pub fn review(&mut self) {
+        self.review = true;
     }
 
     /// What is to be said about the score, given what was said last. The flags are the caller's.
@@ -127,7 +130,7 @@ impl View {
         previous: Option<&HealthChanged>,
     ) -> Option<HealthChanged> {
         let mut cache = self.take_cache(catalogue);
-        let looked_at = !cache.take_dirty().is_empty() && self.exists;
+        let looked_at = !self.take_dirty(catalogue, &mut cache).is_empty() && self.exists;
         let change = looked_at.then(|| {
             let assessment = health::assess(catalogue, &self.sight(catalogue, self.now), &cache);
             scorecard::health_change(assessment.as_ref(), &catalogue.measures, previous)
@@ -218,13 +221,18 @@ impl View {
         match self.cache.take() {
             Some(cache) if cache.fingerprint == catalogue.fingerprint => cache,
             stale => {
-                let mut cache = self.make_cache(catalogue);
-                if stale.is_some() {
-                    cache.mark_all(self.rules(catalogue));
-                }
-                cache
+                self.review |= stale.is_some();
+                self.make_cache(catalogue)
             }
         }
+    }
+
+    /// The rules that may have changed since they were last taken, rising.
+    fn take_dirty(&mut self, catalogue: &Catalogue, cache: &mut Cache) -> Vec<RuleIx> {
+        if std::mem::take(&mut self.review) {
+            cache.mark_all(self.rules(catalogue));
+        }
+        cache.take_dirty()
     }
 
     fn make_cache(&self, catalogue: &Catalogue) -> Cache {

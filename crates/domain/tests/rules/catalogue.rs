@@ -1,0 +1,212 @@
+//! What is right and wrong with a catalogue, and where.
+
+use std::fmt::Write;
+
+use domain::catalogue::{ChangeKind, Clock, canonical, compile, diff, parse};
+
+use crate::support::{compiled, problems, yaml};
+
+/// A document, and what is said about it: `path: message`, the beginning of it.
+#[track_caller]
+fn check(document: &str, expected: &[&str]) {
+    let said: Vec<String> = problems(document).iter().map(ToString::to_string).collect();
+    let fits = said.len() == expected.len()
+        && said.iter().zip(expected).all(|(said, expected)| said.starts_with(expected));
+    assert!(fits, "{document}\nsaid {said:#?}\nexpected {expected:#?}");
+}
+
+const MEASURES: &str = "measures:\n  orders: {count: {window: {days: 28}}}\n  revenue: {sum: {event: Order, property: revenue, window: {days: 28}}}\n";
+
+fn with_measures(rest: &str) -> String {
+    format!("{MEASURES}{rest}")
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
+    check("segmnts: {}", &["segmnts: unknown key `segmnts`; did you mean `segments`?"]);
+    check(
+        "measures: {a: {cuont: {window: {days: 1}}}}",
+        &["measures.a.cuont: unknown key `cuont`; did you mean `count`?"],
+    );
+    check(
+        "segments: {a: {when: {all: [{trait: plan, is: x}, {mesure: a, at_least: 1}]}}}",
+        &["segments.a.when.all[1].mesure: unknown key `mesure`; did you mean `measure`?"],
+    );
+    check(
+        "segments: {a: {when: {health: bnad, is: red}}}",
+        &["segments.a.when.health: unknown word `bnad`; did you mean `band`?"],
+    );
+}
+
+#[test]
+fn everything_that_is_named_must_be_there() {
+    check(
+        &with_measures("segments: {a: {when: {not: {measure: ordres, at_least: 1}}}}"),
+        &["segments.a.when.not.measure: no measure named `ordres`; did you mean `orders`?"],
+    );
+    check(
+        "conditions: {quiet: {trait: a, exists: true}}\nsegments: {a: {when: {named: quite}}}",
+        &["segments.a.when.named: no condition named `quite`; did you mean `quiet`?"],
+    );
+    check(
+        "playbooks: {p: {trigger: {enters: gone}, steps: [{notify: {endpoint: nowhere}}]}}",
+        &[
+            "playbooks.p.trigger.enters: no segment named `gone`",
+            "playbooks.p.steps[0].notify.endpoint: no endpoint named `nowhere`",
+        ],
+    );
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    check(
+        &with_measures(
+            "segments:\n  Upper: {when: {trait: plan, is: x}}\n  b: {when: {measure: orders, contains: x}}\n  c: {when: {trait: plan, is: a, is_not: b}}\n",
+        ),
+        &[
+            "segments.Upper: `Upper` is no name",
+            "segments.b.when.contains: `contains` is not asked here",
+            "segments.c.when: a comparison is exactly one of is,",
+        ],
+    );
+}
+
+#[test]
+fn windows_keep_to_what_is_kept() {
+    check(
+        "measures: {a: {count: {window: {days: 401}}}}",
+        &[
+            "measures.a.count.window.days: 401 is not from 1 to 400",
+            "measures.a.count.window: reaches 401 days back",
+        ],
+    );
+    check("measures: {a: {count: {window: {hours: 169}}}}", &["measures.a.count.window.hours: 169 is not"]);
+    check(
+        "measures: {a: {count: {window: {hours: 1, before: 1}}}}",
+        &["measures.a.count.window: a window is"],
+    );
+    check(
+        "measures: {a: {days_active: {window: {hours: 5}}}}",
+        &["measures.a.days_active.window: active days"],
+    );
+    check(
+        "measures: {a: {sum: {window: {days: 5}}}}",
+        &["measures.a.sum: `property` is missing", "measures.a.sum: `event` is missing"],
+    );
+    check(
+        "measures: {a: {count: {window: {days: 300}}}, b: {change: {measure: a}}}",
+        &["measures.b.change.measure: the window before that of `a` reaches 600 days back"],
+    );
+}
+
+#[test]
+fn nothing_leads_back_to_itself() {
+    check(
+        "conditions: {a: {not: {named: b}}, b: {any: [{named: c}]}, c: {named: a}}",
+        &["conditions.c.named: `a` leads back to itself"],
+    );
+    check(
+        "measures: {a: {ratio: {of: a, to: a}}}",
+        &["measures.a.ratio.of: `a` is a ratio itself", "measures.a.ratio.to: `a` is a ratio itself"],
+    );
+}
+
+#[test]
+fn a_condition_has_200_nodes_named_ones_written_out() {
+    let parts = |n: usize| vec!["{trait: a, is: b}"; n].join(", ");
+    let named = |n: usize| format!("conditions: {{c: {{all: [{}]}}}}\n", parts(n));
+    check(&named(199), &[]);
+    check(&named(200), &["conditions.c: 201 nodes"]);
+    let twice = format!("{}segments: {{s: {{when: {{any: [{{named: c}}, {{named: c}}]}}}}}}", named(98));
+    check(&twice, &["segments.s.when: 201 nodes, named conditions written out"]);
+}
+
+#[test]
+fn a_scorecard_adds_up_and_reads_no_health() {
+    let card = |group: &str, rest: &str| {
+        with_measures(&format!(
+            "scorecards: [{{name: s, groups: [{{name: g, weight: 1, measures: [{group}]}}], {rest}}}]"
+        ))
+    };
+    let orders = "{measure: orders, weight: 1, curve: {steps: [[0, 0], [0.5, 100]]}}";
+    check(&card(orders, "bands: {yellow: 40, green: 70}"), &[]);
+    check(&card(orders, "bands: {yellow: 70, green: 70}"), &["scorecards[0].bands: green must begin above"]);
+    check(
+        &card(&format!("{orders}, {orders}"), "bands: {yellow: 40, green: 70}"),
+        &["scorecards[0].groups: measure `orders` stands twice"],
+    );
+    check(
+        &card(
+            "{measure: orders, weight: 0, curve: {linear: [[1, 0], [1, 101]]}}",
+            "bands: {yellow: 40, green: 70}",
+        ),
+        &[
+            "scorecards[0].groups[0].measures[0].weight: 0 is not from 1 to 100",
+            "scorecards[0].groups[0].measures[0].curve.linear[1][1]: 101 is not from 0 to 100",
+            "scorecards[0].groups[0].measures[0].curve.linear[1][0]: x must rise",
+        ],
+    );
+    check(
+        &card(orders, "bands: {yellow: 40, green: 70}, for: {health: band, is: red}"),
+        &["scorecards[0].for: reads health"],
+    );
+}
+
+#[test]
+fn steps_are_named_by_kind_and_place() {
+    let catalogue = compiled(
+        "endpoints: {crm: {url: 'https://crm.example.com/x'}}\nplaybooks: {p: {trigger: {event: {name: E}}, steps: [{wait: {hours: 3}}, {notify: {endpoint: crm}}, {name: last, end: {}}]}}",
+    );
+    let names: Vec<_> = catalogue.playbook("p").unwrap().steps.iter().map(|step| &step.name).collect();
+    assert_eq!(names, ["wait_1", "notify_2", "last"]);
+}
+
+#[test]
+fn five_thousand_segments_compile_within_a_breath() {
+    let mut document = String::from(MEASURES);
+    document.push_str("segments:\n");
+    for n in 0..5_000 {
+        let limits = (n % 97, n % 89 + 1);
+        writeln!(
+            document,
+            "  s{n}: {{when: {{all: [{{measure: orders, at_least: {}}}, {{measure: revenue, less_than: {}}}, {{trait: plan, is: p{}}}]}}}}",
+            limits.0,
+            limits.1,
+            n % 50
+        )
+        .unwrap();
+    }
+    let catalogue = compile(&yaml(&document), "Europe/Berlin", Clock::Wall).unwrap();
+    assert_eq!(catalogue.segments.len(), 5_000);
+}
+
+#[test]
+fn a_diff_names_what_was_changed_and_how() {
+    let old = parse(&yaml(&with_measures(
+        "segments: {a: {when: {measure: orders, at_least: 1}}, b: {when: {trait: x, is: y}}}",
+    )))
+    .unwrap();
+    let new = parse(&yaml(&with_measures(
+        "segments: {a: {when: {measure: orders, at_least: 2}}, c: {when: {trait: x, is: y}}}",
+    )))
+    .unwrap();
+    let changes: Vec<_> = diff(&old, &new).into_iter().map(|c| (c.kind, c.what, c.details)).collect();
+    assert_eq!(
+        changes,
+        [
+            (ChangeKind::Changed, "segment a".to_owned(), vec!["when.at_least: 1 -> 2".to_owned()]),
+            (ChangeKind::Removed, "segment b".to_owned(), vec![]),
+            (ChangeKind::Added, "segment c".to_owned(), vec![]),
+        ]
+    );
+    assert_eq!(diff(&old, &old), []);
+}
+
+#[test]
+fn what_is_exported_reads_back_the_same() {
+    let demo = yaml(include_str!("../../../../services/perennial/demo/catalogue.yaml"));
+    let doc = parse(&demo).unwrap();
+    let exported = canonical(&doc);
+    assert_eq!(parse(&exported).unwrap(), doc);
+    assert_eq!(canonical(&parse(&exported).unwrap()).to_string(), exported.to_string());
+}

@@ -1,0 +1,8 @@
+//! Catalogues, conditions, scorecards and views, over whole accounts.
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod catalogue;
+mod cdnow;
+mod conditions;
+mod support;
+mod wakes;
