@@ -82,7 +82,10 @@ impl Fold for SegmentFold {
             Step::Timer => state.view.advance(at.catalogue, now),
             Step::Fact(fact, _) => state.view.fold(at.catalogue, fact, now),
             Step::Catalogue { .. } => state.view.set_catalogue(at.catalogue, now),
-            Step::Joined => state.view.review(),
+            Step::Joined => {
+                state.view.advance(at.catalogue, now);
+                state.view.review();
+            }
             Step::Deliver => {}
         }
         for decision in above {

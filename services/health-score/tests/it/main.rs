@@ -1,0 +1,5 @@
+//! health-score as its users meet it: its gRPC API on real Postgres and a real log.
+#![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod scores;
+mod support;
