@@ -49,7 +49,8 @@ fn records_come_back(subject: &Subject) {
     for log in [&subject.log, &subject.other] {
         log.end(HERE).expect("the end");
         let read = read_to(&**log, HERE, written.len() as u64);
-        let back = read.into_iter().map(|stored| NewRecord { value: stored.value, traceparent: stored.traceparent });
+        let back =
+            read.into_iter().map(|stored| NewRecord { value: stored.value, traceparent: stored.traceparent });
         assert_eq!(back.collect::<Vec<_>>(), written);
     }
 }
@@ -63,7 +64,8 @@ fn calls_land_in_order(subject: &Subject) {
     }
     let mut landed = BTreeMap::new();
     for _ in 0..500 {
-        let (number, outcome): (u64, Result<Appended, LogError>) = acked.recv_timeout(PATIENCE).expect("an ack");
+        let (number, outcome): (u64, Result<Appended, LogError>) =
+            acked.recv_timeout(PATIENCE).expect("an ack");
         landed.insert(number, outcome.expect("landed").base_offset);
     }
     assert!(landed.iter().all(|(number, offset)| number == offset), "{landed:?}");
@@ -184,7 +186,8 @@ fn waiters_are_woken(subject: &Subject) {
 
 fn nonsense_is_poison(subject: &Subject) {
     let nowhere = TopicPartition { topic: Topic::Account, partition: 1_000 };
-    let poison = |outcome: Result<(), LogError>| assert!(matches!(outcome, Err(LogError::Poison(_))), "{outcome:?}");
+    let poison =
+        |outcome: Result<(), LogError>| assert!(matches!(outcome, Err(LogError::Poison(_))), "{outcome:?}");
     poison(append(&*subject.log, nowhere, vec![record("x")]).map(drop));
     poison(append(&*subject.log, HERE, Vec::new()).map(drop));
     poison(subject.log.fetch(nowhere, 0, MANY).map(drop));
@@ -244,7 +247,8 @@ fn fetch(log: &dyn Log, at: TopicPartition, from: u64, max_bytes: usize) -> Vec<
 }
 
 fn record(value: &str) -> NewRecord {
-    let traceparent = value.starts_with('7').then(|| Arc::from("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+    let traceparent =
+        value.starts_with('7').then(|| Arc::from("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
     NewRecord { value: Bytes::from(value.to_owned()), traceparent }
 }
 

@@ -7,3 +7,4 @@ mod postgres;
 mod reaper;
 
 pub use postgres::{Database, OwnPostgres, Postgres, postgres};
+pub use reaper::Reaper;

@@ -6,10 +6,11 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// Waits until its standard input ends, which it does with the process that holds the other end. Then stops the server
-/// in the folder and removes the folder.
+/// Waits until its standard input ends, which it does with the process that holds the other end. Then kills the process
+/// that `process.pid` in the folder names, if there is one, stops the server in the folder and removes the folder.
 const SCRIPT: &str = r#"
 read -r _
+[ -s "$0/process.pid" ] && kill -KILL "$(cat "$0/process.pid")"
 server=$(head -n 1 "$0/data/postmaster.pid" 2>/dev/null)
 if [ -n "$server" ]; then
     kill -INT "$server"
@@ -23,11 +24,11 @@ rm -rf "$0"
 
 /// Whoever holds this keeps the folder and its server.
 #[derive(Debug)]
-pub(super) struct Reaper(Child);
+pub struct Reaper(Child);
 
 impl Reaper {
     /// Sees to the folder's end. In a process group of its own: Ctrl-C must not reach it.
-    pub(super) fn watch(folder: &Path) -> anyhow::Result<Self> {
+    pub fn watch(folder: &Path) -> anyhow::Result<Self> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(SCRIPT).arg(folder).process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());

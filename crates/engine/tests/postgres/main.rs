@@ -1,0 +1,179 @@
+//! The store in Postgres, on a real server.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+use chassis::{Tasks, postgres::scoped};
+use engine::{
+    Checkpoint, Progress, Store, Write,
+    postgres::{PgStore, clock_reached, migrator},
+};
+use eventlog::Key;
+use sqlx::{PgConnection, PgPool};
+use testkit::servers::{Database, OwnPostgres, postgres};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Numbers, as a service's projection would keep them: idempotent.
+fn project<'a>(
+    conn: &'a mut PgConnection,
+    numbers: &'a [i64],
+) -> Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>> {
+    Box::pin(async move {
+        sqlx::query("INSERT INTO numbers SELECT * FROM UNNEST($1::BIGINT[]) ON CONFLICT DO NOTHING")
+            .bind(numbers)
+            .execute(conn)
+            .await
+            .map(drop)
+    })
+}
+
+async fn database() -> anyhow::Result<Database> {
+    let database = postgres().database(&[&migrator()]).await?;
+    make_numbers(&database.pool).await?;
+    Ok(database)
+}
+
+async fn make_numbers(pool: &PgPool) -> sqlx::Result<()> {
+    sqlx::query("CREATE TABLE numbers (number BIGINT PRIMARY KEY CHECK (number >= 0))")
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
+fn store(pool: &PgPool, partition: u32, tasks: &Tasks) -> PgStore<i64> {
+    let (store, writer) = PgStore::new(pool.clone(), partition, project);
+    tasks.spawn_once("writer", async move { Ok(writer.run().await?) });
+    store
+}
+
+async fn written(store: &PgStore<i64>) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while store.waiting() > 0 {
+        ensure!(Instant::now() < deadline, "{} writes wait", store.waiting());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+async fn load(mut store: PgStore<i64>) -> anyhow::Result<Option<Checkpoint>> {
+    Ok(tokio::task::spawn_blocking(move || store.load()).await??)
+}
+
+fn checkpoint(offset: u64, accounts: &[(&str, &[u8])], blocks: &[u64], blocks_from: u64) -> Checkpoint {
+    let account = |(name, state): &(&str, &[u8])| (Key::new("acme", *name), state.to_vec());
+    Checkpoint {
+        offset,
+        partition: offset.to_be_bytes().to_vec(),
+        accounts: accounts.iter().map(account).collect(),
+        blocks: blocks.iter().map(|number| (*number, number.to_be_bytes().to_vec())).collect(),
+        blocks_from,
+    }
+}
+
+fn project_up_to(settled: u64, items: Vec<i64>, clock: i64) -> Write<i64> {
+    Write::Project { items, progress: Progress { settled, clocks: vec![("acme".into(), clock)] } }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checkpoints_add_up_and_never_move_back() -> anyhow::Result<()> {
+    let (database, tasks) = (database().await?, Tasks::new());
+    let mut one = store(&database.pool, 3, &tasks);
+    assert_eq!(load(store(&database.pool, 3, &tasks)).await?, None);
+    one.submit(Write::Checkpoint(checkpoint(10, &[("a", b"a10"), ("b", b"b10")], &[1, 2], 0)));
+    one.submit(Write::Checkpoint(checkpoint(20, &[("b", b"b20")], &[3], 2)));
+    one.submit(Write::Checkpoint(checkpoint(15, &[("a", b"late")], &[9], 0)));
+    one.submit(Write::Checkpoint(checkpoint(20, &[("a", b"again")], &[9], 0)));
+    written(&one).await?;
+
+    let mut loaded = load(store(&database.pool, 3, &tasks)).await?.expect("a checkpoint");
+    loaded.accounts.sort();
+    assert_eq!(loaded, checkpoint(20, &[("a", b"a10"), ("b", b"b20")], &[2, 3], 2));
+    assert_eq!(load(store(&database.pool, 4, &tasks)).await?, None);
+    assert_eq!(one.done(), 4);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn projections_are_counted_and_a_clock_is_reached_when_every_partition_has() -> anyhow::Result<()> {
+    let (database, tasks) = (database().await?, Tasks::new());
+    let pool = &database.pool;
+    let mut stores: Vec<_> = (0..2).map(|partition| store(pool, partition, &tasks)).collect();
+    for number in 0..100 {
+        stores[0].submit(project_up_to(number, vec![number.cast_signed(), 7], number.cast_signed()));
+    }
+    written(&stores[0]).await?;
+    assert_eq!(stores[0].done(), 100);
+    assert!(!clock_reached(pool, "acme", 99, 2).await?);
+    stores[1].submit(project_up_to(1, vec![], 99));
+    written(&stores[1]).await?;
+    assert!(clock_reached(pool, "acme", 99, 2).await?);
+    assert!(!clock_reached(pool, "acme", 100, 2).await?);
+    assert!(!clock_reached(pool, "other", 0, 2).await?);
+    assert_eq!(count(pool).await?, 100);
+    Ok(())
+}
+
+async fn count(pool: &PgPool) -> sqlx::Result<i64> {
+    sqlx::query_scalar("SELECT count(*) FROM numbers").fetch_one(pool).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_reordered_while_postgres_is_away() -> anyhow::Result<()> {
+    let mut server = OwnPostgres::start()?;
+    let database = server.database(&[&migrator()]).await?;
+    make_numbers(&database.pool).await?;
+    let tasks = Tasks::new();
+    let mut one = store(&database.pool, 0, &tasks);
+    server.stop()?;
+    for number in 0..50_u64 {
+        one.submit(project_up_to(number, vec![number.cast_signed()], 0));
+        one.submit(Write::Checkpoint(checkpoint(number + 1, &[("a", &number.to_be_bytes())], &[], 0)));
+    }
+    assert_eq!(one.waiting(), 100);
+    server.start_again()?;
+    written(&one).await?;
+    assert_eq!(count(&database.pool).await?, 50);
+    let loaded = load(store(&database.pool, 0, &tasks)).await?.expect("a checkpoint");
+    assert_eq!(loaded, checkpoint(50, &[("a", &49_u64.to_be_bytes())], &[], 0));
+    database.pool.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projection_that_cannot_succeed_takes_the_service_down() -> anyhow::Result<()> {
+    let (database, tasks) = (database().await?, Tasks::new());
+    let mut one = store(&database.pool, 0, &tasks);
+    one.submit(project_up_to(0, vec![-1], 0));
+    let died = tasks.finish(PATIENCE).await.expect_err("the writer has died");
+    assert!(format!("{died:#}").contains("numbers_number_check"), "{died:#}");
+    assert_eq!(one.done(), 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workspace_sees_its_own_rows_only() -> anyhow::Result<()> {
+    let (database, tasks) = (database().await?, Tasks::new());
+    let mut one = store(&database.pool, 0, &tasks);
+    let mut both = checkpoint(1, &[("a", b"a")], &[], 0);
+    both.accounts.push((Key::new("globex", "b"), b"b".to_vec()));
+    one.submit(Write::Checkpoint(both));
+    written(&one).await?;
+    for (workspace, seen) in [("acme", vec!["a"]), ("globex", vec!["b"]), ("", vec![]), ("*", vec!["a", "b"])]
+    {
+        let mut transaction = scoped(&database.pool, workspace).await?;
+        let accounts: Vec<String> =
+            sqlx::query_scalar("SELECT account FROM engine.accounts ORDER BY account")
+                .fetch_all(&mut *transaction)
+                .await?;
+        assert_eq!(accounts, seen, "{workspace}");
+    }
+    let unset: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM engine.accounts").fetch_one(&database.pool).await?;
+    assert_eq!(unset, 0);
+    Ok(())
+}
