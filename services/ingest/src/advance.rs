@@ -32,7 +32,7 @@ pub(crate) async fn advance(edge: &Edge, workspace: &str, to_at: i64) -> Result<
     }
     let partitions = edge.log.partitions(Topic::Inbox);
     let landed =
-        everywhere(edge.log.as_ref(), &[Topic::Inbox], |at| vec![record(workspace, to_at, at, partitions)]);
+        everywhere(edge.log.as_ref(), Topic::Inbox, |at| vec![record(workspace, to_at, at, partitions)]);
     landed.await.map_err(|error| Problem::away(error.to_string()))?;
     store::set_clock(&mut conn, workspace, to_at).await?;
     conn.commit().await?;

@@ -109,8 +109,11 @@ pub(crate) async fn hand_over(pool: &PgPool, log: &dyn Log, workspace: &str) -> 
             return Ok(());
         };
         let records = records(&settings, &version);
-        let landed = everywhere(log, &[Topic::Account, Topic::Inbox], |_| records.clone()).await;
-        landed.map_err(|error| Problem::away(error.to_string()))?;
+        // The account log first: no fact attributed under a version arrives before it.
+        for topic in [Topic::Account, Topic::Inbox] {
+            let landed = everywhere(log, topic, |_| records.clone()).await;
+            landed.map_err(|error| Problem::away(error.to_string()))?;
+        }
         store::mark_in_force(&mut conn, workspace, version.version, chassis::clock::now()).await?;
         conn.commit().await?;
         tracing::info!(workspace, version = version.version, "catalogue version is in force");

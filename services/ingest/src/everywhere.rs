@@ -3,21 +3,19 @@
 use eventlog::{Log, LogError, NewRecord, Topic, TopicPartition};
 use tokio::sync::oneshot;
 
-/// Appends what `records` makes for each partition of the topics; returns when all of it stands in the log.
+/// Appends what `records` makes for each partition of a topic; returns when all of it stands in the log.
 pub(crate) async fn everywhere(
     log: &dyn Log,
-    topics: &[Topic],
+    topic: Topic,
     records: impl Fn(TopicPartition) -> Vec<NewRecord>,
 ) -> Result<(), LogError> {
-    let places = topics.iter().flat_map(|topic| {
-        (0..log.partitions(*topic)).map(|partition| TopicPartition { topic: *topic, partition })
-    });
-    let mut acks = Vec::new();
-    for at in places {
-        acks.push(append(log, at, records(at)));
+    let mut landings = Vec::new();
+    for partition in 0..log.partitions(topic) {
+        let at = TopicPartition { topic, partition };
+        landings.push(append(log, at, records(at)));
     }
-    for ack in acks {
-        ack.await.unwrap_or_else(|_| Err(stopped()))?;
+    for landing in landings {
+        landing.await.unwrap_or_else(|_| Err(stopped()))?;
     }
     Ok(())
 }

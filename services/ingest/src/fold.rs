@@ -201,7 +201,7 @@ impl Attributing<'_, '_> {
     }
 
     fn park(&mut self, held: Held) {
-        if let Err(held) = self.state.park(held) {
+        if let Some(held) = self.state.park(held) {
             let reason = "too much waits for this contact's account to become known";
             self.out.items.push(Item::Quarantined(Quarantined::of(&held, "PARKED_FULL", reason)));
         }

@@ -5,6 +5,8 @@ use contracts::{
     log::ClockKind,
 };
 
+use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
+
 use super::*;
 
 const DAY: i64 = 86_400_000;
@@ -245,4 +247,41 @@ fn a_state_of_another_format_is_not_read() {
     for bad in [&[][..], &[9, 0, 0, 0], &good[..good.len() - 1]] {
         assert!(ContactState::decode(bad).is_err(), "{bad:?}");
     }
+}
+
+/// Any history of one contact: what it says in turn, and where.
+fn histories() -> impl Strategy<Value = Vec<(u8, u8)>> {
+    proptest::collection::vec((0..5_u8, 0..3_u8), 0..60)
+}
+
+proptest! {
+    #[test]
+    fn every_event_reaches_one_account_once_or_waits(history in histories()) {
+        let (mut inbox, mut forwarded) = (Inbox::new(), Vec::new());
+        let mut sent = Vec::new();
+        for (at, (kind, account)) in (1_i64..).zip(history) {
+            let (account, event) = (format!("a{account}"), format!("e{at}"));
+            let message = match kind {
+                0 => track_in(&account, &event),
+                1 | 2 => track(&event),
+                3 => group(&account, &[]),
+                _ => identify(&[("title", &event)]),
+            };
+            if kind < 3 {
+                sent.push(event);
+            }
+            forwarded.extend(inbox.say(at, message).iter().filter_map(|said| usage(said)));
+        }
+        let waiting: Vec<String> = inbox.state.parked().map(|held| held.message.event.clone()).collect();
+        prop_assert!(waiting.is_empty() || forwarded.is_empty(), "an account is known, and yet something waits");
+        forwarded.extend(waiting);
+        prop_assert_eq!(forwarded, sent, "each once, in the inbox's order");
+    }
+}
+
+/// The event of a usage in words.
+fn usage(said: &str) -> Option<String> {
+    let (_, what) = said.split_once(": ")?;
+    let event = what.trim_start_matches("guessed ").split(' ').next()?;
+    event.starts_with('e').then(|| event.to_owned())
 }

@@ -110,14 +110,14 @@ impl ContactState {
     }
 
     /// Keeps the message until an account is known; gives it back where there is no more room.
-    pub(crate) fn park(&mut self, held: Held) -> Result<(), Held> {
+    pub(crate) fn park(&mut self, held: Held) -> Option<Held> {
         let bytes = held.message.encoded_len();
         if self.parked.len() >= MAX_PARKED || self.parked_bytes + bytes > MAX_PARKED_BYTES {
-            return Err(held);
+            return Some(held);
         }
         self.parked_bytes += bytes;
         self.parked.push_back(held);
-        Ok(())
+        None
     }
 
     /// Everything that waits, in the order it came.

@@ -1,5 +1,7 @@
 //! WIRE's lines about one call, each as a sentence.
 
+use proptest::prelude::{Just, Strategy, any, prop_assert, prop_oneof, proptest};
+
 use super::*;
 use crate::edge::envelope::Route;
 
@@ -206,4 +208,45 @@ fn times_of_both_families_of_clients_are_corrected() {
 #[test]
 fn a_call_without_a_time_happened_when_it_came() {
     assert_eq!(one("track", r#"{"userId": "u", "event": "E"}"#).times.event_at, RECEIVED);
+}
+
+/// Any JSON, with the names that calls use here and there.
+fn json() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        ".{0,12}".prop_map(Json::from),
+        "(u1|track|group|ada@b\\.example|\\+49 170 1234567|2024-01-31T00:00:00Z)".prop_map(Json::from),
+    ];
+    leaf.prop_recursive(5, 60, 8, |inner| {
+        let name =
+            "(type|userId|anonymousId|event|groupId|context|traits|properties|timestamp|sentAt|email|.{0,4})";
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Json::from),
+            proptest::collection::btree_map(name, inner, 0..8)
+                .prop_map(|map| Json::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_call_holds_it_is_taken_whole_or_refused_and_nothing_personal_passes(json in json()) {
+        for route in ["identify", "track", "page", "group", "batch"] {
+            let body = if route == "batch" { format!("{{\"batch\": [{json}]}}") } else { json.to_string() };
+            let Ok(envelope) = Envelope::split(Route::parse(route).unwrap(), body.as_bytes()) else { continue };
+            let around = Around { envelope: &envelope, received: RECEIVED, clock: ClockKind::Wall };
+            for call in envelope.calls.iter().filter_map(|call| Call::read(call.get(), &around).ok()) {
+                prop_assert!(call.contact.is_some() || call.group_account.is_some());
+                prop_assert!((0..=RECEIVED.0 + 300_000).contains(&call.times.event_at.0));
+                for (name, value) in call.properties.iter().chain(&call.traits) {
+                    prop_assert!(name == "email_domain" || !personal_value(value), "{name}: {value:?}");
+                }
+                prop_assert!(call.properties.is_sorted_by(|a, b| a.0 < b.0));
+                prop_assert!(call.traits.is_sorted_by(|a, b| a.0 < b.0));
+            }
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! Segment's HTTP API. What its clients rely on is in `docs/wire.md`.
+//! Segment's HTTP API, as its clients and RudderStack's rely on it: exactly 200 for what was taken, `code` and
+//! `message` in every error, 429 with `Retry-After` where waiting helps.
 
 use std::sync::Arc;
 

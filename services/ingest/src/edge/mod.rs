@@ -85,17 +85,19 @@ impl Edge {
         }
     }
 
-    /// Takes an HTTP request's calls.
+    /// Takes an HTTP request's calls. A key in the header is looked at before the body is.
     pub(crate) async fn take_body(&self, request: Request<'_>) -> Result<Taken, Refusal> {
+        let mut access = None;
+        if let Shown::Key(key) = &request.shown {
+            access = Some(self.access(Some(key), request.received).await?);
+        }
         let body = body::open(request.encoding, request.body)?;
         let envelope = Envelope::split(request.route, &body)?;
-        let key = match (request.shown, &envelope.write_key) {
-            (Shown::Key(key), _) => Some(key),
-            (_, Some(key)) => Some(key.clone()),
-            (Shown::Token(token), None) => Some(token),
-            (Shown::Nothing, None) => None,
+        let access = match (access, request.shown, &envelope.write_key) {
+            (Some(access), ..) => access,
+            (None, Shown::Token(token), None) => self.access(Some(&token), request.received).await?,
+            (None, _, key) => self.access(key.as_deref(), request.received).await?,
         };
-        let access = self.access(key.as_deref(), request.received).await?;
         self.take(&access, &envelope, request.received).await
     }
 

@@ -149,23 +149,17 @@ impl Ingest {
         Ok(())
     }
 
-    /// Everything that stands in a topic, partition by partition.
+    /// Everything that stands in a topic, partition after partition.
     pub(crate) async fn records(&self, topic: Topic) -> anyhow::Result<Vec<Stored>> {
+        Ok(self.partitions(topic).await?.concat())
+    }
+
+    /// Everything that stands in each partition of a topic.
+    pub(crate) async fn partitions(&self, topic: Topic) -> anyhow::Result<Vec<Vec<Stored>>> {
         let log = self.log.clone();
-        tokio::task::spawn_blocking(move || {
-            let mut records = Vec::new();
-            for partition in 0..log.partitions(topic) {
-                let (at, mut from) = (TopicPartition { topic, partition }, 0);
-                let end = log.end(at)?;
-                while from < end {
-                    let more = log.fetch(at, from, 1 << 20)?;
-                    from = more.last().map_or(end, |record| record.offset + 1);
-                    records.extend(more);
-                }
-            }
-            Ok(records)
-        })
-        .await?
+        let read = move |partition| read(log.as_ref(), TopicPartition { topic, partition });
+        let partitions = 0..self.log.partitions(topic);
+        tokio::task::spawn_blocking(move || partitions.map(read).collect()).await?
     }
 
     /// What accounts of a workspace have in their logs, links taken: a forward that stands there twice counts once.
@@ -248,6 +242,18 @@ impl Ingest {
             ensure!(begun.elapsed() < SOON, "{found:?} is not in {accounts:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+fn read(log: &dyn Log, at: TopicPartition) -> anyhow::Result<Vec<Stored>> {
+    let end = log.end(at)?;
+    let mut records: Vec<Stored> = Vec::new();
+    loop {
+        let from = records.last().map_or(0, |record| record.offset + 1);
+        if from >= end {
+            return Ok(records);
+        }
+        records.extend(log.fetch(at, from, 1 << 20)?);
     }
 }
 
