@@ -118,7 +118,9 @@ pub struct WrittenDecision {
     pub attempt: u32,
 }
 
-/// A decision of this service that stands in the log, taken in order: what is projected and acted upon.
+/// A decision of this service that stands in the log, taken in order: what is projected and acted upon. Its identity
+/// is its account and cause, not its offset: behind a gap it may stand in the log twice, and a worker that starts
+/// between the two takes the earlier one.
 #[derive(Debug, Clone)]
 pub struct Decided<D> {
     pub offset: u64,

@@ -56,7 +56,9 @@ impl<F: Fold> Memory<F> {
 
     pub(crate) fn load(fold: &F, checkpoint: &Checkpoint) -> Result<Self, Poison> {
         let mut memory = Self::new(fold);
-        memory.decode_partition(fold, &checkpoint.partition)?;
+        if !checkpoint.partition.is_empty() {
+            memory.decode_partition(fold, &checkpoint.partition)?;
+        }
         for (key, bytes) in &checkpoint.accounts {
             let id = memory.slot(fold, &key.workspace, &key.account);
             let workspace = memory.slots[id as usize].workspace;
@@ -175,8 +177,10 @@ impl<F: Fold> Memory<F> {
         wall.into_iter().chain(delivery).min()
     }
 
+    /// A fact is folded into it, or waits there.
     pub(crate) fn mark_dirty(&mut self, id: u32) {
         let slot = &mut self.slots[id as usize];
+        slot.born = true;
         if !slot.dirty {
             slot.dirty = true;
             self.dirty.push(id);

@@ -27,6 +27,8 @@ pub struct Settings {
     pub checkpoint_records: u64,
     /// ... or after so many milliseconds, if anything was folded.
     pub checkpoint_ms: i64,
+    /// Accounts encoded for a checkpoint in one turn.
+    pub encoded_accounts: usize,
     /// Facts kept in memory that may not be folded yet; beyond, it reads on for `Passed` and fetches again.
     pub buffered_records: usize,
     /// Writes that may wait for the store before reading pauses.
@@ -45,6 +47,7 @@ impl Default for Settings {
         Self {
             checkpoint_records: 100_000,
             checkpoint_ms: 3_600_000,
+            encoded_accounts: 2_000,
             buffered_records: 50_000,
             store_writes: 16,
             unacked_records: 20_000,

@@ -61,6 +61,8 @@ pub(crate) struct Slot<F: Fold> {
     pub(crate) armed_delivery: Option<i64>,
     pub(crate) waiting: VecDeque<Waiting<F::Fact>>,
     pub(crate) pending: VecDeque<Pending<F::Decision>>,
+    /// A fact about it was folded; until then it is only a name that was read.
+    pub(crate) born: bool,
     /// Changed since the last checkpoint was begun.
     pub(crate) dirty: bool,
     /// Belongs to the checkpoint begun and is not encoded yet.
@@ -83,6 +85,7 @@ impl<F: Fold> Slot<F> {
             armed_delivery: None,
             waiting: VecDeque::new(),
             pending: VecDeque::new(),
+            born: false,
             dirty: false,
             to_encode: false,
         }
@@ -138,7 +141,7 @@ impl<F: Fold> Slot<F> {
         let state = fold.decode(&key, take.bytes()?)?;
         let mut slot =
             Self { state, own, above, own_read: own, above_read: above, ..Self::new(fold, key, workspace) };
-        (slot.wake, slot.waiting) = (wake, waiting);
+        (slot.wake, slot.waiting, slot.born) = (wake, waiting, true);
         Ok(slot)
     }
 

@@ -73,8 +73,10 @@ impl<F: Fold> Worker<F> {
         self.metrics.folded.add(1);
         self.metrics.refolded.add(u64::from(record.offset < self.reading.end_at_start));
         let mut touched = std::mem::take(&mut self.touched);
+        let mut skipped = None;
         let plan = self.plan(&record, &header, kind, &mut touched).unwrap_or_else(|Poisoned(slot, why)| {
             self.poison(slot, &record, &why, false);
+            skipped = Some(slot);
             Plan::Time
         });
         above.sort_by_key(|decision| (decision.slot, decision.service, decision.cause));
@@ -84,9 +86,12 @@ impl<F: Fold> Worker<F> {
         let mut above = VecDeque::from(above);
         for slot in touched.drain(..) {
             let count = above.iter().take_while(|decision| decision.slot == slot).count();
-            let workspace = self.memory.slots[slot as usize].workspace;
-            let main = plan.main(slot, workspace, &header);
-            self.fold_slot(slot, &record, &main, above.drain(..count).collect());
+            let above: Vec<_> = above.drain(..count).collect();
+            self.link_above(slot, &above);
+            if skipped != Some(slot) {
+                let workspace = self.memory.slots[slot as usize].workspace;
+                self.fold_slot(slot, &record, &plan.main(slot, workspace, &header), above);
+            }
         }
         self.touched = touched;
         if !self.logged.is_empty() {
@@ -128,7 +133,8 @@ impl<F: Fold> Worker<F> {
             }
             FactKind::Joined(service) if service == F::SERVICE && !self.memory.joined => {
                 self.memory.joined = true;
-                touched.extend(1..self.memory.slots.len() as u32);
+                let slots = &self.memory.slots;
+                touched.extend((1..slots.len() as u32).filter(|id| slots[*id as usize].born));
                 return Ok(Plan::Joined);
             }
             FactKind::Joined(_) => {}
@@ -182,7 +188,8 @@ impl<F: Fold> Worker<F> {
                 return Err(why);
             }
         }
-        touched.extend_from_slice(&workspace.slots);
+        let (of, slots) = (&workspace.slots, &self.memory.slots);
+        touched.extend(of.iter().filter(|id| slots[**id as usize].born));
         Ok(Plan::Catalogue { workspace: id, fire_playbooks })
     }
 
@@ -208,7 +215,8 @@ impl<F: Fold> Worker<F> {
         let fold = &self.fold;
         let fact = guarded(|| fold.read_fact(header, record));
         let found = self.memory.find(&header.workspace, &header.account);
-        if matches!(fact, Ok(None)) && found.is_none() && header.due_at == 0 {
+        let is_born = found.is_some_and(|id| self.memory.slots[id as usize].born);
+        if matches!(fact, Ok(None)) && !is_born && header.due_at == 0 {
             return Ok(Plan::Time);
         }
         let slot = found.unwrap_or_else(|| self.memory.slot(&self.fold, &header.workspace, &header.account));
@@ -238,6 +246,19 @@ impl<F: Fold> Worker<F> {
         self.memory.arm(slot);
     }
 
+    /// What the services above decided from a fact is folded with it, also where the fact is skipped.
+    fn link_above(&mut self, id: u32, above: &[FromAbove<F::Decision>]) {
+        if above.is_empty() {
+            return;
+        }
+        self.encode_before_change(id);
+        for decision in above {
+            let link = &mut self.memory.slots[id as usize].above[decision.service];
+            *link = (*link).max(Some(decision.cause));
+        }
+        self.memory.mark_dirty(id);
+    }
+
     /// One account's steps, and what becomes of their outcome.
     fn fold_slot(
         &mut self,
@@ -248,10 +269,6 @@ impl<F: Fold> Worker<F> {
     ) {
         self.encode_before_change(id);
         self.memory.mark_dirty(id);
-        for decision in &above {
-            let link = &mut self.memory.slots[id as usize].above[decision.service];
-            *link = (*link).max(Some(decision.cause));
-        }
         let logged = if self.logged.is_empty() { None } else { self.logged.remove(&(record.offset, id)) };
         let logged = logged.unwrap_or_default();
         if let Some(Logged { index, said: Said::Skipped, .. }) = logged.front() {

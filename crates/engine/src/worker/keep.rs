@@ -15,8 +15,6 @@ use crate::{
 
 /// Decisions in one write.
 const WRITE_ITEMS: usize = 2_000;
-/// Accounts encoded in one turn.
-const TURN_ACCOUNTS: usize = 2_000;
 
 /// A checkpoint in the making.
 struct Begun {
@@ -78,7 +76,7 @@ impl<F: Fold> Worker<F> {
             self.project();
         }
         self.begin_checkpoint(now);
-        self.encode_some(TURN_ACCOUNTS);
+        self.encode_some(self.settings.encoded_accounts);
         self.finish_checkpoint(now);
     }
 

@@ -147,10 +147,10 @@ impl<F: Fold> Worker<F> {
         self.folded_to
     }
 
-    /// The encoded state of an account, as of the facts folded.
-    pub fn state(&self, workspace: &str, account: &str) -> Option<Vec<u8>> {
+    /// An account's state, as of the facts folded.
+    pub fn state(&self, workspace: &str, account: &str) -> Option<&F::State> {
         let id = self.memory.find(workspace, account)?;
-        Some(self.memory.slots[id as usize].encode(&self.fold))
+        Some(&self.memory.slots[id as usize].state)
     }
 
     /// Nothing is on its way, everything folded is said and read back.

@@ -1,0 +1,139 @@
+//! A log in memory with append time and faults.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use eventlog::{Ack, Appended, Log, LogError, NewRecord, Stored, Topic, TopicPartition};
+
+use super::Rng;
+
+/// How often, in thousandths, appends go wrong.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// Nothing lands; what is appended behind it may.
+    pub lost: u64,
+    /// It lands and looks as if it had not.
+    pub ack_lost: u64,
+}
+
+struct Inner {
+    partitions: BTreeMap<TopicPartition, Vec<Stored>>,
+    acks: Vec<(Ack, Result<Appended, LogError>)>,
+    rng: Rng,
+    faults: Faults,
+    now: i64,
+}
+
+/// The log port, simulated. Appends land at once or never; acks come when the history lets them.
+pub struct SimLog {
+    inner: Mutex<Inner>,
+    inboxes: u32,
+    accounts: u32,
+}
+
+impl SimLog {
+    pub fn new(seed: u64, inboxes: u32, accounts: u32) -> Self {
+        let (partitions, acks) = (BTreeMap::new(), Vec::new());
+        let inner = Inner { partitions, acks, rng: Rng::new(seed), faults: Faults::default(), now: 1 };
+        Self { inner: Mutex::new(inner), inboxes, accounts }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_faults(&self, faults: Faults) {
+        self.inner().faults = faults;
+    }
+
+    pub fn now(&self) -> i64 {
+        self.inner().now
+    }
+
+    pub fn advance(&self, ms: i64) {
+        self.inner().now += ms;
+    }
+
+    /// Appends for certain; where.
+    pub fn put(&self, at: TopicPartition, value: bytes::Bytes) -> u64 {
+        self.inner().land(at, vec![NewRecord { value, traceparent: None }]).base_offset
+    }
+
+    pub fn records(&self, at: TopicPartition) -> Vec<Stored> {
+        self.inner().partitions.get(&at).cloned().unwrap_or_default()
+    }
+
+    pub fn len(&self) -> usize {
+        self.inner().partitions.values().map(Vec::len).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Delivers one outstanding ack, any; whether there was one.
+    pub fn deliver_ack(&self) -> bool {
+        let (ack, outcome) = {
+            let mut inner = self.inner();
+            if inner.acks.is_empty() {
+                return false;
+            }
+            let count = inner.acks.len() as u64;
+            let at = inner.rng.below(count) as usize;
+            inner.acks.swap_remove(at)
+        };
+        ack(outcome);
+        true
+    }
+}
+
+impl Inner {
+    fn land(&mut self, at: TopicPartition, records: Vec<NewRecord>) -> Appended {
+        let appended_at = self.now;
+        let partition = self.partitions.entry(at).or_default();
+        let base_offset = partition.len() as u64;
+        for NewRecord { value, traceparent } in records {
+            partition.push(Stored { offset: partition.len() as u64, appended_at, value, traceparent });
+        }
+        Appended { base_offset, appended_at }
+    }
+}
+
+impl Log for SimLog {
+    fn partitions(&self, topic: Topic) -> u32 {
+        match topic {
+            Topic::Inbox | Topic::InboxDead => self.inboxes,
+            Topic::Account | Topic::AccountDead => self.accounts,
+        }
+    }
+
+    fn append(&self, at: TopicPartition, records: Vec<NewRecord>, done: Ack) {
+        let mut inner = self.inner();
+        let luck = inner.rng.below(1_000);
+        let away = Err(LogError::Transient("simulated".into()));
+        let outcome = if luck < inner.faults.lost {
+            away
+        } else {
+            let appended = inner.land(at, records);
+            if luck < inner.faults.lost + inner.faults.ack_lost { away } else { Ok(appended) }
+        };
+        inner.acks.push((done, outcome));
+    }
+
+    fn fetch(&self, at: TopicPartition, from: u64, _max_bytes: usize) -> Result<Vec<Stored>, LogError> {
+        let inner = self.inner();
+        let records = inner.partitions.get(&at).map_or(&[][..], Vec::as_slice);
+        Ok(records.iter().skip(from as usize).take(16).cloned().collect())
+    }
+
+    fn end(&self, at: TopicPartition) -> Result<u64, LogError> {
+        Ok(self.inner().partitions.get(&at).map_or(0, |records| records.len() as u64))
+    }
+
+    fn wait(&self, _at: TopicPartition, _from: u64, _at_most: Duration) {}
+
+    fn wake(&self, _at: TopicPartition) {}
+}
