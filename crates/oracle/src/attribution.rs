@@ -143,7 +143,10 @@ impl Contact {
                 for account in &self.accounts {
                     facts.push(said.fact(account, said.event_at, contact_traits(contact, &traits)));
                 }
-                self.traits.push((said.event_at, fact.to_vec(), traits));
+                // A repeat that came after a day says nothing new.
+                if self.traits.iter().all(|(at, id, _)| (*at, id.as_slice()) != (said.event_at, fact)) {
+                    self.traits.push((said.event_at, fact.to_vec(), traits));
+                }
             }
             MessageKind::Track | MessageKind::Page | MessageKind::Screen => self.usage(said, facts),
             _ => {}

@@ -46,6 +46,11 @@ fn day_number(date: Date) -> i64 {
     TimeZone::UTC.to_timestamp(date.into()).map_or(0, |at| at.as_millisecond().div_euclid(DAY_MS))
 }
 
+/// An instant by RFC 3339.
+pub(crate) fn text(at: i64) -> String {
+    timestamp(at).to_string()
+}
+
 fn timestamp(at: i64) -> Timestamp {
     Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
 }

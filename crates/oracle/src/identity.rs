@@ -16,6 +16,12 @@ pub(crate) fn derived(parts: &[&[u8]]) -> u128 {
     u128::from_be_bytes(id)
 }
 
+/// As UUIDs are written.
+pub(crate) fn uuid(id: u128) -> String {
+    let hex = format!("{id:032x}");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
 /// One stay in a segment: the instant and what it began by tell it from the others.
 pub(crate) fn episode(workspace: &str, segment: &str, account: &str, at: i64, by: &[u8]) -> u128 {
     derived(&[

@@ -17,6 +17,7 @@ mod measure;
 mod number;
 mod reasons;
 mod said;
+mod scene;
 mod story;
 mod truth;
 mod view;

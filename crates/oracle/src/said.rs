@@ -169,6 +169,7 @@ fn notification(when: When, said: account::NotificationRequested) -> Notificatio
         run: id(&said.run).unwrap_or_default(),
         step: said.step,
         recipient: said.recipient,
+        body: serde_json::from_slice(&said.body).unwrap_or_default(),
         dropped: false,
     }
 }

@@ -139,6 +139,7 @@ pub struct NotificationChange {
     pub run: u128,
     pub step: String,
     pub recipient: String,
+    pub body: serde_json::Value,
     /// Its playbook's `only_while` did not hold when it was requested.
     pub dropped: bool,
 }

@@ -7,9 +7,10 @@ use crate::{
     boundaries::boundaries,
     health::Reading,
     identity,
+    scene::Scene,
     story::{HealthChange, MembershipChange, Story, When},
     view::{Health, Rules},
-    workflow::{Command, Desk, Scene},
+    workflow::{Command, Desk},
 };
 
 /// Why an account is looked at.
@@ -152,9 +153,8 @@ impl Walk {
                 by_catalogue: matches!(step, Step::Catalogue { .. }),
                 segment: segment.clone(),
                 member,
-                episode: episode.unwrap_or_else(|| {
-                    identity::episode(&self.workspace, segment, &self.name, when.at, &by)
-                }),
+                episode: episode
+                    .unwrap_or_else(|| identity::episode(&self.workspace, segment, &self.name, when.at, &by)),
                 reasons: rule.map_or(Vec::new(), |rule| view.reasons(rule)),
             });
         }
@@ -196,11 +196,11 @@ impl Walk {
 /// What tells an episode that begins at a step from others of the same instant.
 fn begun_by(step: &Step, version: u64) -> Vec<u8> {
     match step {
-        Step::Timer => Vec::new(),
+        Step::Timer | Step::Joined(Role::Health | Role::Workflow) => Vec::new(),
         Step::Fact(fact) => fact.id.to_be_bytes().to_vec(),
         Step::Command(command) => command.id.to_be_bytes().to_vec(),
         Step::Catalogue { .. } => version.to_be_bytes().to_vec(),
-        Step::Joined(_) => b"joined".to_vec(),
+        Step::Joined(Role::Segmentation) => b"joined".to_vec(),
     }
 }
 

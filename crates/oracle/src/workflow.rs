@@ -1,11 +1,10 @@
 //! Playbooks, CTAs and commands over one account, rule by rule.
 
-use crate::account::Body;
 use crate::{
+    account::Body,
     catalogue::{Action, Playbook, Trigger},
-    identity::derived,
-    story::{CtaChange, HealthChange, MembershipChange, NotificationChange, Reason, RunChange, When, Work},
-    view::View,
+    scene::{Kind, News, Scene, holds},
+    story::{CtaChange, NotificationChange, RunChange, Work},
     walk::Step,
 };
 
@@ -26,19 +25,6 @@ pub(crate) enum Ask {
     Reassign { owner: String },
 }
 
-/// A step as the desk sees it, with what the services above said at it.
-pub(crate) struct Scene<'a> {
-    pub(crate) workspace: &'a str,
-    pub(crate) account: &'a str,
-    pub(crate) when: When,
-    pub(crate) appended_at: i64,
-    pub(crate) step: &'a Step,
-    pub(crate) view: &'a View<'a>,
-    pub(crate) version: u64,
-    pub(crate) health: &'a [HealthChange],
-    pub(crate) memberships: &'a [MembershipChange],
-}
-
 /// What is under way.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
@@ -50,26 +36,12 @@ pub(crate) struct Desk {
 }
 
 #[derive(Debug, Clone)]
-struct Run {
-    id: u128,
-    playbook: String,
-    trigger: u128,
-    reasons: Vec<Reason>,
-    step: String,
-    until: i64,
-}
-
-/// Something that playbooks may wait for.
-struct News {
-    trigger: u128,
-    reasons: Vec<Reason>,
-    kind: Kind,
-}
-
-enum Kind {
-    Entered(String),
-    Left(String),
-    Band(Option<&'static str>, Option<&'static str>),
+pub(crate) struct Run {
+    pub(crate) id: u128,
+    pub(crate) playbook: String,
+    pub(crate) news: News,
+    pub(crate) step: String,
+    pub(crate) until: i64,
 }
 
 const MOST_RUNS: usize = 64;
@@ -136,41 +108,37 @@ impl Desk {
                     && *event == usage.event
                     && filters.iter().all(|(p, c)| c.of(usage.property(p)) == Some(true))
                 {
-                    self.start(scene, name, playbook, fact.id, &[holds(format!("event {event}"), "")]);
+                    let reasons = vec![holds(format!("event {event}"), "")];
+                    let news = News { trigger: fact.id, reasons, kind: Kind::Happened(event.clone()) };
+                    self.start(scene, name, playbook, &news);
                 }
             }
         }
         for news in scene.news() {
             for (name, playbook) in playbooks {
                 if news.pulls(&playbook.trigger) {
-                    self.start(scene, name, playbook, news.trigger, &news.reasons);
+                    self.start(scene, name, playbook, &news);
                 }
             }
         }
     }
 
-    fn start(
-        &mut self,
-        scene: &Scene<'_>,
-        name: &str,
-        playbook: &Playbook,
-        trigger: u128,
-        reasons: &[Reason],
-    ) {
-        let id = scene.id("run", name, trigger, None);
+    fn start(&mut self, scene: &Scene<'_>, name: &str, playbook: &Playbook, news: &News) {
+        let id = scene.id("run", name, news.trigger, None);
         if self.runs.len() >= MOST_RUNS || self.runs.iter().any(|run| run.id == id) {
             return;
         }
         let step = playbook.steps.first().map_or(String::new(), |(step, _)| step.clone());
-        let run = Run { id, playbook: name.into(), trigger, reasons: reasons.to_vec(), step, until: 0 };
-        self.done.push(Work::Run(RunChange { reasons: reasons.to_vec(), ..run.change(scene, "started") }));
+        let run = Run { id, playbook: name.into(), news: news.clone(), step, until: 0 };
+        let reasons = news.reasons.clone();
+        self.done.push(Work::Run(RunChange { reasons, ..run.change(scene, "started") }));
         self.runs.push(run.clone());
         self.go_on(scene, &run, playbook, 0);
     }
 
     /// Through its steps, to the next wait or to the end.
     fn go_on(&mut self, scene: &Scene<'_>, run: &Run, playbook: &Playbook, from: usize) {
-        for (step, action) in playbook.steps.iter().skip(from) {
+        for (place, (step, action)) in playbook.steps.iter().enumerate().skip(from) {
             match action {
                 Action::End => break,
                 Action::Wait { hours } => {
@@ -181,7 +149,7 @@ impl Desk {
                     self.runs.push(waiting);
                     return;
                 }
-                Action::Notify { endpoint } => self.notify(scene, run, step, endpoint, playbook),
+                Action::Notify { endpoint } => self.notify(scene, run, endpoint, playbook, place),
                 Action::OpenCta { .. } => self.open_cta(scene, run, step, action),
                 Action::CloseCta { kind, outcome } => self.close_ctas(scene, kind, outcome),
             }
@@ -195,17 +163,34 @@ impl Desk {
         self.runs.retain(|other| other.id != run.id);
     }
 
-    fn notify(&mut self, scene: &Scene<'_>, run: &Run, step: &str, endpoint: &str, playbook: &Playbook) {
+    fn notify(&mut self, scene: &Scene<'_>, run: &Run, endpoint: &str, playbook: &Playbook, place: usize) {
         let holds = playbook.only_while.as_ref().is_none_or(|c| scene.view.holds(c) == Some(true));
+        let step = &playbook.steps[place].0;
         self.done.push(Work::Notification(NotificationChange {
             when: scene.when,
-            notification: scene.id("notification", &run.playbook, run.trigger, Some(step)),
+            notification: scene.id("notification", &run.playbook, run.news.trigger, Some(step)),
             playbook: run.playbook.clone(),
             run: run.id,
-            step: step.into(),
+            step: step.clone(),
             recipient: endpoint.into(),
+            body: scene.body(run, step, self.cta_before(scene, run, playbook, place)),
             dropped: !holds,
         }));
+    }
+
+    /// The CTA that the nearest opening before a step opened, or the risk CTA it joined, while it is not closed.
+    fn cta_before(&self, scene: &Scene<'_>, run: &Run, playbook: &Playbook, place: usize) -> Option<u128> {
+        let opening = playbook.steps[..place].iter().rev();
+        let (step, kind) = opening
+            .filter_map(|(step, action)| match action {
+                Action::OpenCta { kind, .. } => Some((step, kind)),
+                _ => None,
+            })
+            .next()?;
+        let own = scene.id("cta", &run.playbook, run.news.trigger, Some(step));
+        let joined = |cta: &&CtaChange| kind == "risk" && cta.kind == "risk";
+        let found = self.ctas.iter().find(|cta| cta.cta == own).or_else(|| self.ctas.iter().find(joined));
+        found.map(|cta| cta.cta)
     }
 
     fn open_cta(&mut self, scene: &Scene<'_>, run: &Run, step: &str, action: &Action) {
@@ -213,7 +198,7 @@ impl Desk {
         let risk = self.ctas.iter_mut().find(|cta| kind == "risk" && cta.kind == "risk");
         if let Some(cta) = risk {
             let mut joined = CtaChange { priority: cta.priority.min(*priority), ..cta.clone() };
-            for reason in &run.reasons {
+            for reason in &run.news.reasons {
                 let known = joined.reasons.iter().any(|known| known.comparison == reason.comparison);
                 if !known && joined.reasons.len() < MOST_REASONS {
                     joined.reasons.push(reason.clone());
@@ -230,14 +215,14 @@ impl Desk {
         }
         let cta = CtaChange {
             when: scene.when,
-            cta: scene.id("cta", &run.playbook, run.trigger, Some(step)),
+            cta: scene.id("cta", &run.playbook, run.news.trigger, Some(step)),
             kind: kind.clone(),
             state: "open".into(),
             title: title.clone(),
             priority: *priority,
             owner: owner.clone(),
             due_day: due_days.map(|days| scene.view.calendar.day_of(scene.when.at) + days),
-            reasons: run.reasons.clone(),
+            reasons: run.news.reasons.clone(),
             playbook: run.playbook.clone(),
             run: run.id,
             until: 0,
@@ -319,79 +304,4 @@ impl Run {
             reasons: Vec::new(),
         }
     }
-}
-
-impl Scene<'_> {
-    /// The playbook of a waiting run and the place of the step it waits at, while both are defined.
-    fn place(&self, run: &Run) -> Option<(&Playbook, usize)> {
-        let playbook = self.view.catalogue.playbooks.get(&run.playbook)?;
-        Some((playbook, playbook.steps.iter().position(|(step, _)| *step == run.step)?))
-    }
-
-    fn id(&self, kind: &str, playbook: &str, trigger: u128, step: Option<&str>) -> u128 {
-        let trigger = trigger.to_be_bytes();
-        let mut parts: Vec<&[u8]> = vec![
-            kind.as_bytes(),
-            self.workspace.as_bytes(),
-            playbook.as_bytes(),
-            self.account.as_bytes(),
-            &trigger,
-        ];
-        parts.extend(step.map(str::as_bytes));
-        derived(&parts)
-    }
-
-    /// What was said above that may start playbooks: bands first, then segments.
-    fn news(&self) -> Vec<News> {
-        let counts = |initial: bool, by_catalogue: bool| match self.step {
-            Step::Catalogue { fire_playbooks } => *fire_playbooks,
-            _ => !initial && !by_catalogue,
-        };
-        let bands = self
-            .health
-            .iter()
-            .filter(|h| counts(h.initial, h.by_catalogue) && h.band != h.band_before)
-            .map(|h| self.of_band(h));
-        let segments = self.memberships.iter().filter(|m| counts(m.initial, m.by_catalogue)).map(|m| {
-            let segment = m.segment.clone();
-            let kind = if m.member { Kind::Entered(segment) } else { Kind::Left(segment) };
-            News { trigger: m.episode, reasons: m.reasons.clone(), kind }
-        });
-        bands.chain(segments).collect()
-    }
-
-    fn of_band(&self, change: &HealthChange) -> News {
-        let trigger = match (self.step, self.when.fact) {
-            (Step::Catalogue { .. }, _) => derived(&[b"catalogue", &self.version.to_be_bytes()]),
-            (_, Some(fact)) => fact,
-            (_, None) => derived(&[b"timer", &self.when.at.to_be_bytes()]),
-        };
-        let (from, to) = (change.band_before.map(|band| band.name()), change.band.map(|band| band.name()));
-        let mut reasons = vec![match to {
-            Some(band) => holds(format!("health band is {band}"), band),
-            None => holds("health band is missing".into(), ""),
-        }];
-        reasons.extend(change.drivers.iter().map(|driver| {
-            let (sign, points) = (if driver.points < 0 { '-' } else { '+' }, driver.points.abs());
-            let moved = format!("{sign}{}.{:03}", points / 1000, points % 1000);
-            holds(format!("{} moved the score by {moved}", driver.measure), &driver.value)
-        }));
-        News { trigger, reasons, kind: Kind::Band(from, to) }
-    }
-}
-
-impl News {
-    fn pulls(&self, trigger: &Trigger) -> bool {
-        let is = |wanted: &Option<String>, is: Option<&str>| wanted.is_none() || wanted.as_deref() == is;
-        match (trigger, &self.kind) {
-            (Trigger::Enters(wanted), Kind::Entered(segment)) => wanted == segment,
-            (Trigger::Leaves(wanted), Kind::Left(segment)) => wanted == segment,
-            (Trigger::Band { from, to }, Kind::Band(was, now)) => is(from, *was) && is(to, *now),
-            _ => false,
-        }
-    }
-}
-
-fn holds(comparison: String, value: &str) -> Reason {
-    Reason { comparison, value: value.into(), holds: true }
 }
