@@ -53,8 +53,12 @@ impl Line {
         }
     }
 
-    pub(crate) fn reaches(&self) -> &[Reach] {
-        &self.reaches
+    /// The reaches on either side of a value. Between jumps a value moves steadily, and a jump is a wake-up of its
+    /// own: so one of these is the first that it passes, however many there are.
+    pub(crate) fn near(&self, standing: Standing) -> &[Reach] {
+        let Some(passed) = standing.0 else { return &[] };
+        let passed = passed as usize;
+        &self.reaches[passed.saturating_sub(1)..(passed + 1).min(self.reaches.len())]
     }
 
     /// Where a reach stands among them.

@@ -111,6 +111,15 @@ impl Atom {
         matches!(self, Self::Score(_) | Self::Band(_) | Self::HealthMissing)
     }
 
+    /// Whether time alone can move it, reading no measure.
+    pub(crate) fn is_timed(&self) -> bool {
+        match self {
+            Self::TraitSince { .. } | Self::TraitStale { .. } => true,
+            Self::Contacts { condition, .. } => condition.is_timed(),
+            _ => false,
+        }
+    }
+
     pub fn truth(&self, sight: &Sight<'_>) -> Truth {
         let own = sight.account.traits();
         match self {

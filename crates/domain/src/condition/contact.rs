@@ -105,6 +105,16 @@ impl ContactCondition {
         }
     }
 
+    /// Whether time alone can move it.
+    pub(crate) fn is_timed(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::is_timed),
+            Self::Not(part) => part.is_timed(),
+            Self::TraitSince { .. } | Self::Stale { .. } | Self::DaysSinceLastSeen(_) => true,
+            Self::Trait { .. } | Self::Missing { .. } => false,
+        }
+    }
+
     fn truth(&self, contact: &Contact, now: Instant) -> Truth {
         match self {
             Self::All(parts) => {

@@ -3,7 +3,6 @@
 use super::rules::{Reading, Rules, of_standing};
 use crate::{
     condition::{AtomId, Sight, Truth},
-    measure::MeasureIx,
     threshold::{RuleIx, Standing},
     time::Instant,
 };
@@ -18,9 +17,8 @@ pub(super) struct Cache {
     truth_wakes: Vec<Instant>,
     /// The earliest of all wakes.
     next: Instant,
-    dirty: Dirty,
-    /// Kept so that a fact allocates nothing.
-    pub(super) touched: Vec<MeasureIx>,
+    /// Rules that may have changed; one may stand here several times.
+    dirty: Vec<RuleIx>,
 }
 
 impl Cache {
@@ -33,43 +31,46 @@ impl Cache {
             truths: vec![Truth::default(); rules.watched.len()],
             truth_wakes: vec![Instant::MAX; rules.watched.len()],
             next: Instant::MAX,
-            dirty: Dirty::new(rules.count),
-            touched: Vec::new(),
+            dirty: Vec::new(),
         };
         (0..rules.slots.len()).for_each(|slot| cache.measure(rules, sight, slot));
         (0..rules.watched.len()).for_each(|at| cache.compare(rules, sight, at));
-        cache.dirty = Dirty::new(rules.count);
-        cache.settle();
+        cache.dirty = Vec::new();
+        cache.settle(rules);
         cache
     }
 
     /// Evaluates what wakes now or has woken.
     pub(super) fn pass_time(&mut self, rules: &Rules, sight: &Sight<'_>) {
-        for (slot, of_slot) in rules.slots.iter().enumerate() {
+        for slot in &rules.drifting {
+            self.mark_all_of(rules, *slot);
+        }
+        if self.next > sight.now {
+            return;
+        }
+        for slot in 0..rules.slots.len() {
             if self.standing_wakes[slot] <= sight.now {
                 self.measure(rules, sight, slot);
-            } else if of_slot.continuous {
-                of_slot.line.all().iter().for_each(|rule| self.dirty.mark(*rule));
             }
         }
-        for at in 0..rules.watched.len() {
-            if self.truth_wakes[at] <= sight.now {
-                self.compare(rules, sight, at);
+        for at in &rules.timed {
+            if self.truth_wakes[*at] <= sight.now {
+                self.compare(rules, sight, *at);
             }
         }
-        self.settle();
+        self.settle(rules);
     }
 
     /// Evaluates a measure anew and marks the rules between its old value and its new one.
     pub(super) fn measure(&mut self, rules: &Rules, sight: &Sight<'_>, slot: usize) {
         let of_slot = &rules.slots[slot];
         let standing = of_slot.line.standing(sight.measure(of_slot.measure));
-        of_slot.line.between(self.standings[slot], standing, |rule| self.dirty.mark(rule));
+        of_slot.line.between(self.standings[slot], standing, |rule| self.dirty.push(rule));
         if of_slot.continuous {
-            of_slot.line.all().iter().for_each(|rule| self.dirty.mark(*rule));
+            self.mark_all_of(rules, slot);
         }
         self.standings[slot] = standing;
-        self.standing_wakes[slot] = slot_wake(rules, sight, slot);
+        self.standing_wakes[slot] = slot_wake(rules, sight, slot, standing);
     }
 
     /// Evaluates a comparison anew that reads no measure.
@@ -78,16 +79,16 @@ impl Cache {
         let atom = sight.atom(watched.atom);
         let truth = atom.truth(sight);
         if truth != self.truths[at] {
-            watched.rules.iter().for_each(|rule| self.dirty.mark(*rule));
+            self.dirty.extend_from_slice(&watched.rules);
         }
         self.truths[at] = truth;
         self.truth_wakes[at] = atom.wake(sight).unwrap_or(Instant::MAX);
     }
 
     /// Says when to wake next, after evaluations.
-    pub(super) fn settle(&mut self) {
-        let wakes = self.standing_wakes.iter().chain(&self.truth_wakes);
-        self.next = wakes.min().copied().unwrap_or(Instant::MAX);
+    pub(super) fn settle(&mut self, rules: &Rules) {
+        let timed = rules.timed.iter().map(|at| &self.truth_wakes[*at]);
+        self.next = self.standing_wakes.iter().chain(timed).min().copied().unwrap_or(Instant::MAX);
     }
 
     pub(super) fn wake(&self) -> Option<Instant> {
@@ -105,56 +106,33 @@ impl Cache {
         }
     }
 
-    pub(super) fn mark(&mut self, rule: RuleIx) {
-        self.dirty.mark(rule);
-    }
-
-    pub(super) fn mark_all(&mut self, rules: &Rules) {
-        (0..rules.count).for_each(|rule| self.dirty.mark(rule));
+    pub(super) fn mark(&mut self, rules: &[RuleIx]) {
+        self.dirty.extend_from_slice(rules);
     }
 
     /// The rules that may have changed, rising; they count as looked at.
     pub(super) fn take_dirty(&mut self) -> Vec<RuleIx> {
-        self.dirty.take()
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.sort_unstable();
+        dirty.dedup();
+        dirty
+    }
+
+    fn mark_all_of(&mut self, rules: &Rules, slot: usize) {
+        let all = rules.slots[slot].line.all();
+        if !self.dirty.ends_with(all) {
+            self.dirty.extend_from_slice(all);
+        }
     }
 }
 
-fn slot_wake(rules: &Rules, sight: &Sight<'_>, slot: usize) -> Instant {
+fn slot_wake(rules: &Rules, sight: &Sight<'_>, slot: usize, standing: Standing) -> Instant {
     let of_slot = &rules.slots[slot];
     let measure = sight.catalogue.measures.get(of_slot.measure);
     let list = sight.catalogue.measures.list();
     let (now, calendar) = (sight.now, &sight.catalogue.calendar);
-    let reach = sight.account.next_reach(measure, list, now, calendar, of_slot.line.reaches());
-    let change = if of_slot.continuous || of_slot.line.reaches().is_empty() {
-        sight.account.next_change(measure, list, now, calendar)
-    } else {
-        None
-    };
+    let reach = sight.account.next_reach(measure, list, now, calendar, of_slot.line.near(standing));
+    let change = || sight.account.next_change(measure, list, now, calendar);
+    let change = of_slot.continuous.then(change).flatten();
     reach.into_iter().chain(change).min().unwrap_or(Instant::MAX)
-}
-
-/// A set of rules that forgets nothing and repeats nothing.
-#[derive(Debug, Clone, Default)]
-struct Dirty {
-    marked: Vec<bool>,
-    rules: Vec<RuleIx>,
-}
-
-impl Dirty {
-    fn new(count: RuleIx) -> Self {
-        Self { marked: vec![false; count as usize], rules: Vec::new() }
-    }
-
-    fn mark(&mut self, rule: RuleIx) {
-        if !std::mem::replace(&mut self.marked[rule as usize], true) {
-            self.rules.push(rule);
-        }
-    }
-
-    fn take(&mut self) -> Vec<RuleIx> {
-        let mut rules = std::mem::take(&mut self.rules);
-        rules.iter().for_each(|rule| self.marked[*rule as usize] = false);
-        rules.sort_unstable();
-        rules
-    }
 }

@@ -37,7 +37,7 @@ impl View {
                 }
             }
             // Until they stand in the log they may have to be said again.
-            flipped.into_iter().for_each(|rule| cache.mark(rule));
+            cache.mark(&flipped);
             if reviewed {
                 let gone = open.iter().filter(|(name, _)| catalogue.segment(name).is_none());
                 changes.extend(gone.map(|(name, episode)| change(name, false, *episode, Vec::new())));

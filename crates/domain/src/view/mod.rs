@@ -19,6 +19,7 @@ use crate::{
     condition::{ConditionId, Sight, Truth},
     decision::{HealthChanged, Reason, Score},
     fact::{Fact, FactKind},
+    measure::MeasureIx,
     scorecard,
     threshold::RuleIx,
     time::Instant,
@@ -138,7 +139,7 @@ impl View {
         let change = change.flatten();
         if change.is_some() {
             // Until it stands in the log it may have to be said again.
-            cache.mark(rules::SCORE);
+            cache.mark(&[rules::SCORE]);
         }
         self.cache = Some(cache);
         change
@@ -179,25 +180,25 @@ impl View {
     /// Evaluates what the fact can change.
     fn look_at(&self, catalogue: &Catalogue, fact: &Fact, cache: &mut Cache) {
         let (rules, sight) = (self.rules(catalogue), self.sight(catalogue, self.now));
-        let mut touched = std::mem::take(&mut cache.touched);
-        catalogue.measures.touched_by(fact, &mut touched);
-        let slots = touched.iter().filter_map(|measure| rules.slot_of(*measure));
-        slots.for_each(|slot| cache.measure(rules, &sight, slot));
-        cache.touched = touched;
-        let mut compare = |watched: &[u32]| {
-            watched.iter().for_each(|at| cache.compare(rules, &sight, *at as usize));
-        };
         match &fact.kind {
-            FactKind::Usage(usage) if usage.contact.is_some() => compare(rules.on_usage()),
-            FactKind::Usage(_) => {}
+            FactKind::Usage(usage) => {
+                let touched = catalogue.measures.touched_by_event(&usage.event);
+                measure(cache, rules, &sight, touched);
+                if usage.contact.is_some() {
+                    compare(cache, rules, &sight, rules.on_usage());
+                }
+            }
             FactKind::AccountTraits(traits) => {
-                traits.iter().for_each(|(name, _)| compare(rules.on_trait(name)));
+                for (name, _) in traits {
+                    measure(cache, rules, &sight, catalogue.measures.touched_by_trait(name));
+                    compare(cache, rules, &sight, rules.on_trait(name));
+                }
             }
             FactKind::ContactTraits { .. } | FactKind::ContactMembership { .. } => {
-                compare(rules.on_contacts());
+                compare(cache, rules, &sight, rules.on_contacts());
             }
         }
-        cache.settle();
+        cache.settle(rules);
     }
 
     fn rules<'c>(&self, catalogue: &'c Catalogue) -> &'c Rules {
@@ -229,14 +230,23 @@ impl View {
 
     /// The rules that may have changed since they were last taken, rising.
     fn take_dirty(&mut self, catalogue: &Catalogue, cache: &mut Cache) -> Vec<RuleIx> {
-        if std::mem::take(&mut self.review) {
-            cache.mark_all(self.rules(catalogue));
-        }
-        cache.take_dirty()
+        let dirty = cache.take_dirty();
+        if std::mem::take(&mut self.review) { (0..self.rules(catalogue).count).collect() } else { dirty }
     }
 
     fn make_cache(&self, catalogue: &Catalogue) -> Cache {
         let sight = self.sight(catalogue, self.now);
         Cache::new(self.rules(catalogue), &sight, catalogue.fingerprint)
     }
+}
+
+/// Evaluates these measures anew, those that are watched.
+fn measure(cache: &mut Cache, rules: &Rules, sight: &Sight<'_>, touched: &[MeasureIx]) {
+    let slots = touched.iter().filter_map(|measure| rules.slot_of(*measure));
+    slots.for_each(|slot| cache.measure(rules, sight, slot));
+}
+
+/// Evaluates these comparisons anew.
+fn compare(cache: &mut Cache, rules: &Rules, sight: &Sight<'_>, watched: &[u32]) {
+    watched.iter().for_each(|at| cache.compare(rules, sight, *at as usize));
 }

@@ -55,6 +55,10 @@ pub(crate) struct Rules {
     pub(crate) slots: Vec<Slot>,
     pub(crate) watched: Vec<Watched>,
     pub(crate) count: u32,
+    /// Slots whose values linear curves read.
+    pub(crate) drifting: Vec<usize>,
+    /// Watched comparisons that time can move.
+    pub(crate) timed: Vec<usize>,
     readings: Vec<Reading>,
     slot_of: HashMap<MeasureIx, u32>,
     watched_of: HashMap<AtomId, u32>,
@@ -170,6 +174,9 @@ impl Rules {
     fn finish(mut self, expressions: &Expressions) -> Self {
         let atoms = (0..).map(AtomId).zip(expressions.atoms());
         self.readings = atoms.map(|(id, atom)| self.read(id, atom)).collect();
+        self.drifting = (0..self.slots.len()).filter(|slot| self.slots[*slot].continuous).collect();
+        let timed = |at: &usize| expressions.get(self.watched[*at].atom).is_timed();
+        self.timed = (0..self.watched.len()).filter(timed).collect();
         self
     }
 
