@@ -485,7 +485,7 @@ impl Reader {
             last,
             passed: [None; 3],
             taken,
-            offsets: Default::default(),
+            said: Default::default(),
         }
     }
 
