@@ -121,7 +121,7 @@ fn refused(document: &Document, status: Status) -> anyhow::Error {
         return status.into();
     }
     let shown = violations.iter().map(|(path, message)| document.problem(path, message).to_string());
-    anyhow!("{}\n{}", status.message(), shown.collect::<Vec<_>>().join("\n"))
+    anyhow!("the catalogue is refused\n{}", shown.collect::<Vec<_>>().join("\n"))
 }
 
 fn applied_in_words(applied: &ApplyCatalogueResponse) -> String {

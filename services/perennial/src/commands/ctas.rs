@@ -80,7 +80,7 @@ struct Order {
     /// The id of the CTA.
     cta: String,
     /// Who you are.
-    #[arg(long, env = "USER")]
+    #[arg(long, env = "USER", default_value = "operator")]
     by: String,
     /// Repeat a command whose answer got lost under the id it had.
     #[arg(long, default_value = "")]

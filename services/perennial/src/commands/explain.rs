@@ -72,6 +72,9 @@ impl Account {
     }
 
     pub(crate) fn in_words(&self) -> String {
+        if self.health.is_none() && self.memberships.is_empty() && self.ctas.is_empty() {
+            return format!("Nothing has been decided about account {} yet.\n", self.id);
+        }
         let mut text = format!("Account {}\n\n", self.id);
         text += &self.health_in_words();
         text += "\nSegments\n";

@@ -11,7 +11,7 @@ mod sender;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use chassis::{Tasks, telemetry};
 use clap::Args;
 use contracts::catalogue::ApplyCatalogueRequest;
@@ -23,7 +23,7 @@ use crate::cli::{Output, Target};
 use crate::clients::{self, Address};
 use crate::commands::notifications;
 use crate::document::Document;
-use crate::up::{self, Laptop};
+use crate::up::{self, Ground, Laptop};
 use findings::Findings;
 use receiver::Receiver;
 use replay::Replay;
@@ -69,28 +69,17 @@ struct Stage {
 impl Demo {
     pub(crate) async fn run(self) -> Result<()> {
         telemetry::init(telemetry::Format::Pretty, "warn")?;
-        let tasks = Tasks::new();
-        let mut laptop = None;
-        let played = tokio::select! {
-            played = self.play(&tasks, &mut laptop) => played,
-            _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
-        };
-        if self.exit || played.is_err() {
-            tasks.stop();
-        }
-        let finished = tasks.finish(up::DRAIN).await;
-        let closed = laptop.map_or(Ok(()), Laptop::close);
-        played.and(finished).and(closed)
+        let (ground, tasks) = (Ground::default(), Tasks::new());
+        ground.run(&tasks, self.play(&ground, &tasks)).await
     }
 
-    /// Everything up to the findings.
-    async fn play(&self, tasks: &Tasks, laptop: &mut Option<Laptop>) -> Result<()> {
+    async fn play(&self, ground: &Ground, tasks: &Tasks) -> Result<()> {
         let begun = Instant::now();
         let stage = match &self.url {
             Some(url) => self.elsewhere(url)?,
             None => {
-                self.here(laptop.insert(Laptop::start(up::Settings::for_demo(&self.postgres)?, tasks).await?))
-                    .await?
+                let settings = up::Settings::for_demo(&self.postgres)?;
+                self.here(&Laptop::start(settings, ground, tasks).await?).await?
             }
         };
         if findings::events(&stage.target).await? > 0 {
@@ -102,18 +91,23 @@ impl Demo {
         let sender = Sender::new(&stage.url, stage.write_key.clone())?;
         let purchases = cdnow::purchases()?;
         let sent = purchases.len() as u64;
+        println!("Sending {sent} purchases to {}, workspace {} ...", stage.url, self.workspace);
         Replay::new(&stage.target, sender, receiver.clone()).run(purchases).await?;
         let findings = Findings::ask(&stage.target, sent, receiver.received()).await?;
         println!("\n{}\nAll of it took {} s.", findings.in_words(), begun.elapsed().as_secs());
-        if let Some(file) = &self.report {
-            let report = serde_json::to_string_pretty(&findings.report())?;
-            std::fs::write(file, report + "\n")
-                .with_context(|| format!("cannot write {}", file.display()))?;
-        }
-        if !self.exit {
+        self.write_report(&findings)?;
+        if self.exit {
+            tasks.stop();
+        } else {
             println!("{}", stage.next());
         }
         Ok(())
+    }
+
+    fn write_report(&self, findings: &Findings) -> Result<()> {
+        let Some(file) = &self.report else { return Ok(()) };
+        let report = serde_json::to_string_pretty(&findings.report())? + "\n";
+        std::fs::write(file, report).with_context(|| format!("cannot write {}", file.display()))
     }
 
     fn elsewhere(&self, url: &str) -> Result<Stage> {

@@ -7,9 +7,9 @@ mod parse;
 mod path;
 mod show;
 
-use anyhow::Result;
 use serde_json::{Map, Value};
 
+use path::Part;
 pub(crate) use show::Problem;
 
 /// A place in the text: 1-based line, 0-based column, length in characters.
@@ -54,7 +54,9 @@ impl Document {
 
     /// What is wrong at a path such as `segments.slipping_away.when.all[1].measure`, with its line.
     pub(crate) fn problem(&self, path: &str, message: &str) -> Problem {
-        Problem::at(&self.file, &self.text, path::find(&self.root, path), format!("{path}: {message}"))
+        // A wrong name is marked itself, anything else where its value stands.
+        let part = if message.starts_with("unknown key") { Part::Key } else { Part::Value };
+        Problem::at(&self.file, &self.text, path::find(&self.root, path, part), format!("{path}: {message}"))
     }
 }
 

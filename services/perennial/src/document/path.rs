@@ -2,13 +2,21 @@
 
 use super::{Content, Node, Span};
 
+/// What of an entry is to be marked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Key,
+    /// The value if it is a word, else its key.
+    Value,
+}
+
 enum Step<'a> {
     Key(&'a str),
     Index(usize),
 }
 
-/// Where the path leads, or how far it leads: the value if it is a word, else its key.
-pub(super) fn find(root: &Node, path: &str) -> Span {
+/// Where the path leads, or how far it leads.
+pub(super) fn find(root: &Node, path: &str, part: Part) -> Span {
     let mut node = root;
     let mut span = root.span;
     for step in steps(path) {
@@ -20,7 +28,8 @@ pub(super) fn find(root: &Node, path: &str) -> Span {
             _ => None,
         };
         let Some((key, value)) = next else { return span };
-        span = if matches!(value.content, Content::Scalar(_)) { value.span } else { key };
+        span =
+            if part == Part::Value && matches!(value.content, Content::Scalar(_)) { value.span } else { key };
         node = value;
     }
     span
@@ -54,6 +63,15 @@ mod tests {
         check("segments.big.when.all[1].measure", "x.yaml:3:60: ");
         check("segments.big.when.all[0].at_least", "x.yaml:3:46: ");
         check("segments.big.when", "x.yaml:3:5: ");
+    }
+
+    #[test]
+    fn an_unknown_key_is_marked_itself() {
+        let yaml = "segments:\n  big: {titel: x}\n";
+        let document =
+            Document::parse("x.yaml", yaml.to_owned()).map_err(|problem| problem.to_string()).unwrap();
+        let shown = document.problem("segments.big.titel", "unknown key `titel`").to_string();
+        assert!(shown.starts_with("x.yaml:2:9: ") && shown.ends_with("^^^^^"), "{shown}");
     }
 
     #[test]

@@ -22,11 +22,14 @@ pub(crate) struct ListenArgs {
 #[derive(Args, Clone)]
 pub(crate) struct PostgresArgs {
     /// Use this Postgres server (15 or later) instead of a private one.
-    #[arg(long, env = "PERENNIAL_DATABASE_URL", conflicts_with = "data_dir")]
+    #[arg(long, env = "PERENNIAL_DATABASE_URL", conflicts_with_all = ["data_dir", "no_download"])]
     database_url: Option<String>,
     /// Where the private Postgres keeps its data.
     #[arg(long)]
     data_dir: Option<PathBuf>,
+    /// Where this machine has no PostgreSQL server, say what to install instead of fetching one.
+    #[arg(long)]
+    no_download: bool,
 }
 
 #[derive(Args)]
@@ -60,6 +63,12 @@ pub(crate) struct Settings {
     pub(super) http: Bind,
     pub(super) grpc: Bind,
     pub(super) postgres: Source,
+    pub(super) webhooks: Webhooks,
+}
+
+/// How webhooks are called.
+#[derive(Clone, Copy)]
+pub(super) struct Webhooks {
     pub(super) allow_loopback: bool,
     pub(super) longest_call: Duration,
 }
@@ -77,6 +86,9 @@ pub(super) enum Source {
     Private {
         folder: PathBuf,
         temporary: Option<TempDir>,
+        /// Where fetched programs are kept, for all folders.
+        shelf: PathBuf,
+        download: bool,
     },
 }
 
@@ -95,8 +107,10 @@ impl Settings {
             http: Bind { address: listen.http, or_any: false },
             grpc: Bind { address: listen.grpc, or_any: false },
             postgres: postgres.source(|| Ok((usual_folder()?, None)))?,
-            allow_loopback: webhooks.allow_loopback_webhooks,
-            longest_call: Duration::from_secs(webhooks.longest_call),
+            webhooks: Webhooks {
+                allow_loopback: webhooks.allow_loopback_webhooks,
+                longest_call: Duration::from_secs(webhooks.longest_call),
+            },
         })
     }
 
@@ -110,8 +124,7 @@ impl Settings {
             http: Bind { address: SocketAddr::from(([127, 0, 0, 1], 8080)), or_any: true },
             grpc: Bind { address: SocketAddr::from(([127, 0, 0, 1], 9090)), or_any: true },
             postgres: postgres.source(temporary)?,
-            allow_loopback: true,
-            longest_call: Duration::from_secs(20),
+            webhooks: Webhooks { allow_loopback: true, longest_call: Duration::from_secs(20) },
         })
     }
 }
@@ -125,7 +138,7 @@ impl PostgresArgs {
             Some(folder) => (folder.clone(), None),
             None => usual()?,
         };
-        Ok(Source::Private { folder, temporary })
+        Ok(Source::Private { folder, temporary, shelf: usual_folder()?, download: !self.no_download })
     }
 }
 

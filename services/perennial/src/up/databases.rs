@@ -1,14 +1,9 @@
-//! The Postgres server, and a database for each service and for the log.
+//! A database for each service and for the log.
 
-use anyhow::{Context, Result};
-use chassis::postgres::{
-    self,
-    private::{Binaries, Private},
-};
+use anyhow::Result;
+use chassis::postgres;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
-
-use super::args::Source;
 
 /// Connections of one service; all of them stay well below a server's usual 100.
 const CONNECTIONS: u32 = 12;
@@ -19,20 +14,6 @@ pub(super) struct Databases {
     pub(super) health_score: PgPool,
     pub(super) segmentation: PgPool,
     pub(super) workflow: PgPool,
-}
-
-/// Where the server is; a private one is started, or adopted if a killed process left it.
-pub(super) async fn server(source: &Source) -> Result<(PgConnectOptions, Option<Private>)> {
-    match source {
-        Source::Url(url) => Ok((url.parse().with_context(|| format!("{url} is no database URL"))?, None)),
-        Source::Private { folder, .. } => {
-            let folder = folder.clone();
-            let started =
-                tokio::task::spawn_blocking(move || Private::start(&folder, &Binaries::find()?)).await?;
-            let private = started?;
-            Ok((private.options(), Some(private)))
-        }
-    }
 }
 
 impl Databases {

@@ -1,4 +1,4 @@
-//! A Perennial in this process: started, its addresses, and closed.
+//! A Perennial in this process, and where it answers.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,12 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use chassis::Tasks;
 use chassis::metrics::{self, Metrics, Readiness};
-use chassis::postgres::private::Private;
 use eventlog::Log;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use super::args::{Bind, Settings, Source};
-use super::databases::{self, Databases};
+use super::Ground;
+use super::args::{Bind, Settings};
+use super::databases::Databases;
 use super::services;
 
 pub(crate) struct Laptop {
@@ -21,34 +20,24 @@ pub(crate) struct Laptop {
     grpc: SocketAddr,
     log: Arc<dyn Log>,
     folder: Option<PathBuf>,
-    // Stopped before its folder goes.
-    postgres: Option<Private>,
-    _temporary: Option<TempDir>,
 }
 
 impl Laptop {
     /// Starts everything; returns once it serves.
-    pub(crate) async fn start(settings: Settings, tasks: &Tasks) -> Result<Self> {
+    pub(crate) async fn start(settings: Settings, ground: &Ground, tasks: &Tasks) -> Result<Self> {
         // The ports first: who finds one taken hears it at once.
         let http = listen(settings.http).await?;
         let grpc = listen(settings.grpc).await?;
-        let (server, postgres) = databases::server(&settings.postgres).await?;
+        let (server, folder) = ground.find(settings.postgres).await?;
         let databases = Databases::open(&server).await?;
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
-        let services = services::start(&settings, databases, &metrics, &readiness, tasks).await?;
+        let services = services::start(&settings.webhooks, databases, &metrics, &readiness, tasks).await?;
         let router = services.http.merge(metrics::router(metrics, readiness));
-        let descriptors = [contracts::DESCRIPTORS];
-        let (folder, temporary) = match settings.postgres {
-            Source::Url(_) => (None, None),
-            Source::Private { folder, temporary, .. } => (Some(folder), temporary),
-        };
         Ok(Self {
             http: chassis::http::serve(http, router, tasks)?,
-            grpc: chassis::grpc::serve(grpc, services.grpc, &descriptors, tasks).await?,
+            grpc: chassis::grpc::serve(grpc, services.grpc, &[contracts::DESCRIPTORS], tasks).await?,
             log: services.log,
             folder,
-            postgres,
-            _temporary: temporary,
         })
     }
 
@@ -67,11 +56,6 @@ impl Laptop {
     /// Where it keeps its data, unless somebody else's server does.
     pub(super) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
-    }
-
-    /// Stops the private server, after everything that uses it.
-    pub(crate) fn close(self) -> Result<()> {
-        self.postgres.map_or(Ok(()), |postgres| Ok(postgres.stop()?))
     }
 }
 

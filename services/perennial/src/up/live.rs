@@ -90,19 +90,12 @@ fn health(change: &HealthChanged) -> Option<String> {
     if change.band() == change.band_before() {
         return None;
     }
-    let drivers: Vec<_> = change
-        .drivers
-        .iter()
-        .take(3)
-        .map(|driver| format!("{} {}", driver.measure, words::points(driver.points)))
-        .collect();
     let (before, now) = (words::band(change.band_before()), words::band(change.band()));
-    Some(format!(
-        "health {} -> {}, {before} -> {now}: {}",
-        words::score(change.score_before),
-        words::score(change.score),
-        drivers.join(", ")
-    ))
+    let scores = format!("{} -> {}", words::score(change.score_before), words::score(change.score));
+    let drivers = change.drivers.iter().take(3);
+    let drivers = drivers.map(|driver| format!("{} {}", driver.measure, words::points(driver.points)));
+    let why = drivers.collect::<Vec<_>>().join(", ");
+    Some(format!("health {scores}, {before} -> {now}{}{why}", if why.is_empty() { "" } else { ": " }))
 }
 
 fn membership(change: &MembershipChanged) -> String {

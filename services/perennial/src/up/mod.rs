@@ -4,7 +4,9 @@
 
 mod args;
 mod databases;
+mod fetch;
 mod first;
+mod ground;
 mod laptop;
 mod live;
 mod services;
@@ -16,10 +18,11 @@ use chassis::{Tasks, telemetry};
 use clap::Args;
 
 pub(crate) use args::{PostgresArgs, Settings};
+pub(crate) use ground::Ground;
 pub(crate) use laptop::Laptop;
 
 /// What SIGTERM leaves to finish.
-pub(crate) const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN: Duration = Duration::from_secs(10);
 
 #[derive(Args)]
 pub(crate) struct Up {
@@ -39,28 +42,17 @@ pub(crate) struct Up {
 impl Up {
     pub(crate) async fn run(self) -> Result<()> {
         telemetry::init(self.logs.format(), &self.logs.log)?;
-        let tasks = Tasks::new();
         let settings = Settings::new(&self.listen, &self.postgres, &self.webhooks)?;
-        let started = tokio::select! {
-            started = self.start(settings, &tasks) => started.map(Some),
-            _ = tokio::signal::ctrl_c() => Ok(None),
-        };
-        if !matches!(started, Ok(Some(_))) {
-            tasks.stop();
-        }
-        let finished = tasks.finish(DRAIN).await;
-        match started? {
-            Some(laptop) => finished.and(laptop.close()),
-            None => finished,
-        }
+        let (ground, tasks) = (Ground::default(), Tasks::new());
+        ground.run(&tasks, start(settings, self.quiet, &ground, &tasks)).await
     }
+}
 
-    async fn start(&self, settings: Settings, tasks: &Tasks) -> Result<Laptop> {
-        let laptop = Laptop::start(settings, tasks).await?;
-        if !self.quiet {
-            live::follow(laptop.log(), tasks);
-        }
-        println!("{}", first::welcome(&laptop).await?);
-        Ok(laptop)
+async fn start(settings: Settings, quiet: bool, ground: &Ground, tasks: &Tasks) -> Result<()> {
+    let laptop = Laptop::start(settings, ground, tasks).await?;
+    if !quiet {
+        live::follow(laptop.log(), tasks);
     }
+    println!("{}", first::welcome(&laptop).await?);
+    Ok(())
 }

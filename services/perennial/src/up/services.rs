@@ -11,7 +11,7 @@ use eventlog::Log;
 use eventlog::postgres::{MIGRATOR, PgLog, PgLogOptions};
 use tonic::service::Routes;
 
-use super::args::Settings;
+use super::args::Webhooks;
 use super::databases::Databases;
 
 /// What is to be served, and the log beneath.
@@ -23,7 +23,7 @@ pub(super) struct Services {
 
 /// Each service is handed the log, its own database, and nothing of the others.
 pub(super) async fn start(
-    settings: &Settings,
+    webhooks: &Webhooks,
     databases: Databases,
     metrics: &Metrics,
     readiness: &Readiness,
@@ -47,8 +47,8 @@ pub(super) async fn start(
         segmentation::Ports { log: log.clone(), pool: databases.segmentation, workers: workers.clone() };
     let segmentation = segmentation::start(segmentation::Config::default(), ports).await?;
     let config = workflow::Config {
-        longest_call: settings.longest_call,
-        allow_loopback: settings.allow_loopback,
+        longest_call: webhooks.longest_call,
+        allow_loopback: webhooks.allow_loopback,
         ..workflow::Config::default()
     };
     let ports = workflow::Ports { log: log.clone(), pool: databases.workflow, workers };
