@@ -74,11 +74,12 @@ pub(crate) async fn apply(pool: &PgPool, asked: &Application<'_>) -> Result<Appl
         return Ok(Applied { version: old, changes });
     }
     let document = catalogue::canonical(&document).to_string();
+    let by = asked.by.replace('\0', "");
     let new = NewVersion {
         version: old + 1,
         document: &document,
         fire_playbooks: asked.fire_playbooks,
-        applied_by: asked.by,
+        applied_by: &by,
         applied_at: asked.at,
     };
     store::insert_version(&mut conn, asked.workspace, &new).await?;

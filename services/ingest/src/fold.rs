@@ -164,7 +164,7 @@ impl Attributing<'_, '_> {
     fn identify(&mut self, held: Held) {
         let message = &held.message;
         for NamedValue { name, value } in &message.traits {
-            let value = value.clone().unwrap_or_default();
+            let value = Some(value.clone().unwrap_or_default());
             self.state.set_trait(Trait { name: name.clone(), event_at: held.event_at, id: held.id, value });
         }
         if message.traits.is_empty() {

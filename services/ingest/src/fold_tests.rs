@@ -202,6 +202,26 @@ fn joining_an_account_brings_along_what_is_known_of_the_contact_with_its_own_tim
 }
 
 #[test]
+fn a_trait_too_large_to_be_kept_reaches_the_accounts_of_the_day_and_no_later_one() {
+    let mut inbox = Inbox::new();
+    inbox.say(1, track_in("acme", "E"));
+    assert_eq!(inbox.say(3, identify(&[("bio", &"x".repeat(2_000))])), ["acme: contact is bio at 3"]);
+    inbox.say(2, identify(&[("bio", "older")]));
+    assert_eq!(inbox.say(4, track_in("bolt", "E")), ["bolt: joined at 4", "bolt: E at 4"]);
+}
+
+#[test]
+fn a_contact_with_more_accounts_than_are_kept_leaves_the_one_seen_longest_ago() {
+    let mut inbox = Inbox::new();
+    for at in 0..=100 {
+        inbox.say(at, group(&format!("a{at}"), &[]));
+    }
+    assert_eq!(inbox.state.accounts().len(), 100);
+    assert_eq!(inbox.say(200, identify(&[("title", "CTO")])).len(), 100);
+    assert_eq!(inbox.say(201, track_in("a1", "E")), ["a1: E at 201"]);
+}
+
+#[test]
 fn a_call_about_an_account_alone_needs_no_contact() {
     let mut inbox = Inbox::new();
     let alone = Message { contact: Vec::new(), ..group("acme", &[("plan", "pro")]) };

@@ -17,8 +17,10 @@ const MAX_PARKED: usize = 500;
 const MAX_PARKED_BYTES: usize = 256 * 1024;
 /// Traits of a contact that an account joined later learns of.
 const MAX_TRAITS: usize = 256;
+/// Bytes of a trait that an account joined later learns of.
+const MAX_TRAIT_BYTES: usize = 1024;
 /// Accounts of one contact.
-const MAX_ACCOUNTS: usize = 1_000;
+const MAX_ACCOUNTS: usize = 100;
 
 /// Version of the stored form.
 const FORMAT: u8 = 1;
@@ -40,7 +42,8 @@ pub(crate) struct Trait {
     pub(crate) name: String,
     pub(crate) event_at: i64,
     pub(crate) id: u128,
-    pub(crate) value: Value,
+    /// `None`: too large to be kept.
+    pub(crate) value: Option<Value>,
 }
 
 /// A message with what its record's header says.
@@ -82,7 +85,8 @@ impl ContactState {
         found.map(|at| self.accounts.remove(at)).is_some()
     }
 
-    pub(crate) fn set_trait(&mut self, change: Trait) {
+    pub(crate) fn set_trait(&mut self, mut change: Trait) {
+        change.value = change.value.filter(|value| value.encoded_len() <= MAX_TRAIT_BYTES);
         match self.traits.binary_search_by(|other| other.name.cmp(&change.name)) {
             Ok(at) if (self.traits[at].event_at, self.traits[at].id) < (change.event_at, change.id) => {
                 self.traits[at] = change;
@@ -94,11 +98,11 @@ impl ContactState {
 
     /// What is known of the contact, by the change that set it, oldest first.
     pub(crate) fn traits_by_change(&self) -> Vec<(i64, u128, Vec<NamedValue>)> {
-        let mut sorted: Vec<&Trait> = self.traits.iter().collect();
+        let mut sorted: Vec<&Trait> = self.traits.iter().filter(|it| it.value.is_some()).collect();
         sorted.sort_by_key(|it| (it.event_at, it.id));
         let mut changes: Vec<(i64, u128, Vec<NamedValue>)> = Vec::new();
         for it in sorted {
-            let value = NamedValue { name: it.name.clone(), value: Some(it.value.clone()) };
+            let value = NamedValue { name: it.name.clone(), value: it.value.clone() };
             match changes.last_mut() {
                 Some((event_at, id, values)) if (*event_at, *id) == (it.event_at, it.id) => {
                     values.push(value)
@@ -176,7 +180,7 @@ struct StoredTrait {
     name: String,
     event_at: i64,
     id: u128,
-    value: Vec<u8>,
+    value: Option<Vec<u8>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -191,12 +195,18 @@ struct StoredHeld {
 impl Trait {
     fn stored(&self) -> StoredTrait {
         let Self { name, event_at, id, value } = self;
-        StoredTrait { name: name.clone(), event_at: *event_at, id: *id, value: value.encode_to_vec() }
+        StoredTrait {
+            name: name.clone(),
+            event_at: *event_at,
+            id: *id,
+            value: value.as_ref().map(Value::encode_to_vec),
+        }
     }
 
     fn read(stored: StoredTrait) -> Result<Self, String> {
         let StoredTrait { name, event_at, id, value } = stored;
-        let value = Value::decode(value.as_slice()).map_err(|e| format!("a stored trait: {e}"))?;
+        let value = value.map(|value| Value::decode(value.as_slice())).transpose();
+        let value = value.map_err(|e| format!("a stored trait: {e}"))?;
         Ok(Self { name, event_at, id, value })
     }
 }
