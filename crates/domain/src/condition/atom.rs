@@ -70,9 +70,9 @@ impl Sight<'_> {
         let mut reasons: Vec<Reason> = Vec::new();
         for id in self.catalogue.conditions.decisive(condition, of) {
             let atom = self.atom(id);
-            let comparison = atom.text(&self.catalogue.measures);
+            let comparison = cut(atom.text(&self.catalogue.measures));
             if !reasons.iter().any(|known| known.comparison == comparison) {
-                reasons.push(Reason { comparison, value: atom.value(self), holds: of(id).holds() });
+                reasons.push(Reason { comparison, value: cut(atom.value(self)), holds: of(id).holds() });
             }
         }
         reasons
@@ -84,6 +84,17 @@ impl Sight<'_> {
 
     fn points(&self) -> Option<Quantity> {
         self.health.map(|score| Quantity::int(i128::from(score.points)))
+    }
+}
+
+/// Characters of a reason's texts; what is longer ends in an ellipsis.
+const TEXT_MOST: usize = 200;
+
+/// So that reasons, which go into records, are bounded whatever traits hold.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(TEXT_MOST) {
+        None => text,
+        Some(_) => text.chars().take(TEXT_MOST - 1).chain(['…']).collect(),
     }
 }
 

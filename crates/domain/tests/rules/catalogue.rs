@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use domain::catalogue::{ChangeKind, Clock, canonical, compile, diff, parse};
 
+use proptest::prelude::*;
+use serde_json::Value as Json;
+
 use crate::support::{compiled, problems, yaml};
 
 /// A document, and what is said about it: `path: message`, the beginning of it.
@@ -112,6 +115,18 @@ fn nothing_leads_back_to_itself() {
 }
 
 #[test]
+fn a_long_chain_of_names_is_refused_before_it_is_walked() {
+    let mut document = String::from("conditions:\n  c4999: {trait: a, is: b}\n");
+    (0..4_999).for_each(|n| writeln!(document, "  c{n}: {{named: c{}}}", n + 1).unwrap());
+    let said = problems(&document);
+    assert!(
+        said.iter().any(|problem| problem.message.contains("named conditions deep")),
+        "{:?}",
+        said.first()
+    );
+}
+
+#[test]
 fn a_condition_has_200_nodes_named_ones_written_out() {
     let parts = |n: usize| vec!["{trait: a, is: b}"; n].join(", ");
     let named = |n: usize| format!("conditions: {{c: {{all: [{}]}}}}\n", parts(n));
@@ -209,4 +224,61 @@ fn what_is_exported_reads_back_the_same() {
     let exported = canonical(&doc);
     assert_eq!(parse(&exported).unwrap(), doc);
     assert_eq!(canonical(&parse(&exported).unwrap()).to_string(), exported.to_string());
+}
+
+/// Words that definitions are made of.
+const WORDS: &str = "measures conditions scorecards segments endpoints playbooks a b when all any not named measure \
+    trait is in at_least count window days hours event name groups weight curve steps linear bands \
+    yellow green contacts where ratio of to change trigger enters band wait notify missing stale \
+    health for_days url";
+
+/// JSON made of them.
+fn any_document() -> impl Strategy<Value = Json> {
+    let word = prop::sample::select(WORDS.split(' ').collect::<Vec<_>>());
+    let leaf = prop_oneof![
+        word.clone().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        (0..60_u32).prop_map(Json::from),
+        any::<bool>().prop_map(Json::from),
+        Just(Json::Null),
+        "-?[0-9]{1,25}(\\.[0-9]{1,9})?".prop_map(|text| serde_json::from_str(&text).unwrap_or(Json::Null)),
+    ];
+    leaf.prop_recursive(6, 60, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            prop::collection::btree_map(word.clone().prop_map(str::to_owned), inner, 0..6)
+                .prop_map(|fields| Json::from(fields.into_iter().collect::<serde_json::Map<_, _>>())),
+        ]
+    })
+}
+
+/// A place in a document, by what is chosen at each level.
+fn replace(json: &mut Json, choices: &[prop::sample::Index], with: Json) {
+    let Some((choice, rest)) = choices.split_first() else { return *json = with };
+    match json {
+        Json::Object(fields) if !fields.is_empty() => {
+            let at = choice.index(fields.len());
+            replace(fields.values_mut().nth(at).unwrap(), rest, with);
+        }
+        Json::Array(items) if !items.is_empty() => {
+            let at = choice.index(items.len());
+            replace(&mut items[at], rest, with);
+        }
+        other => *other = with,
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_written_gets_an_answer(
+        document in any_document(),
+        choices in prop::collection::vec(any::<prop::sample::Index>(), 1..8),
+    ) {
+        let _ = compile(&document, "UTC", Clock::Wall);
+        let mut demo = yaml(include_str!("../../../../services/perennial/demo/catalogue.yaml"));
+        replace(&mut demo, &choices, document);
+        if let Err(problems) = compile(&demo, "UTC", Clock::Log) {
+            prop_assert!(!problems.is_empty());
+        }
+    }
 }

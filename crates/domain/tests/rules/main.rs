@@ -4,5 +4,6 @@
 mod catalogue;
 mod cdnow;
 mod conditions;
+mod stored;
 mod support;
 mod wakes;

@@ -25,6 +25,9 @@ pub(super) enum Compared {
     Band,
 }
 
+/// Values of an `in`.
+const VALUES_MOST: usize = 100;
+
 const EVERY: [&str; 9] =
     ["is", "is_not", "in", "at_least", "at_most", "more_than", "less_than", "contains", "exists"];
 
@@ -118,8 +121,8 @@ impl Reader<'_, '_> {
     }
 
     fn values(&mut self, list: &[Json]) -> Option<Vec<Value>> {
-        if list.is_empty() {
-            self.problems.say(&self.place.key("in"), "must not be empty");
+        if list.is_empty() || list.len() > VALUES_MOST {
+            self.problems.say(&self.place.key("in"), format!("has 1 to {VALUES_MOST} values"));
             return None;
         }
         list.iter().map(|json| self.value("in", json)).collect()

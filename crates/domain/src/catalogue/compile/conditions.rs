@@ -68,11 +68,18 @@ impl<'d> Compiler<'d> {
             return Some(*known);
         }
         let doc = self.doc.conditions.get(name)?;
-        self.named.insert(name, Named::Open);
-        let mut nodes = 0;
         let conditions = Place::Root.key("conditions");
         let place = conditions.key(name);
-        let condition = self.node(&place, doc, &mut nodes);
+        self.named.insert(name, Named::Open);
+        self.open += 1;
+        let mut nodes = 0;
+        let condition = if self.open > NODES_MOST {
+            self.problems.say(&place, format!("stands more than {NODES_MOST} named conditions deep"));
+            None
+        } else {
+            self.node(&place, doc, &mut nodes)
+        };
+        self.open -= 1;
         if nodes > NODES_MOST {
             let message = format!("{nodes} nodes, named conditions written out, are more than {NODES_MOST}");
             self.problems.say(&place, message);

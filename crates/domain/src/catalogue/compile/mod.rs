@@ -53,6 +53,8 @@ struct Compiler<'d> {
     series: Vec<SeriesSpec>,
     expressions: Expressions,
     named: HashMap<&'d str, Named>,
+    /// Named conditions being read, each within the one before.
+    open: u32,
 }
 
 impl<'d> Compiler<'d> {
@@ -65,6 +67,7 @@ impl<'d> Compiler<'d> {
             series: Vec::new(),
             expressions: Expressions::default(),
             named: HashMap::new(),
+            open: 0,
         }
     }
 

@@ -1,0 +1,49 @@
+//! Stored views are read by every later build.
+
+use domain::{
+    account::DecodeError,
+    decision::{Band, Score},
+    time::{DAY_MS, Instant},
+    view::{Scope, View},
+};
+
+use crate::support::{compiled, number, text, traits, usage};
+
+/// What format 1 looks like, from the day it was first written.
+const FIXTURE: &[u8] = include_bytes!("../fixtures/view_v1.bin");
+
+const RULES: &str = "
+measures: {last: {days_since_last: {}}, spent: {sum: {event: Order, property: revenue, window: {days: 28}}}}
+segments: {a: {when: {all: [{measure: last, at_least: 3}, {measure: spent, at_least: 10}, {health: band, is: red}]}}}
+";
+
+fn view() -> View {
+    let catalogue = compiled(RULES);
+    let mut view = View::fresh(Scope::Segments);
+    let day = |day: i64| Instant(day * DAY_MS);
+    view.fold(&catalogue, &usage(1, day(1), "Order", &[("revenue", number("12.5"))]), day(1));
+    view.fold(&catalogue, &traits(2, day(2), "plan", text("pro")), day(2));
+    view.set_health(&catalogue, Some(Score { points: 12, band: Band::Red }));
+    view
+}
+
+#[test]
+fn a_view_is_stored_as_ever() {
+    let catalogue = compiled(RULES);
+    let mut read = View::decode(Scope::Segments, FIXTURE).unwrap();
+    assert_eq!(read.wake(&catalogue), Some(Instant(4 * DAY_MS)));
+    assert_eq!(read.health(), Some(Score { points: 12, band: Band::Red }));
+    read.advance(&catalogue, Instant(4 * DAY_MS));
+    let changes = read.membership_changes(&catalogue, &Default::default(), |_| domain::ids::EpisodeId(1));
+    assert_eq!(changes.len(), 1, "it goes on where it was");
+    assert_eq!(view().encode(), FIXTURE, "what is written has not changed");
+}
+
+#[test]
+fn damaged_and_later_bytes_are_refused() {
+    let mut stored = view().encode();
+    assert_eq!(View::decode(Scope::Health, &stored[..stored.len() - 1]).unwrap_err(), DecodeError::Damaged);
+    stored[0] = 2;
+    assert_eq!(View::decode(Scope::Health, &stored).unwrap_err(), DecodeError::UnknownFormat(2));
+    assert_eq!(View::decode(Scope::Health, &[]).unwrap_err(), DecodeError::Damaged);
+}
