@@ -1,0 +1,8 @@
+//! workflow as its users meet it: its gRPC API and its webhooks, on real Postgres, a real log and a real receiver.
+
+mod above;
+mod commands;
+mod receiver;
+mod signature;
+mod support;
+mod webhooks;

@@ -1,0 +1,246 @@
+//! workflow, started as `perennial` starts it, with a client of its own.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use chassis::{
+    Tasks,
+    metrics::{Metrics, Readiness},
+    workers::Workers,
+};
+use contracts::{
+    account::{AccountRecord, Usage, account_record::Kind},
+    cta::{
+        Cta, Endpoint, ListCtasRequest, ListEndpointsRequest, ListNotificationsRequest, Notification,
+        cta_service_client::CtaServiceClient,
+    },
+    log::{CatalogueVersion, ClockKind, Header, control},
+};
+use eventlog::{
+    FORMAT, GENERATION, Key, Log, NewRecord, Topic, TopicPartition, control_record,
+    postgres::{MIGRATOR, PgLog, PgLogOptions},
+};
+use prost::Message;
+use serde_json::{Value as Json, json};
+use testkit::servers::{Database, postgres};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, SemaphorePermit},
+};
+use tonic::transport::Channel;
+use workflow::Config;
+
+use crate::above::pass_everything;
+
+/// How long something may take that is to happen soon; a retry is due after five seconds.
+const SOON: Duration = Duration::from_secs(30);
+/// Between looks.
+const GLANCE: Duration = Duration::from_millis(20);
+
+pub(crate) const WORKSPACE: &str = "acme";
+pub(crate) const ACCOUNT: &str = "globex";
+
+/// Worlds at once: their connections share one server.
+static PLACES: Semaphore = Semaphore::const_new(4);
+
+/// A running workflow with databases of its own.
+pub(crate) struct World {
+    pub(crate) client: CtaServiceClient<Channel>,
+    pub(crate) database: Database,
+    /// While set, the services above stand still, and so does workflow.
+    pub(crate) held: Arc<AtomicBool>,
+    log: Arc<dyn Log>,
+    log_database: Database,
+    tasks: Tasks,
+    config: Config,
+    place: SemaphorePermit<'static>,
+}
+
+/// Webhooks may go to loopback, and take a second at most.
+pub(crate) fn config() -> Config {
+    Config {
+        longest_call: Duration::from_secs(1),
+        allow_loopback: true,
+        command_deadline: Duration::from_secs(5),
+        ..Config::default()
+    }
+}
+
+/// Each order opens a risk CTA and calls the webhook.
+pub(crate) fn catalogue(url: &str) -> Json {
+    json!({
+        "endpoints": {"crm": {"url": url}},
+        "playbooks": {"win_back": {
+            "trigger": {"event": {"name": "Order Completed"}},
+            "steps": [
+                {"open_cta": {"type": "risk", "title": "Call them", "priority": 2}},
+                {"notify": {"endpoint": "crm"}},
+            ],
+        }},
+    })
+}
+
+impl World {
+    /// A workspace on the wall clock, whose webhooks go to this address.
+    pub(crate) async fn start(config: Config, url: &str) -> anyhow::Result<Self> {
+        let place = PLACES.acquire().await?;
+        let (database, log_database) =
+            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
+        let world = Self::start_on(config, database, log_database, place).await?;
+        world.apply(1, &catalogue(url)).await?;
+        Ok(world)
+    }
+
+    /// Stops, and starts again on the same databases.
+    pub(crate) async fn restart(self) -> anyhow::Result<Self> {
+        let Self { config, database, log_database, place, tasks, .. } = self;
+        finish(&tasks).await?;
+        Self::start_on(config, database, log_database, place).await
+    }
+
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        finish(&self.tasks).await?;
+        self.database.pool.close().await;
+        self.log_database.pool.close().await;
+        Ok(())
+    }
+
+    async fn start_on(
+        config: Config,
+        database: Database,
+        log_database: Database,
+        place: SemaphorePermit<'static>,
+    ) -> anyhow::Result<Self> {
+        let tasks = Tasks::new();
+        let options = PgLogOptions { inbox_partitions: 1, account_partitions: 2, ..PgLogOptions::default() };
+        let (log, running) = PgLog::open(log_database.pool.clone(), options).await?;
+        let until = tasks.shutdown_beneath();
+        tasks.spawn_beneath("log", async move {
+            running.run(until.wait()).await;
+            Ok(())
+        });
+        let log: Arc<dyn Log> = log;
+        let held = Arc::new(AtomicBool::new(false));
+        pass_everything(&log, &tasks, &held);
+        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &Readiness::new());
+        let ports = workflow::Ports { log: log.clone(), pool: database.pool.clone(), workers };
+        let routes = workflow::start(config.clone(), ports, &tasks).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = chassis::grpc::serve(listener, routes, &[contracts::DESCRIPTORS], &tasks).await?;
+        let channel = Channel::from_shared(format!("http://{address}"))?.connect_lazy();
+        let client = CtaServiceClient::new(channel);
+        Ok(Self { client, database, held, log, log_database, tasks, config, place })
+    }
+
+    /// Hands a version of the catalogue to every partition.
+    pub(crate) async fn apply(&self, version: u64, document: &Json) -> anyhow::Result<()> {
+        let header = Header { workspace: WORKSPACE.into(), ..header(version.into()) };
+        let version = CatalogueVersion {
+            version,
+            part: 1,
+            parts: 1,
+            clock: ClockKind::Wall.into(),
+            time_zone: "UTC".into(),
+            fire_playbooks: false,
+            document: document.to_string().into(),
+        };
+        let value = control_record(header, control::Kind::CatalogueVersion(version));
+        for partition in 0..self.log.partitions(Topic::Account) {
+            let record = NewRecord { value: value.clone(), traceparent: None };
+            eventlog::append(&*self.log, TopicPartition { topic: Topic::Account, partition }, vec![record])
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// An order of the account.
+    pub(crate) async fn order(&self, id: u128) -> anyhow::Result<()> {
+        let key = Key::new(WORKSPACE, ACCOUNT);
+        let header = Header { workspace: WORKSPACE.into(), account: ACCOUNT.into(), ..header(id) };
+        let usage = Usage { event: "Order Completed".into(), active: true, ..Usage::default() };
+        let record = AccountRecord { header: Some(header), control: None, kind: Some(Kind::Usage(usage)) };
+        let partition = key.partition(self.log.partitions(Topic::Account));
+        let record = NewRecord { value: record.encode_to_vec().into(), traceparent: None };
+        eventlog::append(&*self.log, TopicPartition { topic: Topic::Account, partition }, vec![record])
+            .await?;
+        Ok(())
+    }
+
+    /// Lets the services above go on, or stand still.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn endpoint(&mut self) -> anyhow::Result<Endpoint> {
+        self.endpoint_at("").await
+    }
+
+    /// The endpoint, once it has this address.
+    pub(crate) async fn endpoint_at(&mut self, url: &str) -> anyhow::Result<Endpoint> {
+        let begun = Instant::now();
+        loop {
+            let request = ListEndpointsRequest { workspace: WORKSPACE.into(), ..Default::default() };
+            let found = self.client.list_endpoints(request).await?.into_inner().endpoints;
+            if let Some(endpoint) = found.into_iter().find(|it| url.is_empty() || it.url == url) {
+                return Ok(endpoint);
+            }
+            ensure!(begun.elapsed() < SOON, "no endpoint");
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// The newest notification, once it is as it should be.
+    pub(crate) async fn notification(
+        &mut self,
+        is_so: impl Fn(&Notification) -> bool,
+    ) -> anyhow::Result<Notification> {
+        let begun = Instant::now();
+        loop {
+            let request = ListNotificationsRequest { workspace: WORKSPACE.into(), ..Default::default() };
+            let found = self.client.list_notifications(request).await?.into_inner().notifications;
+            match found.into_iter().next() {
+                Some(notification) if is_so(&notification) => return Ok(notification),
+                found => ensure!(begun.elapsed() < SOON, "not soon: {found:?}"),
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// The one CTA, once it is there.
+    pub(crate) async fn cta(&mut self) -> anyhow::Result<Cta> {
+        let begun = Instant::now();
+        loop {
+            let request = ListCtasRequest { workspace: WORKSPACE.into(), ..Default::default() };
+            let found = self.client.list_ctas(request).await?.into_inner();
+            if found.total_size > 0 {
+                ensure!(found.total_size == 1, "more than one CTA: {found:?}");
+                return found.ctas.into_iter().next().context("counted and not listed");
+            }
+            ensure!(begun.elapsed() < SOON, "no CTA");
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+}
+
+async fn finish(tasks: &Tasks) -> anyhow::Result<()> {
+    tasks.stop();
+    tasks.finish(Duration::from_secs(15)).await
+}
+
+fn header(id: u128) -> Header {
+    let now = chassis::clock::now();
+    Header {
+        format: FORMAT,
+        generation: GENERATION,
+        id: id.to_be_bytes().to_vec().into(),
+        event_at: now,
+        original_at: now,
+        ..Header::default()
+    }
+}
