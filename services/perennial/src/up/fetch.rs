@@ -1,21 +1,21 @@
 //! PostgreSQL's server programs for a machine that has none: fetched once, checked, and kept.
 //!
-//! Invariant: what is unpacked has the hash that stands here.
+//! Invariant: what is unpacked has the hash that stands here, wherever it came from.
 
 use std::fs;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use chassis::postgres::private::Binaries;
-use indicatif::{ProgressBar, ProgressStyle};
 use lzma_rust2::XzReader;
 use sha2::{Digest, Sha256};
+use tokio::process::Command;
 use zip::ZipArchive;
 
 const VERSION: &str = "17.6.0";
 /// The binaries that zonky.io builds for tests in Java: an archive in an archive.
-const PLACE: &str = "https://repo1.maven.org/maven2/io/zonky/test/postgres";
+const GROUP: &str = "io.zonky.test.postgres";
 
 /// A build for one kind of machine, and the SHA-256 of its archive.
 struct Build {
@@ -71,20 +71,19 @@ pub(super) async fn binaries(shelf: &Path, allowed: bool) -> Result<Binaries> {
     Binaries::at(&home.join("bin")).context("the programs that were fetched do not run on this machine")
 }
 
+/// By the machine's own Maven client, which knows from where artifacts come here, and shows how far it is.
 async fn fetch(build: &Build) -> Result<Vec<u8>> {
-    let artifact = format!("embedded-postgres-binaries-{}", build.name);
-    let url = format!("{PLACE}/{artifact}/{VERSION}/{artifact}-{VERSION}.jar");
-    println!("This machine has no PostgreSQL server; fetching {url}");
-    let mut answer = reqwest::get(&url).await?.error_for_status()?;
-    let progress = ProgressBar::new(answer.content_length().unwrap_or_default());
-    progress.set_style(ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}")?);
-    let mut archive = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        progress.inc(chunk.len() as u64);
-        archive.extend_from_slice(&chunk);
-    }
-    progress.finish();
-    Ok(archive)
+    let name = format!("embedded-postgres-binaries-{}", build.name);
+    let artifact = format!("-Dartifact={GROUP}:{name}:{VERSION}");
+    let folder = tempfile::tempdir()?;
+    let into = format!("-DoutputDirectory={}", folder.path().display());
+    println!("This machine has no PostgreSQL server; fetching {name} {VERSION} with Maven");
+    let mut maven = Command::new("mvn");
+    maven.args(["dependency:copy", &artifact, &into]).current_dir(folder.path());
+    let status = maven.status().await.context("there is no Maven client (mvn) to fetch them with")?;
+    ensure!(status.success(), "Maven ended with {status}");
+    let archive = folder.path().join(format!("{name}-{VERSION}.jar"));
+    tokio::fs::read(&archive).await.with_context(|| format!("Maven left no {}", archive.display()))
 }
 
 /// Unpacks beside its place and then moves there: who finds it finds it whole.
