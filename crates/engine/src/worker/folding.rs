@@ -22,23 +22,26 @@ use crate::{
 };
 
 /// What a record means, before it is anybody's.
-enum Plan<T> {
+enum Plan<T, C> {
     /// Time passed for the slots touched.
     Time,
     Fact(u32, T),
     Catalogue {
         workspace: u32,
         fire_playbooks: bool,
+        /// What was in force until here, and its version.
+        before: Option<(C, u64)>,
     },
     Joined,
 }
 
-impl<T> Plan<T> {
-    fn main<'a>(&'a self, slot: u32, workspace: u32, header: &'a Header) -> Main<'a, T> {
+impl<T, C> Plan<T, C> {
+    fn main<'a>(&'a self, slot: u32, workspace: u32, header: &'a Header) -> Main<'a, T, C> {
         match self {
             Self::Fact(of, fact) if *of == slot => Main::Fact(fact, header),
-            Self::Catalogue { workspace: of, fire_playbooks } if *of == workspace => {
-                Main::Catalogue { fire_playbooks: *fire_playbooks }
+            Self::Catalogue { workspace: of, fire_playbooks, before } if *of == workspace => {
+                let before = before.as_ref().map(|(catalogue, version)| (catalogue, *version));
+                Main::Catalogue { fire_playbooks: *fire_playbooks, before }
             }
             Self::Joined => Main::Joined,
             _ => Main::Nothing,
@@ -119,7 +122,7 @@ impl<F: Fold> Worker<F> {
         header: &Header,
         kind: FactKind,
         touched: &mut Vec<u32>,
-    ) -> Result<Plan<F::Fact>, Poisoned> {
+    ) -> Result<Plan<F::Fact, F::Catalogue>, Poisoned> {
         let nobody = |why| Poisoned(PARTITION_SLOT, why);
         if !matches!(kind, FactKind::Unreadable(_)) && !self.memory.take_forward(header) {
             return Ok(Plan::Time);
@@ -166,7 +169,7 @@ impl<F: Fold> Worker<F> {
         header: &Header,
         part: CatalogueVersion,
         touched: &mut Vec<u32>,
-    ) -> Result<Plan<F::Fact>, Poison> {
+    ) -> Result<Plan<F::Fact, F::Catalogue>, Poison> {
         let id = self.memory.workspace(&header.workspace);
         let workspace = &mut self.memory.workspaces[id as usize];
         let Some(version) = workspace.assemble(part)? else { return Ok(Plan::Time) };
@@ -178,9 +181,11 @@ impl<F: Fold> Worker<F> {
             guarded(|| fold.compile(&version, &version.document))
         };
         let fire_playbooks = version.fire_playbooks;
+        let mut before = None;
         match compiled {
             Ok(catalogue) => {
                 fold.activated(&header.workspace, version.version, &catalogue);
+                before = workspace.catalogue.take().map(|before| (before, workspace.version.version));
                 workspace.install(version, Some(catalogue));
             }
             Err(why) => {
@@ -190,7 +195,7 @@ impl<F: Fold> Worker<F> {
         }
         let (of, slots) = (&workspace.slots, &self.memory.slots);
         touched.extend(of.iter().filter(|id| slots[**id as usize].born));
-        Ok(Plan::Catalogue { workspace: id, fire_playbooks })
+        Ok(Plan::Catalogue { workspace: id, fire_playbooks, before })
     }
 
     /// The planted bug: a version takes effect at once.
@@ -208,7 +213,7 @@ impl<F: Fold> Worker<F> {
         record: &Stored,
         header: &Header,
         touched: &mut Vec<u32>,
-    ) -> Result<Plan<F::Fact>, Poisoned> {
+    ) -> Result<Plan<F::Fact, F::Catalogue>, Poisoned> {
         if header.workspace.is_empty() || header.account.is_empty() {
             return Err(Poisoned(PARTITION_SLOT, Poison("a fact about nobody".into())));
         }
@@ -264,7 +269,7 @@ impl<F: Fold> Worker<F> {
         &mut self,
         id: u32,
         record: &Stored,
-        main: &Main<'_, F::Fact>,
+        main: &Main<'_, F::Fact, F::Catalogue>,
         above: Vec<FromAbove<F::Decision>>,
     ) {
         self.encode_before_change(id);
@@ -290,7 +295,7 @@ impl<F: Fold> Worker<F> {
         &mut self,
         id: u32,
         record: &Stored,
-        main: &Main<'_, F::Fact>,
+        main: &Main<'_, F::Fact, F::Catalogue>,
         above: Vec<FromAbove<F::Decision>>,
         logged: VecDeque<Logged<F::Decision>>,
     ) -> Result<Vec<Yielded<F::Decision>>, Poison> {
@@ -304,13 +309,13 @@ impl<F: Fold> Worker<F> {
             slot,
             catalogue,
             catalogue_version: workspace.version.version,
+            decides: self.memory.joined,
             partition: self.at.partition,
             record,
             until,
             above,
             logged,
             passed: self.reading.own_passed >= Some(record.offset),
-            decides: self.memory.joined,
             out: Vec::new(),
             evaluations: 0,
             repairs: 0,
@@ -324,9 +329,10 @@ impl<F: Fold> Worker<F> {
 
     /// Queues what the fold yields.
     fn say(&mut self, id: u32, record: &Stored, yielded: Vec<Yielded<F::Decision>>) {
-        for Yielded { index, before, step, decision } in yielded {
+        for Yielded { index, before, step, catalogue_version, decision } in yielded {
             let written = self.fold.write_decision(&decision);
             let mut header = self.decision_header(id, (record.offset, index), before, step);
+            header.catalogue_version = catalogue_version;
             header.request_id = written.request_id;
             header.attempt = written.attempt;
             let value = concat_record(header, &written.body);

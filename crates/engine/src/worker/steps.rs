@@ -49,12 +49,14 @@ pub(crate) struct Logged<D> {
 
 /// What the record itself means for the account.
 #[derive(Debug)]
-pub(crate) enum Main<'a, T> {
+pub(crate) enum Main<'a, T, C> {
     /// Time, or a fact that is not this service's concern.
     Nothing,
     Fact(&'a T, &'a Header),
     Catalogue {
         fire_playbooks: bool,
+        /// What was in force until here, and its version: timers due before go by it.
+        before: Option<(&'a C, u64)>,
     },
     Joined,
 }
@@ -65,6 +67,7 @@ pub(crate) struct Yielded<D> {
     pub(crate) index: u32,
     pub(crate) before: Link,
     pub(crate) step: StepKey,
+    pub(crate) catalogue_version: u64,
     pub(crate) decision: D,
 }
 
@@ -91,10 +94,10 @@ pub(crate) struct Stepper<'a, F: Fold> {
     pub(crate) said: u32,
 }
 
-impl<F: Fold> Stepper<'_, F> {
+impl<'a, F: Fold> Stepper<'a, F> {
     /// Takes every step. An error or a panic leaves the account half-folded.
-    pub(crate) fn run(&mut self, main: &Main<'_, F::Fact>) -> Result<(), Poison> {
-        self.run_clock()?;
+    pub(crate) fn run(&mut self, main: &Main<'a, F::Fact, F::Catalogue>) -> Result<(), Poison> {
+        self.run_clock_before(main)?;
         self.run_main(main);
         if self.slot.wake.delivery.is_some_and(|at| at <= self.record.appended_at) || self.expects_delivery()
         {
@@ -103,6 +106,21 @@ impl<F: Fold> Stepper<'_, F> {
             self.slot.wake.delivery = self.slot.wake.delivery.map(|at| at.max(next));
         }
         self.finish();
+        Ok(())
+    }
+
+    /// What was due before the record said anything is decided by what was in force before it.
+    fn run_clock_before(&mut self, main: &Main<'a, F::Fact, F::Catalogue>) -> Result<(), Poison> {
+        let (catalogue, version, decides) = (self.catalogue, self.catalogue_version, self.decides);
+        match main {
+            Main::Catalogue { before: Some((before, version)), .. } => {
+                (self.catalogue, self.catalogue_version) = (before, *version);
+            }
+            Main::Joined => self.decides = false,
+            Main::Catalogue { before: None, .. } | Main::Fact(..) | Main::Nothing => {}
+        }
+        self.run_clock()?;
+        (self.catalogue, self.catalogue_version, self.decides) = (catalogue, version, decides);
         Ok(())
     }
 
@@ -141,13 +159,13 @@ impl<F: Fold> Stepper<'_, F> {
         }
     }
 
-    fn run_main(&mut self, main: &Main<'_, F::Fact>) {
+    fn run_main(&mut self, main: &Main<'_, F::Fact, F::Catalogue>) {
         let key = |fact| StepKey { instant: self.until, fact };
         match main {
             Main::Fact(fact, header) => {
                 self.step(key(StepKey::of_fact(header)), &Step::Fact(fact, header));
             }
-            Main::Catalogue { fire_playbooks } => {
+            Main::Catalogue { fire_playbooks, .. } => {
                 self.step(key(StepKey::CATALOGUE), &Step::Catalogue { fire_playbooks: *fire_playbooks });
             }
             Main::Joined => self.step(key(StepKey::JOINED), &Step::Joined),
@@ -214,7 +232,8 @@ impl<F: Fold> Stepper<'_, F> {
             }
             self.fold.apply(at, &mut self.slot.state, &decision, false);
             let before = self.slot.own.replace((self.record.offset, self.said));
-            self.out.push(Yielded { index: self.said, before, step: key, decision });
+            let catalogue_version = at.catalogue_version;
+            self.out.push(Yielded { index: self.said, before, step: key, catalogue_version, decision });
             self.said += 1;
         }
         while self.logged.front().is_some_and(|logged| logged.step == key) {
