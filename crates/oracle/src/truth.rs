@@ -121,7 +121,7 @@ impl Partition {
         let Some(held) = self.workspaces.get_mut(name) else {
             let log_clock = version.clock() == ClockKind::Log;
             let horizon = if log_clock { self.last_clock.get(name).copied() } else { Some(self.last_append) };
-            let rules = Rules::succeeding(None, catalogue, version.version, calendar, self.place);
+            let rules = Rules::succeeding(None, catalogue, version.version, calendar, self.place + 1);
             self.workspaces.insert(name.clone(), Workspace::new(rules, log_clock, horizon));
             return;
         };
@@ -129,7 +129,8 @@ impl Partition {
         for account in &accounts {
             held.at_append(&self.deciding, account, appended_at, None);
         }
-        held.rules = Rules::succeeding(Some(&held.rules), catalogue, version.version, calendar, self.place);
+        held.rules =
+            Rules::succeeding(Some(&held.rules), catalogue, version.version, calendar, self.place + 1);
         for account in &accounts {
             let step = Step::Catalogue { fire_playbooks: version.fire_playbooks };
             held.at_append(&self.deciding, account, appended_at, Some(step));
