@@ -12,7 +12,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// The cargo that runs this task.
 pub(crate) fn cargo() -> Command {
-    let mut cargo = command(option_env!("CARGO").unwrap_or("cargo"));
+    let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What cargo tells this process about itself is not for those it starts.
     cargo.env_remove("CARGO_MANIFEST_DIR");
     cargo

@@ -54,8 +54,9 @@ fn migrate(postgres: &Postgres, database: &str, home: &Path, settings: &str) -> 
     for schema in quoted(settings, "create-schemas") {
         postgres.execute(database, &format!("CREATE SCHEMA IF NOT EXISTS {schema}"))?;
     }
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(home.join("migrations"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    // Without migrations its queries ask the server's own tables.
+    let entries = fs::read_dir(home.join("migrations")).into_iter().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
     files.sort();
     files.iter().try_for_each(|file| postgres.apply(database, file))

@@ -29,7 +29,7 @@ impl Laptop {
         let http = listen(settings.http).await?;
         let grpc = listen(settings.grpc).await?;
         let (server, folder) = ground.find(settings.postgres).await?;
-        let databases = Databases::open(&server).await?;
+        let databases = Databases::open(&server).await.context("preparing the databases")?;
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
         let services = services::start(&settings.webhooks, databases, &metrics, &readiness, tasks).await?;
         let router = services.http.merge(metrics::router(metrics, readiness));
