@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use engine::{Metrics, Ports, Settings, Worker};
+use engine::{Metrics, Ports, Settings, Worker, WorkerError};
 use eventlog::{
     FORMAT, GENERATION, Topic, TopicPartition, concat_record, control_record,
     proto::{CatalogueVersion, ClockKind, Header, control},
@@ -32,12 +32,13 @@ fn usage(account: &str, id: u32) -> Bytes {
     concat_record(header(account, id), &Toy { kind: USE, a: 1, b: 0 }.encode_to_vec())
 }
 
-fn turn_until_settled(worker: &mut Worker<ToyFold<H>>, log: &SimLog) {
+fn turn_until_settled(worker: &mut Worker<ToyFold<H>>, log: &SimLog) -> Result<(), WorkerError> {
     for _ in 0..200 {
-        while worker.read(log.now(), 10_000).unwrap() > 0 {}
+        while worker.read(log.now(), 10_000)? > 0 {}
         worker.send(log.now());
         while log.deliver_ack() {}
     }
+    Ok(())
 }
 
 #[test]
@@ -62,11 +63,11 @@ fn one_event_among_100_000_idle_accounts_takes_at_most_10_steps() {
     let (checkpoint_records, unacked_records) = (u64::MAX, usize::MAX);
     let settings = Settings { checkpoint_records, unacked_records, ..Settings::default() };
     let mut worker = Worker::start(ToyFold::<H>::default(), ports, 0, settings, metrics.clone()).unwrap();
-    turn_until_settled(&mut worker, &log);
+    turn_until_settled(&mut worker, &log).unwrap();
     let before = metrics.evaluations.get();
     assert!(before >= u64::from(IDLE_ACCOUNTS));
     log.put(AT, usage("account-7", IDLE_ACCOUNTS + 1));
-    turn_until_settled(&mut worker, &log);
+    turn_until_settled(&mut worker, &log).unwrap();
     assert_eq!(worker.state("w", "account-7").map(|state| state.n), Some(2));
     let steps = metrics.evaluations.get() - before;
     assert!(steps <= 10, "{steps} steps");

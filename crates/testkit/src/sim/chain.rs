@@ -7,27 +7,19 @@ use std::{
 
 use bytes::Bytes;
 use engine::{Decided, Metrics, Ports, Settings, Worker, WorkerError, planted::Bug, read_envelope};
-use eventlog::{
-    FORMAT, GENERATION, Stored, Topic, TopicPartition, concat_record, control_record,
-    proto::{CatalogueVersion, Cause, ClockAdvanced, ClockKind, Header, Service, control},
-};
-use prost::Message;
+use eventlog::{Topic, TopicPartition, proto::Cause};
 
 use super::{
     Desk, Disk, Faults, Rng, SimLog, SimStore,
-    toy::{COMMAND, H, PANICS, Rank, S, SERVICES, State, Toy, ToyFold, UNREADABLE, USE, W},
-    truth::{Decisions, Truth},
+    chain_facts::SPACES,
+    reader::{Place, Reader, same},
+    toy::{H, Rank, S, SERVICES, State, Toy, ToyFold, W},
+    truth::Truth,
 };
 
-const AT: TopicPartition = TopicPartition { topic: Topic::Account, partition: 0 };
-const INBOXES: u32 = 2;
-const ACCOUNTS: [&str; 4] = ["a", "b", "c", "d"];
-/// One workspace on the wall clock, one on the log clock.
-const SPACES: [(&str, ClockKind); 2] = [("wall", ClockKind::Wall), ("log", ClockKind::Log)];
+pub(super) const AT: TopicPartition = TopicPartition { topic: Topic::Account, partition: 0 };
+pub(super) const INBOXES: u32 = 2;
 
-/// What a projection is idempotent by: the account, and the decision's cause. Not its own offset: behind a gap it may
-/// stand in the log twice, and a reader that starts between takes the earlier one.
-type Place = (String, (u64, u32));
 type Shared<T> = Arc<Mutex<T>>;
 type ToyDisk = Shared<Disk<Decided<Toy>>>;
 
@@ -71,9 +63,9 @@ pub struct Told {
     pub skipped: u64,
 }
 
-struct History {
-    rng: Rng,
-    log: Arc<SimLog>,
+pub(super) struct History {
+    pub(super) rng: Rng,
+    pub(super) log: Arc<SimLog>,
     bug: Option<Bug>,
     disks: [ToyDisk; 3],
     metrics: [Arc<Metrics>; 3],
@@ -82,10 +74,10 @@ struct History {
     acted: Shared<Vec<u64>>,
     writers: u64,
     settings: Settings,
-    ids: u64,
-    commands: Vec<(i64, &'static str, &'static str)>,
-    versions: [u64; 2],
-    clocks: [i64; INBOXES as usize],
+    pub(super) ids: u64,
+    pub(super) commands: Vec<(i64, &'static str, &'static str)>,
+    pub(super) versions: [u64; 2],
+    pub(super) clocks: [i64; INBOXES as usize],
     speeds: [u64; 3],
     faults: Faults,
 }
@@ -101,7 +93,7 @@ pub fn tell(seed: u64, bug: Option<Bug>) -> Result<Told, String> {
 impl History {
     fn new(seed: u64, bug: Option<Bug>) -> Result<Self, String> {
         let mut rng = Rng::new(seed);
-        let log = Arc::new(SimLog::new(rng.next(), INBOXES, 1));
+        let log = Arc::new(SimLog::new(rng.draw(), INBOXES, 1));
         let faults = Faults { lost: *rng.pick(&[0, 50, 200]), ack_lost: *rng.pick(&[0, 50, 200]) };
         log.set_faults(faults);
         let settings = Settings {
@@ -168,102 +160,6 @@ impl History {
             writer: Bytes::copy_from_slice(&writer),
         };
         Worker::start(ToyFold::default(), ports, 0, self.settings.clone(), self.metrics[service].clone())
-    }
-
-    fn header(&mut self, workspace: &str, account: &str) -> Header {
-        self.ids += 1;
-        let id = u128::from(self.ids) + (u128::from(self.rng.next()) << 64);
-        Header {
-            format: FORMAT,
-            generation: GENERATION,
-            workspace: workspace.into(),
-            account: account.into(),
-            id: Bytes::copy_from_slice(&id.to_be_bytes()),
-            event_at: self.log.now(),
-            ..Header::default()
-        }
-    }
-
-    fn put(&mut self, header: Header, toy: Toy) {
-        self.log.put(AT, concat_record(header, &toy.encode_to_vec()));
-    }
-
-    fn put_catalogue(&mut self, space: usize) {
-        let (name, clock) = SPACES[space];
-        self.versions[space] += 1;
-        let number = self.rng.below(9) + 1;
-        let version = CatalogueVersion {
-            version: self.versions[space],
-            part: 1,
-            parts: 1,
-            clock: clock.into(),
-            document: number.to_string().into(),
-            ..CatalogueVersion::default()
-        };
-        let header = self.header(name, "");
-        let record = control_record(header, control::Kind::CatalogueVersion(version));
-        self.log.put(AT, record.clone());
-        if self.rng.luck(300) {
-            self.log.put(AT, record);
-        }
-    }
-
-    /// Somebody says something.
-    fn put_fact(&mut self) {
-        let ms = self.rng.below(200) as i64;
-        self.log.advance(ms);
-        let account = *self.rng.pick(&ACCOUNTS);
-        let is_log = self.rng.luck(400);
-        let luck = self.rng.below(1_000);
-        let space = usize::from(is_log);
-        match luck {
-            0..600 if is_log => self.put_due(account),
-            0..600 => {
-                let header = self.header("wall", account);
-                let a = 1 + self.rng.below(4) as i64;
-                self.put(header, Toy { kind: USE, a, b: 0 });
-            }
-            600..720 => self.put_command(SPACES[space].0, account),
-            720..760 => self.put_catalogue(space),
-            760..800 => {
-                let header = self.header("wall", account);
-                let kind = *self.rng.pick(&[UNREADABLE, PANICS]);
-                let a = self.rng.below(3) as i64;
-                self.put(header, Toy { kind, a, b: 0 });
-            }
-            _ => self.put_clock(),
-        }
-    }
-
-    /// A fact of the log-clock workspace, due after the clock of every inbox partition.
-    fn put_due(&mut self, account: &str) {
-        let header = self.header("log", account);
-        let event_at = self.clocks.iter().max().copied().unwrap_or(0) + 1 + self.rng.below(1_500) as i64;
-        let a = 1 + self.rng.below(4) as i64;
-        self.put(Header { event_at, due_at: event_at, ..header }, Toy { kind: USE, a, b: 0 });
-    }
-
-    fn put_clock(&mut self) {
-        let inbox = self.rng.below(u64::from(INBOXES)) as usize;
-        self.clocks[inbox] += self.rng.below(1_500) as i64;
-        let clock = ClockAdvanced {
-            to_at: self.clocks[inbox],
-            inbox_partition: inbox as u32,
-            inbox_partitions: INBOXES,
-        };
-        let header = self.header("log", "");
-        self.log.put(AT, control_record(header, control::Kind::ClockAdvanced(clock)));
-    }
-
-    fn put_command(&mut self, space: &'static str, account: &str) {
-        let account = ACCOUNTS.iter().find(|name| **name == account).copied().unwrap_or("a");
-        let again = self.rng.luck(300) && !self.commands.is_empty();
-        let (id, space, account) =
-            if again { *self.rng.pick(&self.commands) } else { (self.ids as i64 + 1, space, account) };
-        self.commands.push((id, space, account));
-        let header = self.header(space, account);
-        let header = Header { request_id: header.id.clone(), ..header };
-        self.put(header, Toy { kind: COMMAND, a: id, b: 0 });
     }
 
     fn run(mut self) -> Result<Told, String> {
@@ -449,75 +345,5 @@ impl History {
             }
         }
         Ok(())
-    }
-}
-
-fn same(what: &str, truth: &Decisions, taken: &Decisions) -> Result<(), String> {
-    for key in truth.keys().chain(taken.keys()) {
-        let (want, got) = (truth.get(key), taken.get(key));
-        if want != got {
-            let (want, got) = (want.map_or(&[][..], Vec::as_slice), got.map_or(&[][..], Vec::as_slice));
-            let at = want.iter().zip(got).position(|(a, b)| a != b).unwrap_or(want.len().min(got.len()));
-            let (wanted, had) = (want.get(at), got.get(at));
-            return Err(format!("{what} of {key:?}: at {at} {had:?}, not {wanted:?}"));
-        }
-    }
-    Ok(())
-}
-
-/// What every reader of decisions does, written down once more.
-struct Reader {
-    obeys_passed: bool,
-    /// The planted bug: any later decision is taken.
-    leaps: bool,
-    last: BTreeMap<(usize, String), (u64, u32)>,
-    passed: [Option<u64>; 3],
-    taken: Decisions,
-    said: [BTreeMap<Place, Toy>; 3],
-}
-
-impl Reader {
-    fn new(obeys_passed: bool, bug: Option<Bug>) -> Self {
-        let (last, taken) = (BTreeMap::new(), Decisions::new());
-        Self {
-            obeys_passed,
-            leaps: bug == Some(Bug::LinkNotChecked),
-            last,
-            passed: [None; 3],
-            taken,
-            said: Default::default(),
-        }
-    }
-
-    /// Takes a record; whether it is a fact.
-    fn take(&mut self, record: &Stored, header: &Header, control: Option<&control::Kind>) -> bool {
-        if let Some(control::Kind::Passed(passed)) = control {
-            if let Some(service) = SERVICES.iter().position(|service| *service == passed.service()) {
-                self.passed[service] = self.passed[service].max(Some(passed.offset));
-            }
-            return false;
-        }
-        let (Some(cause), true) = (&header.cause, header.service() != Service::Ingest) else { return true };
-        let Some(service) = SERVICES.iter().position(|service| *service == header.service()) else {
-            return false;
-        };
-        let key = (service, format!("{}/{}", header.workspace, header.account));
-        let before = header.before.as_ref().map(Cause::order);
-        let is_late = self.obeys_passed && Some(cause.offset) <= self.passed[service];
-        let last = self.last.get(&key).copied();
-        let follows = if self.leaps { Some(cause.order()) > last } else { before == last };
-        if !follows || is_late {
-            return false;
-        }
-        self.last.insert(key.clone(), cause.order());
-        let toy = match control {
-            Some(_) => None,
-            None => Toy::decode(record.value.clone()).ok(),
-        };
-        if let Some(toy) = &toy {
-            self.said[service].insert((key.1.clone(), cause.order()), toy.clone());
-        }
-        self.taken.entry(key).or_default().push((cause.offset, toy));
-        false
     }
 }

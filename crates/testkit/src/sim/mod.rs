@@ -6,11 +6,14 @@
 //! what a sequential run over the facts yields.
 
 pub mod chain;
+mod chain_facts;
 pub mod forwards;
 mod log;
+mod reader;
 mod rng;
 mod store;
 pub mod toy;
+mod toy_forwards;
 mod truth;
 
 pub use log::{Faults, SimLog};

@@ -55,7 +55,10 @@ enum Main {
     Clock,
     Tick,
     Fact(Event, Option<usize>),
-    Catalogue,
+    /// What was in force until here: timers due before go by it.
+    Catalogue {
+        before: i64,
+    },
     Joined(usize),
 }
 
@@ -97,8 +100,8 @@ impl Truth {
                 space.version = version.version;
                 space.is_log = version.clock() == ClockKind::Log;
                 let text = std::str::from_utf8(&version.document).unwrap_or_default();
-                space.catalogue = text.parse().unwrap_or_default();
-                self.workspace(record, &header.workspace, Main::Catalogue);
+                let before = std::mem::replace(&mut space.catalogue, text.parse().unwrap_or_default());
+                self.workspace(record, &header.workspace, Main::Catalogue { before });
             }
             Some(_) => {}
         }
@@ -202,12 +205,21 @@ impl Run<'_> {
             seat.skips = main == Main::Fact(Event::Use(1), Some(service));
         }
         // Who joins says something of every account, so those that build on it look there too.
+        // It decides from that step on: timers due before still decide nothing.
         let from = if let Main::Joined(joined) = main { joined } else { 0 };
+        let (joined, catalogue) = (self.joined, self.catalogue);
+        if let Main::Joined(joined) = main {
+            self.joined[joined] = false;
+        }
+        if let Main::Catalogue { before } = main {
+            self.catalogue = before;
+        }
         self.clock(from);
+        (self.joined, self.catalogue) = (joined, catalogue);
         match main {
             Main::Clock | Main::Tick => {}
             Main::Fact(event, _) => self.step(self.until, event, |_, _| true),
-            Main::Catalogue => self.step(self.until, Event::Catalogue, |_, _| true),
+            Main::Catalogue { .. } => self.step(self.until, Event::Catalogue, |_, _| true),
             Main::Joined(joined) => self.step(self.until, Event::Joined, |service, _| service == joined),
         }
         let at = self.record.appended_at;
@@ -249,8 +261,8 @@ impl Run<'_> {
         let appended_at = self.record.appended_at;
         let when = When { instant, appended_at, catalogue: self.catalogue };
         let mut decided: VecDeque<(usize, Toy)> = VecDeque::new();
-        for service in 0..3 {
-            let from = |other: &usize| ABOVE[service].contains(&SERVICES[*other]);
+        for (service, services_above) in ABOVE.iter().enumerate() {
+            let from = |other: &usize| services_above.contains(&SERVICES[*other]);
             let above: Vec<Toy> =
                 decided.iter().filter(|(other, _)| from(other)).map(|(_, toy)| toy.clone()).collect();
             let seat = &mut self.account.seats[service];
