@@ -2,4 +2,5 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod scores;
+mod stored;
 mod support;

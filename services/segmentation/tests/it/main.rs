@@ -2,4 +2,5 @@
 
 mod above;
 mod members;
+mod stored;
 mod support;
