@@ -10,6 +10,7 @@
 
 mod folding;
 mod keep;
+mod poison;
 mod read;
 mod recover;
 mod send;
