@@ -127,9 +127,13 @@ impl Workers {
 
     fn say_when_ready(&self, service: &'static str, counters: Vec<Arc<Counters>>) {
         let component = self.readiness.component(service);
+        let shutdown = self.tasks.shutdown();
         self.tasks.spawn_once(format!("{service} readiness"), async move {
             while let Some(behind) = counters.iter().position(|counters| !counters.is_caught_up()) {
                 component.set(Err(format!("partition {behind} is catching up")));
+                if shutdown.requested() {
+                    return Ok(());
+                }
                 tokio::time::sleep(GLANCE).await;
             }
             component.set(Ok(()));
