@@ -104,6 +104,7 @@ async fn insert_attempts(conn: &mut PgConnection, rows: &[(&Position<'_>, Attemp
     Ok(())
 }
 
+/// Asks whether it is settled by `settled_at`, not by `state`: that would let the planner walk all open notifications.
 async fn settle(conn: &mut PgConnection, rows: &[(&Position<'_>, NotificationSettled)]) -> sqlx::Result<()> {
     sqlx::query!(
         "UPDATE notifications
@@ -111,7 +112,7 @@ async fn settle(conn: &mut PgConnection, rows: &[(&Position<'_>, NotificationSet
          FROM UNNEST($1::text[], $2::uuid[], $3::smallint[], $4::bigint[])
              AS settled (workspace, notification, state, known_at)
          WHERE notifications.workspace = settled.workspace
-           AND notifications.notification = settled.notification AND notifications.state = 0",
+           AND notifications.notification = settled.notification AND notifications.settled_at IS NULL",
         &column(rows, |(at, _)| at.workspace.to_owned()),
         &column(rows, |(_, end)| uuid(end.notification.0)),
         &column(rows, |(_, end)| state(end.state)),
