@@ -57,7 +57,7 @@ const BANS: [Ban; 4] = [
     },
     Ban {
         of: "chassis",
-        banned: &["contracts", "domain", "engine", "eventlog"],
+        banned: &["contracts", "domain"],
         reason: "the chassis knows nothing of customer success",
     },
 ];
