@@ -82,12 +82,12 @@ impl HealthService for HealthApi {
     ) -> Result<Response<ListHealthHistoryResponse>, Status> {
         let request = request.into_inner();
         let limit = paging::size(request.page_size, 50, 1000)?;
-        let before = paging::decode::<i64>(&request.page_token)?;
+        let before = paging::decode::<(i64, i32)>(&request.page_token)?;
         let mut tx = scoped(&self.pool, &request.workspace).await.map_err(Problem::from)?;
         let rows = store::history(&mut tx, &request.workspace, &request.account, before, limit + 1)
             .await
             .map_err(Problem::from)?;
-        let (rows, next_page_token) = paging::split(rows, limit, |row| row.log_offset);
+        let (rows, next_page_token) = paging::split(rows, limit, |row| (row.cause_offset, row.cause_index));
         let changes = rows.into_iter().map(change).collect();
         Ok(Response::new(ListHealthHistoryResponse { changes, next_page_token }))
     }

@@ -1,6 +1,6 @@
 //! What health-score remembers for those who ask: every account's score now, and each change with its cause.
 //!
-//! Invariant: a row is a function of the decision at its position in the log, so writing it twice changes nothing.
+//! Invariant: a row is a function of the decision with its cause, so writing it twice changes nothing.
 
 use std::collections::HashMap;
 
@@ -22,8 +22,8 @@ pub(crate) struct HealthRow {
 /// One change of an account's score, with the position of the record that caused it.
 pub(crate) struct HistoryRow {
     pub(crate) log_partition: i32,
-    pub(crate) log_offset: i64,
     pub(crate) cause_offset: i64,
+    pub(crate) cause_index: i32,
     pub(crate) fact_id: Vec<u8>,
     pub(crate) catalogue_version: i64,
     pub(crate) change: HealthChanged,
@@ -59,8 +59,8 @@ struct Row {
     workspace: String,
     account: String,
     log_partition: i32,
-    log_offset: i64,
     cause_offset: i64,
+    cause_index: i32,
     fact_id: Vec<u8>,
     catalogue_version: i64,
     score: Option<i16>,
@@ -79,8 +79,8 @@ impl Row {
             workspace: header.workspace.clone(),
             account: header.account.clone(),
             log_partition: cause.partition.cast_signed(),
-            log_offset: decided.offset.cast_signed(),
             cause_offset: cause.offset.cast_signed(),
+            cause_index: cause.index.cast_signed(),
             fact_id: header.fact_id.to_vec(),
             catalogue_version: header.catalogue_version.cast_signed(),
             score: change.score.map(|score| score.points.into()),
@@ -104,16 +104,16 @@ pub(crate) fn band_number(band: Band) -> i16 {
 async fn insert_history(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO health_history
-             (workspace, account, log_partition, log_offset, cause_offset, fact_id, catalogue_version, change,
+             (workspace, account, log_partition, cause_offset, cause_index, fact_id, catalogue_version, change,
               valid_at, known_at)
-         SELECT * FROM UNNEST($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bytea[],
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::int[], $4::bigint[], $5::int[], $6::bytea[],
                               $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[])
          ON CONFLICT DO NOTHING",
         &column(rows, |row| row.workspace.clone()),
         &column(rows, |row| row.account.clone()),
         &column(rows, |row| row.log_partition),
-        &column(rows, |row| row.log_offset),
         &column(rows, |row| row.cause_offset),
+        &column(rows, |row| row.cause_index),
         &column(rows, |row| row.fact_id.clone()),
         &column(rows, |row| row.catalogue_version),
         &column(rows, |row| row.change.clone()),
@@ -127,18 +127,20 @@ async fn insert_history(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<(
 
 async fn upsert_current(conn: &mut PgConnection, rows: &[&Row]) -> sqlx::Result<()> {
     sqlx::query!(
-        "INSERT INTO health (workspace, account, log_partition, log_offset, score, band, change, valid_at, known_at)
-         SELECT * FROM UNNEST($1::text[], $2::text[], $3::int[], $4::bigint[], $5::smallint[], $6::smallint[],
-                              $7::bytea[], $8::bigint[], $9::bigint[])
+        "INSERT INTO health
+             (workspace, account, log_partition, cause_offset, cause_index, score, band, change, valid_at, known_at)
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::int[], $4::bigint[], $5::int[], $6::smallint[],
+                              $7::smallint[], $8::bytea[], $9::bigint[], $10::bigint[])
          ON CONFLICT (workspace, account) DO UPDATE
-         SET log_partition = excluded.log_partition, log_offset = excluded.log_offset, score = excluded.score,
-             band = excluded.band, change = excluded.change, valid_at = excluded.valid_at,
-             known_at = excluded.known_at
-         WHERE health.log_offset < excluded.log_offset",
+         SET log_partition = excluded.log_partition, cause_offset = excluded.cause_offset,
+             cause_index = excluded.cause_index, score = excluded.score, band = excluded.band,
+             change = excluded.change, valid_at = excluded.valid_at, known_at = excluded.known_at
+         WHERE (health.cause_offset, health.cause_index) < (excluded.cause_offset, excluded.cause_index)",
         &column(rows, |row| row.workspace.clone()),
         &column(rows, |row| row.account.clone()),
         &column(rows, |row| row.log_partition),
-        &column(rows, |row| row.log_offset),
+        &column(rows, |row| row.cause_offset),
+        &column(rows, |row| row.cause_index),
         &column(rows, |row| row.score) as _,
         &column(rows, |row| row.band) as _,
         &column(rows, |row| row.change.clone()),
@@ -228,23 +230,25 @@ pub(crate) async fn bands(conn: &mut PgConnection, workspace: &str) -> sqlx::Res
     .await
 }
 
-/// An account's changes, newest first, behind an offset.
+/// An account's changes, newest first, behind a cause (its offset and index).
 pub(crate) async fn history(
     conn: &mut PgConnection,
     workspace: &str,
     account: &str,
-    before: Option<i64>,
+    before: Option<(i64, i32)>,
     limit: i64,
 ) -> sqlx::Result<Vec<HistoryRow>> {
     let rows = sqlx::query!(
-        "SELECT log_partition, log_offset, cause_offset, fact_id, catalogue_version, change, valid_at, known_at
+        "SELECT log_partition, cause_offset, cause_index, fact_id, catalogue_version, change, valid_at, known_at
          FROM health_history
-         WHERE workspace = $1 AND account = $2 AND ($3::bigint IS NULL OR log_offset < $3)
-         ORDER BY log_offset DESC
-         LIMIT $4",
+         WHERE workspace = $1 AND account = $2
+           AND ($3::bigint IS NULL OR (cause_offset, cause_index) < ($3, $4::int))
+         ORDER BY cause_offset DESC, cause_index DESC
+         LIMIT $5",
         workspace,
         account,
-        before,
+        before.map(|(offset, _)| offset),
+        before.map(|(_, index)| index),
         limit
     )
     .fetch_all(conn)
@@ -253,8 +257,8 @@ pub(crate) async fn history(
         .map(|row| {
             Ok(HistoryRow {
                 log_partition: row.log_partition,
-                log_offset: row.log_offset,
                 cause_offset: row.cause_offset,
+                cause_index: row.cause_index,
                 fact_id: row.fact_id,
                 catalogue_version: row.catalogue_version,
                 change: read_change(&row.change)?,

@@ -1,4 +1,5 @@
 -- Memberships as people ask for them. All of it follows from the account log.
+-- A decision is known by its account and its cause: it may stand in the log twice, and is taken once.
 -- Times are milliseconds UTC; `change` is a perennial.account.v1.MembershipChanged.
 
 -- The last change of each account in each segment; a stay that ended keeps its row, so that an older change that is
@@ -9,8 +10,8 @@ CREATE TABLE memberships (
     account       text    NOT NULL,
     member        boolean NOT NULL,
     log_partition integer NOT NULL,
-    log_offset    bigint  NOT NULL,
     cause_offset  bigint  NOT NULL,
+    cause_index   integer NOT NULL,
     fact_id       bytea   NOT NULL,
     change        bytea   NOT NULL,
     since_at      bigint  NOT NULL,
@@ -25,8 +26,8 @@ CREATE TABLE membership_history (
     workspace         text    NOT NULL,
     account           text    NOT NULL,
     log_partition     integer NOT NULL,
-    log_offset        bigint  NOT NULL,
     cause_offset      bigint  NOT NULL,
+    cause_index       integer NOT NULL,
     fact_id           bytea   NOT NULL,
     catalogue_version bigint  NOT NULL,
     segment           text    NOT NULL,
@@ -34,7 +35,7 @@ CREATE TABLE membership_history (
     change            bytea   NOT NULL,
     valid_at          bigint  NOT NULL,
     known_at          bigint  NOT NULL,
-    PRIMARY KEY (workspace, account, log_offset)
+    PRIMARY KEY (workspace, account, cause_offset, cause_index)
 );
 
 -- Enters and leaves so far, a row for each partition so that partitions never wait for one another.

@@ -71,13 +71,13 @@ impl SegmentService for SegmentApi {
     ) -> Result<Response<ListMembershipHistoryResponse>, Status> {
         let request = request.into_inner();
         let limit = paging::size(request.page_size, 50, 1000)?;
-        let before = paging::decode::<i64>(&request.page_token)?;
+        let before = paging::decode::<(i64, i32)>(&request.page_token)?;
         let segment = (!request.segment.is_empty()).then_some(request.segment.as_str());
         let mut tx = scoped(&self.pool, &request.workspace).await.map_err(Problem::from)?;
         let rows = store::history(&mut tx, &request.workspace, &request.account, segment, before, limit + 1)
             .await
             .map_err(Problem::from)?;
-        let (rows, next_page_token) = paging::split(rows, limit, |row| row.log_offset);
+        let (rows, next_page_token) = paging::split(rows, limit, |row| (row.cause_offset, row.cause_index));
         let changes = rows.into_iter().map(change).collect();
         Ok(Response::new(ListMembershipHistoryResponse { changes, next_page_token }))
     }

@@ -1,7 +1,7 @@
 //! What segmentation remembers for those who ask: who is in which segment, since when and why, and every enter and
 //! leave.
 //!
-//! Invariant: a row is a function of the decision at its position in the log, so writing it twice changes nothing.
+//! Invariant: a row is a function of the decision with its cause, so writing it twice changes nothing.
 
 use std::collections::HashMap;
 
@@ -26,8 +26,8 @@ pub(crate) struct MembershipRow {
 /// One enter or leave, with the position of the record that caused it.
 pub(crate) struct HistoryRow {
     pub(crate) log_partition: i32,
-    pub(crate) log_offset: i64,
     pub(crate) cause_offset: i64,
+    pub(crate) cause_index: i32,
     pub(crate) fact_id: Vec<u8>,
     pub(crate) catalogue_version: i64,
     pub(crate) change: MembershipChanged,
@@ -58,8 +58,8 @@ struct Row {
     workspace: String,
     account: String,
     log_partition: i32,
-    log_offset: i64,
     cause_offset: i64,
+    cause_index: i32,
     fact_id: Vec<u8>,
     catalogue_version: i64,
     segment: String,
@@ -78,8 +78,8 @@ impl Row {
             workspace: header.workspace.clone(),
             account: header.account.clone(),
             log_partition: cause.partition.cast_signed(),
-            log_offset: decided.offset.cast_signed(),
             cause_offset: cause.offset.cast_signed(),
+            cause_index: cause.index.cast_signed(),
             fact_id: header.fact_id.to_vec(),
             catalogue_version: header.catalogue_version.cast_signed(),
             segment: change.segment.clone(),
@@ -96,9 +96,9 @@ async fn insert_history(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<(
     sqlx::query!(
         "WITH added AS (
              INSERT INTO membership_history
-                 (workspace, account, log_partition, log_offset, cause_offset, fact_id, catalogue_version, segment,
+                 (workspace, account, log_partition, cause_offset, cause_index, fact_id, catalogue_version, segment,
                   member, change, valid_at, known_at)
-             SELECT * FROM UNNEST($1::text[], $2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bytea[],
+             SELECT * FROM UNNEST($1::text[], $2::text[], $3::int[], $4::bigint[], $5::int[], $6::bytea[],
                                   $7::bigint[], $8::text[], $9::boolean[], $10::bytea[], $11::bigint[],
                                   $12::bigint[])
              ON CONFLICT DO NOTHING
@@ -113,8 +113,8 @@ async fn insert_history(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<(
         &column(rows, |row| row.workspace.clone()),
         &column(rows, |row| row.account.clone()),
         &column(rows, |row| row.log_partition),
-        &column(rows, |row| row.log_offset),
         &column(rows, |row| row.cause_offset),
+        &column(rows, |row| row.cause_index),
         &column(rows, |row| row.fact_id.clone()),
         &column(rows, |row| row.catalogue_version),
         &column(rows, |row| row.segment.clone()),
@@ -131,22 +131,22 @@ async fn insert_history(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<(
 async fn upsert_current(conn: &mut PgConnection, rows: &[&Row]) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO memberships
-             (workspace, segment, account, member, log_partition, log_offset, cause_offset, fact_id, change, since_at,
+             (workspace, segment, account, member, log_partition, cause_offset, cause_index, fact_id, change, since_at,
               known_at)
-         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::boolean[], $5::int[], $6::bigint[], $7::bigint[],
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::boolean[], $5::int[], $6::bigint[], $7::int[],
                               $8::bytea[], $9::bytea[], $10::bigint[], $11::bigint[])
          ON CONFLICT (workspace, segment, account) DO UPDATE
-         SET member = excluded.member, log_partition = excluded.log_partition, log_offset = excluded.log_offset,
-             cause_offset = excluded.cause_offset, fact_id = excluded.fact_id, change = excluded.change,
+         SET member = excluded.member, log_partition = excluded.log_partition, cause_offset = excluded.cause_offset,
+             cause_index = excluded.cause_index, fact_id = excluded.fact_id, change = excluded.change,
              since_at = excluded.since_at, known_at = excluded.known_at
-         WHERE memberships.log_offset < excluded.log_offset",
+         WHERE (memberships.cause_offset, memberships.cause_index) < (excluded.cause_offset, excluded.cause_index)",
         &column(rows, |row| row.workspace.clone()),
         &column(rows, |row| row.segment.clone()),
         &column(rows, |row| row.account.clone()),
         &column(rows, |row| row.member),
         &column(rows, |row| row.log_partition),
-        &column(rows, |row| row.log_offset),
         &column(rows, |row| row.cause_offset),
+        &column(rows, |row| row.cause_index),
         &column(rows, |row| row.fact_id.clone()),
         &column(rows, |row| row.change.clone()),
         &column(rows, |row| row.valid_at),
@@ -254,26 +254,27 @@ async fn members(
     rows.into_iter().map(MembershipRow::try_from).collect()
 }
 
-/// An account's enters and leaves, of one segment or of any, newest first, behind an offset.
+/// An account's enters and leaves, of one segment or of any, newest first, behind a cause (its offset and index).
 pub(crate) async fn history(
     conn: &mut PgConnection,
     workspace: &str,
     account: &str,
     segment: Option<&str>,
-    before: Option<i64>,
+    before: Option<(i64, i32)>,
     limit: i64,
 ) -> sqlx::Result<Vec<HistoryRow>> {
     let rows = sqlx::query!(
-        "SELECT log_partition, log_offset, cause_offset, fact_id, catalogue_version, change, valid_at, known_at
+        "SELECT log_partition, cause_offset, cause_index, fact_id, catalogue_version, change, valid_at, known_at
          FROM membership_history
          WHERE workspace = $1 AND account = $2 AND ($3::text IS NULL OR segment = $3)
-           AND ($4::bigint IS NULL OR log_offset < $4)
-         ORDER BY log_offset DESC
-         LIMIT $5",
+           AND ($4::bigint IS NULL OR (cause_offset, cause_index) < ($4, $5::int))
+         ORDER BY cause_offset DESC, cause_index DESC
+         LIMIT $6",
         workspace,
         account,
         segment,
-        before,
+        before.map(|(offset, _)| offset),
+        before.map(|(_, index)| index),
         limit
     )
     .fetch_all(conn)
@@ -282,8 +283,8 @@ pub(crate) async fn history(
         .map(|row| {
             Ok(HistoryRow {
                 log_partition: row.log_partition,
-                log_offset: row.log_offset,
                 cause_offset: row.cause_offset,
+                cause_index: row.cause_index,
                 fact_id: row.fact_id,
                 catalogue_version: row.catalogue_version,
                 change: read_change(&row.change)?,

@@ -149,7 +149,7 @@ async fn another_workspace_sees_nothing_even_by_a_query_without_a_filter() -> an
     let mut world = World::start().await?;
     world.set("globex", 1, DAY, "plan", value::Kind::Text("pro".into())).await?;
     world.advance(2 * DAY).await?;
-    for (workspace, expected) in [("initech", 0), (WORKSPACE, 1)] {
+    for (workspace, expected) in [("initech", 0), ("*", 0), ("", 0), (WORKSPACE, 1)] {
         let mut tx = chassis::postgres::scoped(&world.database.pool, workspace).await?;
         for table in ["memberships", "membership_history", "segment_totals"] {
             let query = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
