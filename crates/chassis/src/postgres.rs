@@ -138,16 +138,23 @@ pub async fn migrate(pool: &PgPool, migrator: &Migrator) -> anyhow::Result<()> {
     migrator.run(pool).await.context("migrating the database")
 }
 
-/// A transaction that sees one workspace's rows only.
+/// What the policies take for every workspace. No workspace is called so.
+const EVERY_WORKSPACE: &str = "*";
+
+/// A transaction that sees one workspace's rows only, whatever is asked for in its place.
 pub async fn scoped(pool: &PgPool, workspace: &str) -> sqlx::Result<Transaction<'static, Postgres>> {
+    begin(pool, if workspace == EVERY_WORKSPACE { "" } else { workspace }).await
+}
+
+/// A transaction that sees every workspace's rows: for workers.
+pub async fn unscoped(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
+    begin(pool, EVERY_WORKSPACE).await
+}
+
+async fn begin(pool: &PgPool, workspace: &str) -> sqlx::Result<Transaction<'static, Postgres>> {
     let mut transaction = pool.begin().await?;
     sqlx::query!("SELECT set_config('perennial.workspace', $1, true)", workspace)
         .fetch_one(&mut *transaction)
         .await?;
     Ok(transaction)
-}
-
-/// A transaction that sees every workspace's rows: for workers.
-pub async fn unscoped(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
-    scoped(pool, "*").await
 }

@@ -123,7 +123,7 @@ async fn another_workspace_sees_nothing_even_by_a_query_without_a_filter() -> an
     world.advance(DAY).await?;
     let other = GetHealthRequest { workspace: "initech".into(), account: "globex".into() };
     assert_eq!(world.client.get_health(other).await.unwrap_err().code(), Code::NotFound);
-    for (workspace, expected) in [("initech", 0), (WORKSPACE, 1)] {
+    for (workspace, expected) in [("initech", 0), ("*", 0), ("", 0), (WORKSPACE, 1)] {
         let mut tx = chassis::postgres::scoped(&world.database.pool, workspace).await?;
         for table in ["health", "health_history"] {
             let query = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
