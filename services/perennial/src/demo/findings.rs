@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use contracts::account::CtaState;
 use contracts::cta::ListCtasRequest;
 use contracts::health::{CountBandsRequest, CountBandsResponse};
-use contracts::ingest::GetWorkspaceRequest;
+use contracts::ingest::{GetWorkspaceRequest, Workspace};
 use contracts::segment::SegmentSummary;
 use serde_json::{Map, Value, json};
 
@@ -91,18 +91,18 @@ impl Findings {
     }
 }
 
-/// How many events the workspace has taken.
-pub(crate) async fn events(target: &Target) -> Result<u64> {
+/// The workspace, with how many events it has taken.
+pub(crate) async fn workspace(target: &Target) -> Result<Workspace> {
     let request = GetWorkspaceRequest { workspace: target.workspace.clone() };
     let answer = clients::admin(&target.grpc).await?.get_workspace(request).await?.into_inner();
-    Ok(answer.workspace.context("the answer holds no workspace")?.events)
+    answer.workspace.context("the answer holds no workspace")
 }
 
 /// How many it has taken once that many have been counted: the count is a moment behind the answer to who sent them.
 async fn events_of(target: &Target, sent: u64) -> Result<u64> {
     let begun = Instant::now();
     loop {
-        let events = events(target).await?;
+        let events = workspace(target).await?.events;
         if events >= sent || begun.elapsed() > COUNTED {
             return Ok(events);
         }

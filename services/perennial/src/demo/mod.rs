@@ -82,9 +82,7 @@ impl Demo {
                 self.here(&Laptop::start(settings, ground, tasks).await?).await?
             }
         };
-        if findings::events(&stage.target).await? > 0 {
-            bail!("workspace {} has events already: the demo wants an empty one", self.workspace);
-        }
+        check_workspace(&stage.target).await?;
         let receiver = Receiver::start(tasks).await?;
         apply(&stage.target, receiver.url()).await?;
         receiver.trust(&secret(&stage.target).await?)?;
@@ -131,6 +129,21 @@ impl Demo {
     fn target(&self, grpc: Vec<Address>) -> Target {
         Target { grpc, workspace: self.workspace.clone(), output: Output::Table }
     }
+}
+
+/// The demo's figures hold for nothing but its own events, on the log's clock.
+async fn check_workspace(target: &Target) -> Result<()> {
+    let workspace = findings::workspace(target).await?;
+    if workspace.clock() != ClockKind::Log {
+        bail!(
+            "workspace {} goes by the wall clock: perennial workspaces create NAME --clock log",
+            target.workspace
+        );
+    }
+    if workspace.events > 0 {
+        bail!("workspace {} has events already: the demo wants an empty one", target.workspace);
+    }
+    Ok(())
 }
 
 /// The demo's definitions, with the receiver's address in the endpoint's place.
