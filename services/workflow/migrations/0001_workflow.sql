@@ -1,5 +1,6 @@
 -- CTAs, runs and notifications as people ask for them: all of it follows from the account log, but for endpoints and
 -- what the sender saw of an attempt (that stands in the log too, as a fact).
+-- A decision is known by its account and its cause: it may stand in the log twice, and is taken once.
 -- Times are milliseconds UTC. `change` is a perennial.account.v1.CtaChanged, `reasons` lie in it.
 -- States are those of perennial.account.v1: CTAs 1 open, 2 snoozed, 3 closed; runs 1 started, 2 waiting, 3 ended;
 -- notifications 0 open, 1 delivered, 2 dropped, 3 failed, 4 gone.
@@ -16,7 +17,8 @@ CREATE TABLE ctas (
     valid_at      bigint   NOT NULL,
     known_at      bigint   NOT NULL,
     log_partition integer  NOT NULL,
-    log_offset    bigint   NOT NULL,
+    cause_offset  bigint   NOT NULL,
+    cause_index   integer  NOT NULL,
     PRIMARY KEY (workspace, cta)
 );
 
@@ -27,14 +29,14 @@ CREATE TABLE cta_history (
     workspace         text    NOT NULL,
     cta               uuid    NOT NULL,
     log_partition     integer NOT NULL,
-    log_offset        bigint  NOT NULL,
     cause_offset      bigint  NOT NULL,
+    cause_index       integer NOT NULL,
     fact_id           bytea   NOT NULL,
     catalogue_version bigint  NOT NULL,
     change            bytea   NOT NULL,
     valid_at          bigint  NOT NULL,
     known_at          bigint  NOT NULL,
-    PRIMARY KEY (workspace, cta, log_offset)
+    PRIMARY KEY (workspace, cta, cause_offset, cause_index)
 );
 
 CREATE TABLE runs (
@@ -49,8 +51,8 @@ CREATE TABLE runs (
     valid_at      bigint   NOT NULL,
     known_at      bigint   NOT NULL,
     log_partition integer  NOT NULL,
-    log_offset    bigint   NOT NULL,
     cause_offset  bigint   NOT NULL,
+    cause_index   integer  NOT NULL,
     fact_id       bytea    NOT NULL,
     PRIMARY KEY (workspace, run)
 );
@@ -73,8 +75,8 @@ CREATE TABLE notifications (
     settled_at    bigint,
     known_at      bigint   NOT NULL,
     log_partition integer  NOT NULL,
-    log_offset    bigint   NOT NULL,
     cause_offset  bigint   NOT NULL,
+    cause_index   integer  NOT NULL,
     fact_id       bytea    NOT NULL,
     PRIMARY KEY (workspace, notification)
 );

@@ -76,16 +76,16 @@ pub(super) async fn project(conn: &mut PgConnection, positions: &[Position<'_>])
 async fn insert_history(conn: &mut PgConnection, rows: &[Change<'_>]) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO cta_history
-             (workspace, cta, log_partition, log_offset, cause_offset, fact_id, catalogue_version, change, valid_at,
+             (workspace, cta, log_partition, cause_offset, cause_index, fact_id, catalogue_version, change, valid_at,
               known_at)
-         SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::int[], $4::bigint[], $5::bigint[], $6::bytea[],
+         SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::int[], $4::bigint[], $5::int[], $6::bytea[],
                               $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[])
          ON CONFLICT DO NOTHING",
         &column(rows, |row| row.at.workspace.to_owned()),
         &column(rows, |row| row.cta),
         &column(rows, |row| row.at.partition),
-        &column(rows, |row| row.at.offset),
         &column(rows, |row| row.at.cause_offset),
+        &column(rows, |row| row.at.cause_index),
         &column(rows, |row| row.at.fact_id.to_vec()),
         &column(rows, |row| row.at.catalogue_version),
         &column(rows, |row| row.change.clone()),
@@ -107,14 +107,15 @@ async fn upsert_current(conn: &mut PgConnection, changes: &[Change<'_>]) -> sqlx
     let rows: Vec<_> = newest.into_values().collect();
     sqlx::query!(
         "INSERT INTO ctas (workspace, cta, account, state, priority, owner, change, opened_at, valid_at, known_at,
-                           log_partition, log_offset)
+                           log_partition, cause_offset, cause_index)
          SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::text[], $4::smallint[], $5::int[], $6::text[],
-                              $7::bytea[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::bigint[])
+                              $7::bytea[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::bigint[],
+                              $13::int[])
          ON CONFLICT (workspace, cta) DO UPDATE
          SET state = excluded.state, priority = excluded.priority, owner = excluded.owner,
              change = excluded.change, valid_at = excluded.valid_at, known_at = excluded.known_at,
-             log_offset = excluded.log_offset
-         WHERE ctas.log_offset < excluded.log_offset",
+             cause_offset = excluded.cause_offset, cause_index = excluded.cause_index
+         WHERE (ctas.cause_offset, ctas.cause_index) < (excluded.cause_offset, excluded.cause_index)",
         &column(&rows, |(_, row)| row.at.workspace.to_owned()),
         &column(&rows, |(_, row)| row.cta),
         &column(&rows, |(_, row)| row.at.account.to_owned()),
@@ -126,7 +127,8 @@ async fn upsert_current(conn: &mut PgConnection, changes: &[Change<'_>]) -> sqlx
         &column(&rows, |(_, row)| row.at.valid_at),
         &column(&rows, |(_, row)| row.at.known_at),
         &column(&rows, |(_, row)| row.at.partition),
-        &column(&rows, |(_, row)| row.at.offset),
+        &column(&rows, |(_, row)| row.at.cause_offset),
+        &column(&rows, |(_, row)| row.at.cause_index),
     )
     .execute(conn)
     .await?;

@@ -63,10 +63,10 @@ async fn insert_requests(
     sqlx::query!(
         "INSERT INTO notifications
              (workspace, notification, account, playbook, run, step, channel, recipient, body, requested_at,
-              known_at, log_partition, log_offset, cause_offset, fact_id)
+              known_at, log_partition, cause_offset, cause_index, fact_id)
          SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[],
                               $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::int[], $13::bigint[],
-                              $14::bigint[], $15::bytea[])
+                              $14::int[], $15::bytea[])
          ON CONFLICT DO NOTHING",
         &column(rows, |(at, _)| at.workspace.to_owned()),
         &column(rows, |(_, request)| uuid(request.notification.0)),
@@ -80,8 +80,8 @@ async fn insert_requests(
         &column(rows, |(at, _)| at.valid_at),
         &column(rows, |(at, _)| at.known_at),
         &column(rows, |(at, _)| at.partition),
-        &column(rows, |(at, _)| at.offset),
         &column(rows, |(at, _)| at.cause_offset),
+        &column(rows, |(at, _)| at.cause_index),
         &column(rows, |(at, _)| at.fact_id.to_vec()),
     )
     .execute(conn)

@@ -40,15 +40,15 @@ pub(super) async fn project(conn: &mut PgConnection, positions: &[Position<'_>])
 async fn upsert(conn: &mut PgConnection, rows: &[Advance<'_>]) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO runs (workspace, run, account, playbook, state, step, until_at, started_at, valid_at, known_at,
-                           log_partition, log_offset, cause_offset, fact_id)
+                           log_partition, cause_offset, cause_index, fact_id)
          SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[],
                               $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::bigint[],
-                              $13::bigint[], $14::bytea[])
+                              $13::int[], $14::bytea[])
          ON CONFLICT (workspace, run) DO UPDATE
          SET state = excluded.state, step = excluded.step, until_at = excluded.until_at,
-             valid_at = excluded.valid_at, known_at = excluded.known_at, log_offset = excluded.log_offset,
-             cause_offset = excluded.cause_offset, fact_id = excluded.fact_id
-         WHERE runs.log_offset < excluded.log_offset",
+             valid_at = excluded.valid_at, known_at = excluded.known_at, cause_offset = excluded.cause_offset,
+             cause_index = excluded.cause_index, fact_id = excluded.fact_id
+         WHERE (runs.cause_offset, runs.cause_index) < (excluded.cause_offset, excluded.cause_index)",
         &column(rows, |row| row.at.workspace.to_owned()),
         &column(rows, |row| uuid(row.run.run.0)),
         &column(rows, |row| row.at.account.to_owned()),
@@ -60,8 +60,8 @@ async fn upsert(conn: &mut PgConnection, rows: &[Advance<'_>]) -> sqlx::Result<(
         &column(rows, |row| row.at.valid_at),
         &column(rows, |row| row.at.known_at),
         &column(rows, |row| row.at.partition),
-        &column(rows, |row| row.at.offset),
         &column(rows, |row| row.at.cause_offset),
+        &column(rows, |row| row.at.cause_index),
         &column(rows, |row| row.at.fact_id.to_vec()),
     )
     .execute(conn)
