@@ -179,6 +179,8 @@ impl Workflow {
             Decision::Run(advanced) if repaired && advanced.state == RunState::Started => {}
             Decision::Run(advanced) => self.apply_run(at, advanced),
             Decision::Cta(changed) => self.ctas.apply(changed),
+            // A message that counts again after a day starts the same run again: its notification is under way already.
+            Decision::Notification(request) if self.has_delivery(request.notification) => {}
             Decision::Notification(request) => {
                 self.deliveries.push(Delivery::requested(request, at.appended_at));
             }
@@ -294,6 +296,10 @@ impl Workflow {
 
     pub(super) fn run(&self, id: RunId) -> Option<&Run> {
         self.runs.iter().find(|run| run.id == id)
+    }
+
+    fn has_delivery(&self, id: NotificationId) -> bool {
+        self.deliveries.iter().any(|delivery| delivery.id == id)
     }
 
     fn deliver(&mut self, id: NotificationId, transition: impl FnOnce(Delivery) -> Delivery) {
