@@ -1,0 +1,155 @@
+//! What the customers of one workspace do: random calls with random times, some of them twice.
+
+use contracts::{
+    account::NamedValue,
+    inbox::{Message, MessageKind},
+};
+use eventlog::{Key, NewRecord};
+
+use crate::{
+    catalogues::{EVENTS, PLANS, TAGS},
+    dice::Dice,
+    records::{hundredths, message, named, text, texts},
+};
+
+pub(crate) const DAY_MS: i64 = 86_400_000;
+pub(crate) const HOUR_MS: i64 = DAY_MS / 24;
+
+/// The customers of one workspace.
+pub(crate) struct People {
+    workspace: String,
+    accounts: Vec<String>,
+    contacts: Vec<Vec<u8>>,
+    said: u64,
+    sent: Vec<(Key, NewRecord)>,
+}
+
+impl People {
+    pub(crate) fn new(workspace: &str, dice: &mut Dice) -> Self {
+        let accounts = (0..3 + dice.below(3)).map(|n| format!("account-{n}")).collect();
+        let contacts = (0..3 + dice.below(4)).map(|_| dice.id().to_vec()).collect();
+        Self { workspace: workspace.into(), accounts, contacts, said: 0, sent: Vec::new() }
+    }
+
+    pub(crate) fn accounts(&self) -> &[String] {
+        &self.accounts
+    }
+
+    /// A call that happened at `event_at`; one in ten repeats an earlier one instead.
+    pub(crate) fn say(&mut self, dice: &mut Dice, event_at: i64) -> (Key, NewRecord) {
+        if !self.sent.is_empty() && dice.once_in(10) {
+            return dice.pick(&self.sent).clone();
+        }
+        self.said += 1;
+        let said = self.call(dice, event_at);
+        let id = u128::from(self.said) << 64 | u128::from(dice.next());
+        let sent = message(&self.workspace, id.to_be_bytes(), event_at, said);
+        self.sent.push(sent.clone());
+        sent
+    }
+
+    fn call(&self, dice: &mut Dice, event_at: i64) -> Message {
+        let account = dice.pick(&self.accounts).clone();
+        let base = Message {
+            source: "default".into(),
+            message_id: format!("message-{}", self.said),
+            contact: dice.pick(&self.contacts).clone(),
+            active: !dice.once_in(8),
+            ..Message::default()
+        };
+        let context = |dice: &mut Dice| if dice.once_in(3) { String::new() } else { account.clone() };
+        match dice.below(12) {
+            0 => Message {
+                kind: MessageKind::Group.into(),
+                group_account: account,
+                traits: account_traits(dice, event_at),
+                contact: if dice.once_in(2) { Vec::new() } else { base.contact.clone() },
+                ..base
+            },
+            1 => Message {
+                kind: MessageKind::Group.into(),
+                group_account: account,
+                traits: account_traits(dice, event_at),
+                ..base
+            },
+            2 | 3 => Message {
+                kind: MessageKind::Identify.into(),
+                context_account: context(dice),
+                traits: contact_traits(dice),
+                ..base
+            },
+            4 => Message {
+                kind: MessageKind::Page.into(),
+                context_account: context(dice),
+                event: "Viewed Home".into(),
+                ..base
+            },
+            5 if dice.once_in(3) => Message {
+                kind: MessageKind::Track.into(),
+                context_account: account.clone(),
+                event: "Account Removed User".into(),
+                ..base
+            },
+            _ => Message {
+                kind: MessageKind::Track.into(),
+                context_account: context(dice),
+                event: dice.word(&EVENTS).into(),
+                properties: properties(dice),
+                ..base
+            },
+        }
+    }
+}
+
+fn properties(dice: &mut Dice) -> Vec<NamedValue> {
+    let mut properties = Vec::new();
+    if dice.once_in(3) {
+        properties.push(named("flag", Some(contracts::account::value::Kind::Bool(dice.once_in(2)))));
+    }
+    if !dice.once_in(3) {
+        properties.push(named("plan", if dice.once_in(6) { None } else { text(dice.word(&PLANS)) }));
+    }
+    match dice.below(6) {
+        0 => {}
+        1 => properties.push(named("revenue", text("a lot"))),
+        _ => properties.push(named("revenue", hundredths(dice.range(-500, 6_000)))),
+    }
+    if dice.once_in(3) {
+        properties.push(named("tags", texts(&[dice.word(&TAGS), dice.word(&TAGS)])));
+    }
+    properties
+}
+
+fn account_traits(dice: &mut Dice, event_at: i64) -> Vec<NamedValue> {
+    let mut traits = Vec::new();
+    if !dice.once_in(3) {
+        traits.push(named("plan", if dice.once_in(8) { None } else { text(dice.word(&PLANS)) }));
+    }
+    if dice.once_in(3) {
+        let at = event_at + dice.range(-10 * DAY_MS, 30 * DAY_MS);
+        let date = jiff::Timestamp::from_millisecond(at).map_or(String::new(), |at| at.to_string());
+        let date = if dice.once_in(2) { date.get(..10).unwrap_or_default().to_owned() } else { date };
+        traits.push(named("renewal", if dice.once_in(6) { text("soon") } else { text(&date) }));
+    }
+    if dice.once_in(2) {
+        traits.push(named("seats", hundredths(dice.range(0, 2_000))));
+    }
+    if dice.once_in(4) {
+        traits.push(named("tags", texts(&[dice.word(&TAGS)])));
+    }
+    if dice.once_in(4) {
+        traits.push(named("vip", Some(contracts::account::value::Kind::Bool(dice.once_in(2)))));
+    }
+    traits
+}
+
+fn contact_traits(dice: &mut Dice) -> Vec<NamedValue> {
+    let mut traits = Vec::new();
+    if dice.once_in(2) {
+        traits.push(named("level", if dice.once_in(6) { None } else { hundredths(dice.range(0, 8) * 100) }));
+    }
+    if dice.once_in(2) {
+        traits.push(named("title", text(dice.word(&PLANS))));
+    }
+    traits
+}
