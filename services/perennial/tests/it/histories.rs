@@ -235,6 +235,9 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
         differ(&story.memberships, &told.memberships).map_err(|d| format!("{account:?} memberships {d}"))?;
         differ(&story.work, &told.work).map_err(|d| format!("{account:?} work {d}"))?;
     }
+    if world.all_repairs() > 0 {
+        return Err(format!("{} decisions of the log were not those of a refold", world.all_repairs()));
+    }
     match said.keys().find(|account| !truth.contains_key(account)) {
         Some(account) => Err(format!("{account:?}: nothing should have been said")),
         None => Ok(()),
