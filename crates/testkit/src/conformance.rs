@@ -24,8 +24,11 @@ pub struct Subject {
     pub other: Arc<dyn Log>,
 }
 
+/// A sentence that must hold, and how it is tried.
+pub type Property = (&'static str, fn(&Subject));
+
 /// By name: what must hold, checked by a function that panics if it does not.
-pub const PROPERTIES: [(&str, fn(&Subject)); 10] = [
+pub const PROPERTIES: [Property; 10] = [
     ("offsets are dense and records come back as appended", records_come_back),
     ("batches that one caller hands over without waiting land in order", calls_land_in_order),
     ("batches of many writers land whole, and readers skip nothing", nothing_is_skipped),

@@ -45,7 +45,9 @@ async fn run() -> Result<()> {
     let mut perennial = Perennial::start(&home).await?;
     let first_start = begun.elapsed();
     let (addresses, tasks) = (perennial.ready().await?, Tasks::new());
-    let (key, log) = (home.first_key()?, open_log(&home, &tasks).await?);
+    let log = open_log(&home, &tasks).await?;
+    // Of the workspace that is there from the start.
+    let key = std::fs::read_to_string(home.folder().join("write-key"))?.trim().to_owned();
 
     webhook_latency(&addresses, &key, &log, &tasks).await?;
     throughput(&addresses, &key, &log).await?;
