@@ -1,0 +1,20 @@
+//! Laptop mode as a process: killed, told to stop, spoken to badly, and asked for what the oracle computes.
+
+mod bad_input;
+#[path = "../../src/demo/cdnow.rs"]
+mod cdnow;
+mod client;
+mod demo;
+#[path = "../../src/document/mod.rs"]
+mod document;
+mod evidence;
+mod garbage;
+mod gate;
+mod kills;
+mod log;
+mod metrics;
+mod process;
+mod receiver;
+mod script;
+mod sigterm;
+mod stage;

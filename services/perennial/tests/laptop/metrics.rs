@@ -1,0 +1,22 @@
+//! What `/metrics` says of the workers.
+
+use anyhow::{Result, ensure};
+
+/// The sum of a counter over all workers.
+pub(crate) fn sum(metrics: &str, name: &str) -> Result<u64> {
+    let lines: Vec<&str> = metrics
+        .lines()
+        .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')))
+        .collect();
+    ensure!(!lines.is_empty(), "there is no {name} in\n{metrics}");
+    lines.iter().map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<u64>()?)).sum()
+}
+
+/// Fails if some worker said other than the log, or met what it could not read or fold.
+pub(crate) fn check_sound(metrics: &str) -> Result<()> {
+    for name in ["repairs", "skipped", "poison"] {
+        let found = sum(metrics, &format!("perennial_worker_{name}_total"))?;
+        ensure!(found == 0, "{found} {name}");
+    }
+    Ok(())
+}
