@@ -15,6 +15,7 @@ pub mod fact;
 pub mod ids;
 pub mod measure;
 pub mod notification;
+pub mod planted;
 pub mod playbook;
 pub mod quantity;
 pub mod scorecard;

@@ -16,6 +16,8 @@ pub enum Bug {
     CheckpointInTwo,
     /// The links of forwards are written as they are when the checkpoint is written, not as of its offset.
     LinksLater,
+    /// A message counts as often as it comes.
+    RepeatsCounted,
     /// Dedupe ids are missing from the checkpoint.
     IdsForgotten,
     /// Timers are not armed again on load.

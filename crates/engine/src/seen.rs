@@ -65,7 +65,7 @@ impl Seen {
                 self.last.remove(&id);
             }
         }
-        let is_new = !self.last.contains_key(&id);
+        let is_new = !self.last.contains_key(&id) || planted::is(Bug::RepeatsCounted);
         self.note(at, id);
         self.fresh.push((at, id));
         is_new

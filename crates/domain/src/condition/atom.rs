@@ -7,6 +7,7 @@ use crate::{
     comparison::Comparison,
     decision::{Reason, Score},
     measure::{MeasureIx, Measures},
+    planted::{self, Bug},
     quantity::Quantity,
     time::Instant,
     value::Value,
@@ -155,6 +156,9 @@ impl Atom {
     pub fn wake(&self, sight: &Sight<'_>) -> Option<Instant> {
         let own = sight.account.traits();
         match self {
+            Self::TraitSince { .. } | Self::TraitStale { .. } if planted::is(Bug::TraitTimerForgotten) => {
+                None
+            }
             Self::TraitSince { name, days, .. } => traits::after_days(own.since(name), *days, sight.now),
             Self::TraitStale { name, days } => traits::after_days(own.set_at(name), *days, sight.now),
             Self::Contacts { condition, .. } => condition.wake(sight.account, sight.now),

@@ -12,7 +12,12 @@ pub use assess::{Assessment, Known, Worth};
 pub use change::health_change;
 pub use curve::{Curve, Points};
 
-use crate::{condition::ConditionId, decision::Band, measure::MeasureIx};
+use crate::{
+    condition::ConditionId,
+    decision::Band,
+    measure::MeasureIx,
+    planted::{self, Bug},
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scorecard {
@@ -79,7 +84,13 @@ impl Bands {
     pub fn band(&self, points: u32, before: Option<Band>) -> Band {
         let plain = self.cut(points);
         match before {
-            Some(before) if plain < before && points + self.hysteresis >= self.start(before) => before,
+            Some(before)
+                if plain < before
+                    && points + self.hysteresis >= self.start(before)
+                    && !planted::is(Bug::HysteresisForgotten) =>
+            {
+                before
+            }
             _ => plain,
         }
     }
