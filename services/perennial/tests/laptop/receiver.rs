@@ -117,7 +117,7 @@ impl Receiver {
 
 fn is_unlucky(id: &str) -> bool {
     let id = u128::from_str_radix(&id.replace('-', ""), 16).unwrap_or(1);
-    id % REFUSED == 0
+    id.is_multiple_of(REFUSED)
 }
 
 async fn receive(
