@@ -34,6 +34,8 @@ pub(crate) struct History {
     /// Whether definitions change and people command on the way.
     pub(crate) definitions: bool,
     pub(crate) actions: usize,
+    /// Records to a checkpoint.
+    pub(crate) checkpoints: u64,
 }
 
 /// One workspace as those outside see it.
@@ -49,7 +51,7 @@ struct Shop {
 
 /// Plays a history to its end, until all is settled.
 pub(crate) fn play(of: History) -> World {
-    let settings = Settings { checkpoint_records: 20, ..Settings::default() };
+    let settings = Settings { checkpoint_records: of.checkpoints, ..Settings::default() };
     let mut world = World::new(of.seed, of.place, of.weather, &settings);
     world.log.advance(BEGIN);
     let mut dice = Dice::new(of.seed ^ 0x1234_5678);
@@ -258,7 +260,7 @@ fn differ<T: PartialEq + std::fmt::Debug>(truth: &[T], said: &[T]) -> Result<(),
     ))
 }
 
-/// A history of every kind: 1 and 4 partitions, 64 in every tenth, calm and rough, with and without changes of
+/// A history of every kind: 1 and 4 partitions, 64 in every tenth, in three sorts of weather, with and without changes of
 /// definitions and commands.
 pub(crate) fn history(seed: u64, bug: Option<Bug>) -> History {
     let (inboxes, accounts) = match seed % 10 {
@@ -269,9 +271,10 @@ pub(crate) fn history(seed: u64, bug: Option<Bug>) -> History {
     History {
         seed,
         place: Place { inboxes, accounts, bug },
-        weather: if seed.is_multiple_of(3) { Weather::FAIR } else { Weather::ROUGH },
+        weather: [Weather::FAIR, Weather::ROUGH, Weather::STORM][(seed % 3) as usize],
         definitions: !seed.is_multiple_of(4),
         actions: 90,
+        checkpoints: [20, 5, 60][(seed / 3 % 3) as usize],
     }
 }
 

@@ -102,12 +102,18 @@ pub(crate) struct Weather {
     /// One step in so many, a worker dies, or is replaced and lives on; 0: never.
     pub(crate) dies: u64,
     pub(crate) lingers: u64,
+    /// One step in so many, an ack arrives.
+    pub(crate) acks: u64,
 }
 
 impl Weather {
-    pub(crate) const FAIR: Self = Self { faults: Faults { lost: 0, ack_lost: 0 }, dies: 0, lingers: 0 };
+    pub(crate) const FAIR: Self =
+        Self { faults: Faults { lost: 0, ack_lost: 0 }, dies: 0, lingers: 0, acks: 3 };
+    /// Hardly a worker lives to write a checkpoint.
+    pub(crate) const STORM: Self =
+        Self { faults: Faults { lost: 100, ack_lost: 100 }, dies: 60, lingers: 60, acks: 9 };
     pub(crate) const ROUGH: Self =
-        Self { faults: Faults { lost: 40, ack_lost: 40 }, dies: 400, lingers: 500 };
+        Self { faults: Faults { lost: 40, ack_lost: 40 }, dies: 400, lingers: 500, acks: 3 };
 }
 
 pub(crate) struct World {
@@ -155,7 +161,7 @@ impl World {
         for _ in 0..count {
             let at = self.dice.below(self.posts.len());
             self.step(at);
-            if self.dice.once_in(3) {
+            if self.dice.once_in(self.weather.acks) {
                 self.log.deliver_ack();
             }
             if self.dice.once_in(8) {
