@@ -145,8 +145,10 @@ impl Desk {
                     let until = scene.when.at + hours * 3_600_000;
                     let waiting = Run { step: step.clone(), until, ..run.clone() };
                     self.done.push(Work::Run(waiting.change(scene, "waiting")));
-                    self.runs.retain(|other| other.id != run.id);
-                    self.runs.push(waiting);
+                    self.runs
+                        .iter_mut()
+                        .filter(|other| other.id == run.id)
+                        .for_each(|r| *r = waiting.clone());
                     return;
                 }
                 Action::Notify { endpoint } => self.notify(scene, run, endpoint, playbook, place),
