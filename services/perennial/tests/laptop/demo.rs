@@ -18,7 +18,7 @@ const WORKSPACE: &str = "demo";
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_finds_what_the_oracle_computes() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new().await?;
+    let stage = Stage::new(20).await?;
     compared(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }
@@ -66,7 +66,7 @@ async fn computed(stage: &Stage) -> Result<Json> {
     let stories = evidence::stories(&log).await?;
     let of_demo = stories.iter().filter(|((workspace, _), _)| workspace == WORKSPACE);
     let stories = of_demo.map(|((_, account), story)| (account.clone(), story.clone())).collect();
-    let facts = oracle::forwarded(&log.records(Topic::Account).await?);
+    let events = evidence::usage(&log.records(Topic::Account).await?, WORKSPACE);
     let webhooks = evidence::requested(&stories).len();
     let segments = evidence::counted(&stories).into_iter().map(|summary| {
         let SegmentSummary { segment, members, enters, leaves } = summary;
@@ -74,7 +74,7 @@ async fn computed(stage: &Stage) -> Result<Json> {
     });
     Ok(json!({
         "accounts": stories.len(),
-        "events": facts.iter().filter(|fact| fact.workspace == WORKSPACE).count(),
+        "events": events,
         "segments": segments.collect::<Map<_, _>>(),
         "ctas": evidence::opened(&stories),
         "webhooks": {"delivered": webhooks, "distinct_ids": webhooks},

@@ -56,15 +56,20 @@ pub(crate) fn decided(account: &[Record]) -> Result<Stories> {
 /// Each of so many acknowledged events is a fact of a workspace once.
 pub(crate) async fn check_facts(log: &Log, client: &Client, workspace: &str, sent: usize) -> Result<()> {
     let account = log.records(Topic::Account).await?;
-    let facts = oracle::forwarded(&account).into_iter();
-    // Beside them stands that a contact came to belong to an account.
-    let taken = facts.filter(|fact| fact.workspace == workspace && fact.fact.contains(" did ")).count();
+    let taken = usage(&account, workspace);
     ensure!(taken == sent, "{taken} facts are taken of {workspace}, {sent} were sent");
     let ids: BTreeSet<Vec<u8>> = account.iter().filter_map(|record| usage_of(record, workspace)).collect();
     ensure!(ids.len() == sent, "{} ids of facts in {workspace}, {sent} were sent", ids.len());
     let counted = client.workspace(workspace).await?.events;
     ensure!(counted == sent as u64, "{workspace} counts {counted} events, {sent} were sent");
     Ok(())
+}
+
+/// How often somebody did something in a workspace, by the facts that readers take.
+pub(crate) fn usage(account: &[Record], workspace: &str) -> usize {
+    let facts = oracle::forwarded(account).into_iter();
+    // Beside them stands that a contact came to belong to an account.
+    facts.filter(|fact| fact.workspace == workspace && fact.fact.contains(" did ")).count()
 }
 
 fn usage_of(record: &Record, workspace: &str) -> Option<Vec<u8>> {

@@ -20,6 +20,8 @@ const KILLS: usize = 50;
 const POSTGRES: u64 = 8;
 /// Calls in flight when the one that is waited for is answered.
 const IN_FLIGHT: usize = 16;
+/// A webhook that nobody reports is sent again ten seconds later than this, in seconds.
+const LONGEST_CALL: u32 = 1;
 /// Webhooks under way at once, to two endpoints.
 const UNDER_WAY: usize = 16;
 /// A moment that does not come is not waited for longer.
@@ -61,7 +63,7 @@ async fn a_process_killed_fifty_times_loses_nothing_and_decides_nothing_twice() 
 
 /// What became of the shop, and how many webhooks were repeated.
 async fn run(kills: usize) -> Result<(Outcome, usize)> {
-    let stage = Stage::new().await?;
+    let stage = Stage::new(LONGEST_CALL).await?;
     let found =
         disturbed(&stage, kills).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await?;

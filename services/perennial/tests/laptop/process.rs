@@ -40,17 +40,19 @@ pub(crate) struct Addresses {
 /// A data directory, and where the Perennial on it answers just now.
 pub(crate) struct Home {
     folder: PathBuf,
+    /// Seconds that a webhook may take.
+    longest_call: u32,
     answers: watch::Sender<Option<Addresses>>,
     _reaper: Reaper,
 }
 
 impl Home {
-    pub(crate) fn new() -> Result<Self> {
+    pub(crate) fn new(longest_call: u32) -> Result<Self> {
         let number = HOMES.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("perennial-laptop-{}-{number}", std::process::id()));
         let reaper = Reaper::watch(&folder)?;
         fs::create_dir_all(&folder)?;
-        Ok(Self { folder, answers: watch::Sender::new(None), _reaper: reaper })
+        Ok(Self { folder, longest_call, answers: watch::Sender::new(None), _reaper: reaper })
     }
 
     pub(crate) fn answers(&self) -> watch::Receiver<Option<Addresses>> {
@@ -93,16 +95,8 @@ impl<'a> Perennial<'a> {
     pub(crate) fn spawn(home: &'a Home) -> Result<Self> {
         let complaints = File::options().create(true).append(true).open(home.folder.join("up.log"))?;
         let mut command = program();
-        command.args([
-            "up",
-            "--quiet",
-            "--http",
-            "127.0.0.1:0",
-            "--grpc",
-            "127.0.0.1:0",
-            "--longest-call",
-            "1",
-        ]);
+        command.args(["up", "--quiet", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]);
+        command.args(["--longest-call", &home.longest_call.to_string()]);
         command.args(["--allow-loopback-webhooks", "--data-dir"]).arg(&home.folder);
         let mut child = command.stdout(Stdio::piped()).stderr(complaints).spawn()?;
         fs::write(home.folder.join("process.pid"), child.id().to_string())?;

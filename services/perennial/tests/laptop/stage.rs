@@ -30,8 +30,9 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn new() -> Result<Self> {
-        let (home, tasks) = (Home::new()?, Tasks::new());
+    /// With the longest that a webhook may take, in seconds.
+    pub(crate) async fn new(longest_call: u32) -> Result<Self> {
+        let (home, tasks) = (Home::new(longest_call)?, Tasks::new());
         Ok(Self {
             client: Client::new(home.answers())?,
             gate: Gate::new(),
