@@ -140,7 +140,7 @@ impl<F: Fold> Worker<F> {
                 touched.extend((1..slots.len() as u32).filter(|id| slots[*id as usize].born));
                 return Ok(Plan::Joined);
             }
-            FactKind::Joined(_) => {}
+            FactKind::Joined(_) => self.memory.due_by_wall(record.appended_at, touched),
             FactKind::Account => return self.plan_account(record, header, touched),
         }
         Ok(Plan::Time)
