@@ -108,7 +108,7 @@ impl Shop {
         };
         // Whole hours and days are where the boundaries are.
         let event_at = if dice.once_in(5) { event_at.div_euclid(HOUR_MS) * HOUR_MS } else { event_at };
-        let (key, record) = self.people.say(dice, event_at);
+        let (key, record) = self.people.say(dice, now, event_at);
         world.put(Topic::Inbox, &key, record);
     }
 

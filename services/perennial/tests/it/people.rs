@@ -21,7 +21,8 @@ pub(crate) struct People {
     accounts: Vec<String>,
     contacts: Vec<Vec<u8>>,
     said: u64,
-    sent: Vec<(Key, NewRecord)>,
+    /// With the log's time.
+    sent: Vec<(i64, (Key, NewRecord))>,
 }
 
 impl People {
@@ -35,16 +36,17 @@ impl People {
         &self.accounts
     }
 
-    /// A call that happened at `event_at`; one in ten repeats an earlier one instead.
-    pub(crate) fn say(&mut self, dice: &mut Dice, event_at: i64) -> (Key, NewRecord) {
+    /// A call that happened at `event_at`; one in ten repeats one of the last day instead.
+    pub(crate) fn say(&mut self, dice: &mut Dice, now: i64, event_at: i64) -> (Key, NewRecord) {
+        self.sent.retain(|(at, _)| now - at < DAY_MS);
         if !self.sent.is_empty() && dice.once_in(10) {
-            return dice.pick(&self.sent).clone();
+            return dice.pick(&self.sent).1.clone();
         }
         self.said += 1;
         let said = self.call(dice, event_at);
         let id = u128::from(self.said) << 64 | u128::from(dice.next());
         let sent = message(&self.workspace, id.to_be_bytes(), event_at, said);
-        self.sent.push(sent.clone());
+        self.sent.push((now, sent.clone()));
         sent
     }
 
