@@ -7,13 +7,16 @@ use std::{
 };
 
 use anyhow::ensure;
-use chassis::{Tasks, postgres::scoped};
+use chassis::{
+    Tasks,
+    postgres::{scoped, unscoped},
+};
 use engine::{
     Checkpoint, Progress, Store, Write,
     postgres::{PgStore, clock_reached, migrator},
 };
 use eventlog::Key;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use testkit::servers::{Database, OwnPostgres, postgres};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -163,17 +166,17 @@ async fn a_workspace_sees_its_own_rows_only() -> anyhow::Result<()> {
     both.accounts.push((Key::new("globex", "b"), b"b".to_vec()));
     one.submit(Write::Checkpoint(both));
     written(&one).await?;
-    for (workspace, seen) in [("acme", vec!["a"]), ("globex", vec!["b"]), ("", vec![]), ("*", vec!["a", "b"])]
-    {
-        let mut transaction = scoped(&database.pool, workspace).await?;
-        let accounts: Vec<String> =
-            sqlx::query_scalar("SELECT account FROM engine.accounts ORDER BY account")
-                .fetch_all(&mut *transaction)
-                .await?;
-        assert_eq!(accounts, seen, "{workspace}");
+    // A request that names the workspace "*" is no worker.
+    for (workspace, seen) in [("acme", vec!["a"]), ("globex", vec!["b"]), ("", vec![]), ("*", vec![])] {
+        assert_eq!(accounts(scoped(&database.pool, workspace).await?).await?, seen, "{workspace}");
     }
+    assert_eq!(accounts(unscoped(&database.pool).await?).await?, ["a", "b"]);
     let unset: i64 =
         sqlx::query_scalar("SELECT count(*) FROM engine.accounts").fetch_one(&database.pool).await?;
     assert_eq!(unset, 0);
     Ok(())
+}
+
+async fn accounts(mut seen_by: Transaction<'static, Postgres>) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar("SELECT account FROM engine.accounts ORDER BY account").fetch_all(&mut *seen_by).await
 }
