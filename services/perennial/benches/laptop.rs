@@ -40,7 +40,7 @@ fn main() -> Result<()> {
 }
 
 async fn run() -> Result<()> {
-    let home = Home::new()?;
+    let home = Home::new(20)?;
     let begun = Instant::now();
     let mut perennial = Perennial::start(&home).await?;
     let first_start = begun.elapsed();
