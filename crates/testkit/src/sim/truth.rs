@@ -67,18 +67,15 @@ impl Truth {
     pub(super) fn fold(&mut self, record: &Stored, header: &Header, control: Option<control::Kind>) {
         match control {
             None => self.account_fact(record, header),
-            Some(control::Kind::Tick(_)) => self.everybody(record, |space, account, at| {
-                let by_wall = |wake: &Wake| !space && wake.clock.is_some_and(|wake| wake <= at);
-                let is_due = |wake: &Wake| by_wall(wake) || wake.delivery.is_some_and(|wake| wake <= at);
-                account.seats.iter().any(|seat| is_due(&seat.wake)).then_some(Main::Tick)
-            }),
+            Some(control::Kind::Tick(_)) => self.tick(record),
             Some(control::Kind::Joined(joined)) => {
-                let Some(service) = SERVICES.iter().position(|service| *service == joined.service()) else {
-                    return;
-                };
-                if !self.joined[service] {
-                    self.joined[service] = true;
-                    self.everybody(record, |_, _, _| Some(Main::Joined(service)));
+                let of = |service: &usize| SERVICES[*service] == joined.service() && !self.joined[*service];
+                match (0..SERVICES.len()).find(of) {
+                    Some(service) => {
+                        self.joined[service] = true;
+                        self.everybody(record, |_, _, _| Some(Main::Joined(service)));
+                    }
+                    None => self.tick(record),
                 }
             }
             Some(control::Kind::ClockAdvanced(clock)) => {
@@ -105,6 +102,15 @@ impl Truth {
             }
             Some(_) => {}
         }
+    }
+
+    /// Time passes for everybody.
+    fn tick(&mut self, record: &Stored) {
+        self.everybody(record, |is_log, account, at| {
+            let by_wall = |wake: &Wake| !is_log && wake.clock.is_some_and(|wake| wake <= at);
+            let is_due = |wake: &Wake| by_wall(wake) || wake.delivery.is_some_and(|wake| wake <= at);
+            account.seats.iter().any(|seat| is_due(&seat.wake)).then_some(Main::Tick)
+        });
     }
 
     /// Accounts whose timers on the wall clock (or deliveries) should have fired by an instant.
@@ -204,9 +210,7 @@ impl Run<'_> {
             seat.touched = false;
             seat.skips = main == Main::Fact(Event::Use(1), Some(service));
         }
-        // Who joins says something of every account, so those that build on it look there too.
-        // It decides from that step on: timers due before still decide nothing.
-        let from = if let Main::Joined(joined) = main { joined } else { 0 };
+        // Who joins decides from that step on: timers due before still decide nothing.
         let (joined, catalogue) = (self.joined, self.catalogue);
         if let Main::Joined(joined) = main {
             self.joined[joined] = false;
@@ -214,7 +218,7 @@ impl Run<'_> {
         if let Main::Catalogue { before } = main {
             self.catalogue = before;
         }
-        self.clock(from);
+        self.clock();
         (self.joined, self.catalogue) = (joined, catalogue);
         match main {
             Main::Clock | Main::Tick => {}
@@ -224,7 +228,8 @@ impl Run<'_> {
         }
         let at = self.record.appended_at;
         self.step(self.until, Event::Deliver, |_, seat| {
-            (seat.touched || main == Main::Tick) && seat.wake.delivery.is_some_and(|wake| wake <= at)
+            (seat.touched || matches!(main, Main::Tick | Main::Joined(_)))
+                && seat.wake.delivery.is_some_and(|wake| wake <= at)
         });
         for (service, seat) in self.account.seats.iter_mut().enumerate() {
             if seat.skips {
@@ -236,17 +241,15 @@ impl Run<'_> {
     }
 
     /// Timers and waiting facts up to the account's time.
-    fn clock(&mut self, from: usize) {
+    fn clock(&mut self) {
         loop {
             let until = self.until;
-            let seats = self.account.seats[from..].iter().filter(|seat| !seat.skips);
+            let seats = self.account.seats.iter().filter(|seat| !seat.skips);
             let timer = seats.filter_map(|seat| seat.wake.clock).filter(|wake| *wake <= until).min();
             let waiting = self.account.waiting.keys().next().filter(|key| key.0 <= until).cloned();
             match (timer, waiting) {
                 (Some(at), waiting) if waiting.as_ref().is_none_or(|waiting| at <= waiting.0) => {
-                    self.step(at, Event::Time, |service, seat| {
-                        service >= from && seat.wake.clock.is_some_and(|wake| wake <= at)
-                    });
+                    self.step(at, Event::Time, |_, seat| seat.wake.clock.is_some_and(|wake| wake <= at));
                 }
                 (_, Some(key)) => {
                     let Some(toy) = self.account.waiting.remove(&key) else { return };
