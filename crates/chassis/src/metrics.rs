@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -49,6 +50,9 @@ impl Metrics {
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<Mutex<BTreeMap<String, Result<(), String>>>>);
 
+/// Between looks at whether all is ready.
+const GLANCE: Duration = Duration::from_millis(10);
+
 /// A part of the process that says whether it is ready.
 #[derive(Debug, Clone)]
 pub struct Component {
@@ -75,6 +79,13 @@ impl Readiness {
             state.as_ref().err().map(|why| (name.clone(), why.clone()))
         };
         components.iter().filter_map(why).collect()
+    }
+
+    /// Waits, for as long as the caller will, until the process is ready.
+    pub async fn ready(&self) {
+        while !self.missing().is_empty() {
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 }
 

@@ -143,16 +143,28 @@ const EVERY_WORKSPACE: &str = "*";
 
 /// A transaction that sees one workspace's rows only, whatever is asked for in its place.
 pub async fn scoped(pool: &PgPool, workspace: &str) -> sqlx::Result<Transaction<'static, Postgres>> {
-    begin(pool, if workspace == EVERY_WORKSPACE { "" } else { workspace }).await
+    see(pool.begin().await?, only(workspace)).await
+}
+
+/// As [`scoped`], and all that is read in it is of one instant: a list and its count agree.
+pub async fn reading(pool: &PgPool, workspace: &str) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let begun = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    see(begun, only(workspace)).await
 }
 
 /// A transaction that sees every workspace's rows: for workers.
 pub async fn unscoped(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
-    begin(pool, EVERY_WORKSPACE).await
+    see(pool.begin().await?, EVERY_WORKSPACE).await
 }
 
-async fn begin(pool: &PgPool, workspace: &str) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let mut transaction = pool.begin().await?;
+fn only(workspace: &str) -> &str {
+    if workspace == EVERY_WORKSPACE { "" } else { workspace }
+}
+
+async fn see(
+    mut transaction: Transaction<'static, Postgres>,
+    workspace: &str,
+) -> sqlx::Result<Transaction<'static, Postgres>> {
     sqlx::query!("SELECT set_config('perennial.workspace', $1, true)", workspace)
         .fetch_one(&mut *transaction)
         .await?;

@@ -201,7 +201,7 @@ impl<F: Fold> Worker<F> {
     }
 
     fn measure_lag(&mut self, now: i64) {
-        self.metrics.set_caught_up(self.reading.is_caught_up());
+        self.metrics.set_caught_up(self.reading.is_caught_up() && self.reading.joined_seen);
         if now.saturating_sub(self.reading.end_asked_at) >= END_EVERY_MS {
             self.reading.end_asked_at = now;
             if let Ok(end) = self.ports.log.end(self.at) {

@@ -81,9 +81,11 @@ impl World {
             Ok(())
         });
         let log: Arc<dyn Log> = log;
-        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &Readiness::new());
+        let readiness = Readiness::new();
+        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &readiness);
         let ports = health_score::Ports { log: log.clone(), pool: database.pool.clone(), workers };
         let routes = health_score::start(health_score::Config::default(), ports).await?;
+        readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = chassis::grpc::serve(listener, routes, &[contracts::DESCRIPTORS], &tasks).await?;
         let client =

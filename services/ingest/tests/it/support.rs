@@ -95,9 +95,11 @@ impl Ingest {
         let log_tasks = Tasks::new();
         let log = open_log(&log_database.pool, &log_tasks).await?;
         let tasks = Tasks::new();
-        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &Readiness::new());
+        let readiness = Readiness::new();
+        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &readiness);
         let ports = ingest::Ports { log: log.clone(), pool: database.pool.clone(), workers };
         let started = ingest::start(ingest::Config::default(), ports).await?;
+        readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = chassis::http::serve(listener, started.http, &tasks)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;

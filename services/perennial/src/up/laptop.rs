@@ -23,7 +23,7 @@ pub(crate) struct Laptop {
 }
 
 impl Laptop {
-    /// Starts everything; returns once it serves.
+    /// Starts everything; returns once it is ready: what is sent from then on is decided about.
     pub(crate) async fn start(settings: Settings, ground: &Ground, tasks: &Tasks) -> Result<Self> {
         // The ports first: who finds one taken hears it at once.
         let http = listen(settings.http).await?;
@@ -32,13 +32,15 @@ impl Laptop {
         let databases = Databases::open(&server).await.context("preparing the databases")?;
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
         let services = services::start(&settings.webhooks, databases, &metrics, &readiness, tasks).await?;
-        let router = services.http.merge(metrics::router(metrics, readiness));
-        Ok(Self {
+        let router = services.http.merge(metrics::router(metrics, readiness.clone()));
+        let laptop = Self {
             http: chassis::http::serve(http, router, tasks)?,
             grpc: chassis::grpc::serve(grpc, services.grpc, &[contracts::DESCRIPTORS], tasks).await?,
             log: services.log,
             folder,
-        })
+        };
+        readiness.ready().await;
+        Ok(laptop)
     }
 
     pub(crate) fn http_uri(&self) -> String {

@@ -80,9 +80,11 @@ impl World {
         });
         let log: Arc<dyn Log> = log;
         score(&log, &tasks);
-        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &Readiness::new());
+        let readiness = Readiness::new();
+        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &readiness);
         let ports = segmentation::Ports { log: log.clone(), pool: database.pool.clone(), workers };
         let routes = segmentation::start(segmentation::Config::default(), ports).await?;
+        readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = chassis::grpc::serve(listener, routes, &[contracts::DESCRIPTORS], &tasks).await?;
         let client =

@@ -128,9 +128,11 @@ impl World {
         let log: Arc<dyn Log> = log;
         let held = Arc::new(AtomicBool::new(false));
         pass_everything(&log, &tasks, &held);
-        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &Readiness::new());
+        let readiness = Readiness::new();
+        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &readiness);
         let ports = workflow::Ports { log: log.clone(), pool: database.pool.clone(), workers };
         let routes = workflow::start(config.clone(), ports, &tasks).await?;
+        readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = chassis::grpc::serve(listener, routes, &[contracts::DESCRIPTORS], &tasks).await?;
         let channel = Channel::from_shared(format!("http://{address}"))?.connect_lazy();
