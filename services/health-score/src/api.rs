@@ -1,6 +1,6 @@
 //! Questions about health, answered from Postgres.
 
-use chassis::{Problem, paging, postgres::scoped, workers::await_clock};
+use chassis::{Problem, paging, postgres::reading, workers::await_clock};
 use contracts::{
     account::Band,
     health::{
@@ -27,7 +27,7 @@ impl HealthService for HealthApi {
         request: Request<GetHealthRequest>,
     ) -> Result<Response<GetHealthResponse>, Status> {
         let GetHealthRequest { workspace, account } = request.into_inner();
-        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
         let row = store::health(&mut tx, &workspace, &account).await.map_err(Problem::from)?;
         let row = row.ok_or_else(|| {
             Problem::not_found(format!("health of account {account:?} in workspace {workspace:?}"))
@@ -45,7 +45,7 @@ impl HealthService for HealthApi {
         let after = after.map(|(score, account)| After { score, account });
         let band = (request.band() != Band::Unspecified).then_some(request.band);
         let band = band.map(|band| i16::try_from(band).unwrap_or_default());
-        let mut tx = scoped(&self.pool, &request.workspace).await.map_err(Problem::from)?;
+        let mut tx = reading(&self.pool, &request.workspace).await.map_err(Problem::from)?;
         let rows = store::accounts(&mut tx, &request.workspace, band, after.as_ref(), limit + 1)
             .await
             .map_err(Problem::from)?;
@@ -62,7 +62,7 @@ impl HealthService for HealthApi {
         request: Request<CountBandsRequest>,
     ) -> Result<Response<CountBandsResponse>, Status> {
         let workspace = request.into_inner().workspace;
-        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
         let mut counts = CountBandsResponse::default();
         for count in store::bands(&mut tx, &workspace).await.map_err(Problem::from)? {
             let accounts = count.accounts.cast_unsigned();
@@ -83,7 +83,7 @@ impl HealthService for HealthApi {
         let request = request.into_inner();
         let limit = paging::size(request.page_size, 50, 1000)?;
         let before = paging::decode::<(i64, i32)>(&request.page_token)?;
-        let mut tx = scoped(&self.pool, &request.workspace).await.map_err(Problem::from)?;
+        let mut tx = reading(&self.pool, &request.workspace).await.map_err(Problem::from)?;
         let rows = store::history(&mut tx, &request.workspace, &request.account, before, limit + 1)
             .await
             .map_err(Problem::from)?;

@@ -1,6 +1,6 @@
 //! Questions about segments and their members, answered from Postgres.
 
-use chassis::{Problem, paging, postgres::scoped, workers::await_clock};
+use chassis::{Problem, paging, postgres::reading, workers::await_clock};
 use contracts::segment::{
     AwaitClockRequest, AwaitClockResponse, ListAccountSegmentsRequest, ListAccountSegmentsResponse,
     ListMembersRequest, ListMembersResponse, ListMembershipHistoryRequest, ListMembershipHistoryResponse,
@@ -27,7 +27,7 @@ impl SegmentService for SegmentApi {
         let request = request.into_inner();
         let limit = paging::size(request.page_size, 50, 1000)?;
         let after = paging::decode::<String>(&request.page_token)?.unwrap_or_default();
-        let mut tx = scoped(&self.pool, &request.workspace).await.map_err(Problem::from)?;
+        let mut tx = reading(&self.pool, &request.workspace).await.map_err(Problem::from)?;
         let rows =
             store::segments(&mut tx, &request.workspace, &after, limit + 1).await.map_err(Problem::from)?;
         let (rows, next_page_token) = paging::split(rows, limit, |row| row.segment.clone());
@@ -73,7 +73,7 @@ impl SegmentService for SegmentApi {
         let limit = paging::size(request.page_size, 50, 1000)?;
         let before = paging::decode::<(i64, i32)>(&request.page_token)?;
         let segment = (!request.segment.is_empty()).then_some(request.segment.as_str());
-        let mut tx = scoped(&self.pool, &request.workspace).await.map_err(Problem::from)?;
+        let mut tx = reading(&self.pool, &request.workspace).await.map_err(Problem::from)?;
         let rows = store::history(&mut tx, &request.workspace, &request.account, segment, before, limit + 1)
             .await
             .map_err(Problem::from)?;
@@ -99,7 +99,7 @@ impl SegmentApi {
         stays: Stays<'_>,
         limit: i64,
     ) -> Result<Vec<MembershipRow>, Problem> {
-        let mut tx = scoped(&self.pool, workspace).await?;
+        let mut tx = reading(&self.pool, workspace).await?;
         Ok(store::memberships(&mut tx, workspace, stays, limit).await?)
     }
 }

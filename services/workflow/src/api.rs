@@ -5,7 +5,10 @@ mod wire;
 
 use std::{sync::Arc, time::Duration};
 
-use chassis::{Problem, paging, postgres::scoped};
+use chassis::{
+    Problem, paging,
+    postgres::{reading, scoped},
+};
 use contracts::{
     account::CtaState,
     cta::{
@@ -54,7 +57,7 @@ impl CtaService for CtaApi {
         let state = state.map(|state| i16::try_from(state).unwrap_or_default());
         let filter = CtaFilter { account: request.account, owner: request.owner, state };
         let workspace = &request.workspace;
-        let mut tx = scoped(&self.pool, workspace).await.map_err(Problem::from)?;
+        let mut tx = reading(&self.pool, workspace).await.map_err(Problem::from)?;
         let rows = store::ctas(&mut tx, workspace, &filter, after.as_ref(), limit + 1).await;
         let total = store::count_ctas(&mut tx, workspace, &filter).await.map_err(Problem::from)?;
         let place = |row: &store::CtaRow| (row.priority, row.opened_at, row.cta.as_u128());
@@ -108,7 +111,7 @@ impl CtaService for CtaApi {
         let ListRunsRequest { workspace, account, playbook, page_size, page_token } = request.into_inner();
         let limit = paging::size(page_size, 50, 1_000)?;
         let before = before(&page_token)?;
-        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
         let rows = store::runs(&mut tx, &workspace, &account, &playbook, before.as_ref(), limit + 1).await;
         let place = |row: &store::RunRow| (row.started_at, row.run.as_u128());
         let (rows, next_page_token) = paging::split(rows.map_err(Problem::from)?, limit, place);
@@ -123,7 +126,7 @@ impl CtaService for CtaApi {
         let ListNotificationsRequest { workspace, account, page_size, page_token } = request.into_inner();
         let limit = paging::size(page_size, 50, 500)?;
         let before = before(&page_token)?;
-        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
         let rows = store::notifications(&mut tx, &workspace, &account, before.as_ref(), limit + 1).await;
         let place = |row: &store::NotificationRow| (row.requested_at, row.notification.as_u128());
         let (rows, next_page_token) = paging::split(rows.map_err(Problem::from)?, limit, place);
@@ -140,7 +143,7 @@ impl CtaService for CtaApi {
         let ListEndpointsRequest { workspace, page_size, page_token } = request.into_inner();
         let limit = paging::size(page_size, 50, 1_000)?;
         let after = paging::decode::<String>(&page_token)?.unwrap_or_default();
-        let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
         let rows = store::endpoints(&mut tx, &workspace, &after, limit + 1).await.map_err(Problem::from)?;
         let (rows, next_page_token) = paging::split(rows, limit, |row| row.endpoint.clone());
         let endpoints = rows.into_iter().map(wire::endpoint).collect();
@@ -175,7 +178,7 @@ impl CtaService for CtaApi {
 
 impl CtaApi {
     async fn find(&self, workspace: &str, cta: Uuid) -> Result<store::CtaRow, Problem> {
-        let mut tx = scoped(&self.pool, workspace).await?;
+        let mut tx = reading(&self.pool, workspace).await?;
         let row = store::cta(&mut tx, workspace, cta).await?;
         let message = || format!("there is no CTA {cta} in workspace {workspace:?}");
         row.ok_or_else(|| Problem::new(chassis::Code::NotFound, "CTA_NOT_FOUND", message()))
@@ -186,7 +189,7 @@ impl CtaApi {
         if !engine::postgres::clock_reached(&self.pool, workspace, to_at, self.partitions).await? {
             return Ok(false);
         }
-        let mut tx = scoped(&self.pool, workspace).await?;
+        let mut tx = reading(&self.pool, workspace).await?;
         Ok(!store::any_open(&mut tx, workspace).await?)
     }
 }
