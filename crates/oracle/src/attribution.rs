@@ -174,7 +174,7 @@ impl Contact {
         }
         for parked in std::mem::take(&mut self.parked) {
             let parked = Said { clock: by.clock, ..parked };
-            self.usage_of(account, &parked, false, facts);
+            usage_of(account, &parked, false, facts);
         }
     }
 
@@ -189,20 +189,22 @@ impl Contact {
         let named = [context_account, group_account].into_iter().find(|account| !account.is_empty()).cloned();
         let guessed = named.is_none() && self.accounts.len() > 1;
         match named.or_else(|| self.accounts.last().cloned()) {
-            Some(account) => self.usage_of(&account, &said, guessed, facts),
+            Some(account) => {
+                usage_of(&account, &said, guessed, facts);
+                if said.message.event == REMOVED && self.accounts.contains(&account) {
+                    self.accounts.retain(|known| *known != account);
+                    facts.push(said.fact(&account, said.event_at, membership(&said.message.contact, false)));
+                }
+            }
             None => self.parked.push(said),
         }
     }
+}
 
-    fn usage_of(&mut self, account: &str, said: &Said, guessed: bool, facts: &mut Vec<Attributed>) {
-        let Message { contact, event, properties, active, .. } = &said.message;
-        let fact = usage(contact, event, &named(properties.clone()), *active, guessed);
-        facts.push(said.fact(account, said.event_at, fact));
-        if event == REMOVED && self.accounts.iter().any(|known| known == account) {
-            self.accounts.retain(|known| known != account);
-            facts.push(said.fact(account, said.event_at, membership(contact, false)));
-        }
-    }
+fn usage_of(account: &str, said: &Said, guessed: bool, facts: &mut Vec<Attributed>) {
+    let Message { contact, event, properties, active, .. } = &said.message;
+    let fact = usage(contact, event, &named(properties.clone()), *active, guessed);
+    facts.push(said.fact(account, said.event_at, fact));
 }
 
 impl Said {

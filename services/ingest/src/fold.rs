@@ -11,7 +11,6 @@ use contracts::{
     inbox::{InboxRecord, Message, MessageKind, inbox_record::Kind},
     log::{CatalogueVersion, Header},
 };
-use domain::ids::derived;
 use engine::{Forward, ForwardContext, ForwardFold, Forwards, Poison};
 use eventlog::{Key, Stored};
 use prost::Message as _;
@@ -23,6 +22,8 @@ use crate::{
 
 /// The usage event by which a client says that a contact has left an account.
 const REMOVED: &str = "Account Removed User";
+/// From one fact's id to the next of the same message: accounts tell changes apart by the upper half.
+const NEXT: u128 = 1 << 64;
 
 /// Attribution as the engine runs it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -97,6 +98,12 @@ impl ForwardFold for Attribution {
     }
 }
 
+/// An account that a contact is new to, and what was known of the contact before.
+struct Joined {
+    account: String,
+    traits: Vec<(i64, u128, Vec<NamedValue>)>,
+}
+
 /// One message on its way to the accounts it is about.
 struct Attributing<'a, 'c> {
     at: &'a ForwardContext<'c, ()>,
@@ -105,63 +112,72 @@ struct Attributing<'a, 'c> {
 }
 
 impl Attributing<'_, '_> {
+    /// What is said before who belongs where: an account that is new is never one in which nothing happened.
     fn take(&mut self, held: Held) {
         if held.message.contact.is_empty() {
-            return self.about_the_account(held);
+            return self.about_the_account(&held);
         }
-        for account in named(&held.message) {
-            self.join(&account, &held);
-        }
+        let joined: Vec<Joined> = named(&held.message).filter_map(|account| self.join(account)).collect();
+        let mut used = None;
         match held.message.kind() {
-            MessageKind::Identify => self.identify(held),
-            MessageKind::Group => self.about_the_account(held),
-            MessageKind::Track | MessageKind::Page | MessageKind::Screen => self.usage(held),
+            MessageKind::Identify => self.identify(&held),
+            MessageKind::Group => self.about_the_account(&held),
+            MessageKind::Track | MessageKind::Page | MessageKind::Screen => used = self.usage(&held),
             MessageKind::Alias | MessageKind::Unspecified => {}
+        }
+        for joined in joined {
+            self.introduce(joined, &held);
+        }
+        let left = used.filter(|_| held.message.event == REMOVED);
+        if let Some(account) = left.filter(|account| self.state.leave(account)) {
+            self.membership(&account, false, &held);
         }
     }
 
     /// A group call's traits are the account's.
-    fn about_the_account(&mut self, held: Held) {
+    fn about_the_account(&mut self, held: &Held) {
         let account = held.message.group_account.clone();
         if account.is_empty() || (held.message.traits.is_empty() && !held.message.contact.is_empty()) {
             return;
         }
         let body = Body::AccountTraits(AccountTraits { traits: held.message.traits.clone() });
-        self.forward(&account, held.id, &held, body);
+        self.forward(&account, held.id, held, body);
     }
 
-    /// The contact belongs to the account from here on: the account learns what is known of the contact, and gets
-    /// what was waiting for an account.
-    fn join(&mut self, account: &str, by: &Held) {
-        if self.state.see_in(account) {
-            return;
-        }
-        self.membership(account, true, by);
-        let contact = by.message.contact.clone();
-        for (event_at, id, traits) in self.state.traits_by_change() {
-            let known = Held { id, event_at, original_at: event_at, ..by.clone() };
-            self.forward(
-                account,
-                id,
-                &known,
-                Body::ContactTraits(ContactTraits { contact: contact.clone(), traits }),
-            );
+    /// The contact belongs to the account from here on, which gets what was waiting for an account; what else it is
+    /// to learn, if it did not know the contact.
+    fn join(&mut self, account: String) -> Option<Joined> {
+        if self.state.see_in(&account) {
+            return None;
         }
         for held in self.state.release() {
-            self.usage_of(account, held, false);
+            self.usage_of(&account, &held, false);
+        }
+        Some(Joined { account, traits: self.state.traits_by_change() })
+    }
+
+    /// An account learns who joined, and what is known of them.
+    fn introduce(&mut self, joined: Joined, by: &Held) {
+        let Joined { account, traits } = joined;
+        self.membership(&account, true, by);
+        for (event_at, id, traits) in traits {
+            let known = Held { id, event_at, original_at: event_at, ..by.clone() };
+            let contact = by.message.contact.clone();
+            self.forward(&account, id, &known, Body::ContactTraits(ContactTraits { contact, traits }));
         }
     }
 
+    /// The facts of one message have rising ids, in the order in which they are to be folded.
     fn membership(&mut self, account: &str, member: bool, by: &Held) {
         let contact = by.message.contact.clone();
-        let id = derived(&[b"membership", &by.id.to_be_bytes(), account.as_bytes()]);
+        let id = by.id.wrapping_add(if member { NEXT } else { 2 * NEXT });
         self.forward(account, id, by, Body::ContactMembership(ContactMembership { contact, member }));
         let since_at = by.event_at;
         self.out.items.push(Item::Belongs(Belongs { account: account.to_owned(), member, since_at }));
     }
 
     /// A contact's traits go to all its accounts, and are kept for those it joins later.
-    fn identify(&mut self, held: Held) {
+    fn identify(&mut self, held: &Held) {
         let message = &held.message;
         for NamedValue { name, value } in &message.traits {
             let value = Some(value.clone().unwrap_or_default());
@@ -172,20 +188,23 @@ impl Attributing<'_, '_> {
         }
         let body = ContactTraits { contact: message.contact.clone(), traits: message.traits.clone() };
         for account in self.state.accounts().to_vec() {
-            self.forward(&account, held.id, &held, Body::ContactTraits(body.clone()));
+            self.forward(&account, held.id, held, Body::ContactTraits(body.clone()));
         }
     }
 
-    fn usage(&mut self, held: Held) {
+    /// The account that the usage is of, if it is known.
+    fn usage(&mut self, held: &Held) -> Option<String> {
         let named = named(&held.message).next();
         let guessed = named.is_none() && self.state.accounts().len() > 1;
-        match named.or_else(|| self.state.last_seen_in().map(str::to_owned)) {
-            Some(account) => self.usage_of(&account, held, guessed),
-            None => self.park(held),
+        let account = named.or_else(|| self.state.last_seen_in().map(str::to_owned));
+        match &account {
+            Some(account) => self.usage_of(account, held, guessed),
+            None => self.park(held.clone()),
         }
+        account
     }
 
-    fn usage_of(&mut self, account: &str, held: Held, guessed: bool) {
+    fn usage_of(&mut self, account: &str, held: &Held, guessed: bool) {
         let message = &held.message;
         let usage = Usage {
             contact: message.contact.clone(),
@@ -194,10 +213,7 @@ impl Attributing<'_, '_> {
             active: message.active,
             guessed,
         };
-        self.forward(account, held.id, &held, Body::Usage(usage));
-        if message.event == REMOVED && self.state.leave(account) {
-            self.membership(account, false, &held);
-        }
+        self.forward(account, held.id, held, Body::Usage(usage));
     }
 
     fn park(&mut self, held: Held) {

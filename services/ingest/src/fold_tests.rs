@@ -121,14 +121,14 @@ fn fact(forward: &Forward) -> String {
 #[test]
 fn the_contexts_account_is_the_events() {
     let mut inbox = Inbox::new();
-    assert_eq!(inbox.say(1, track_in("acme", "E")), ["acme: joined at 1", "acme: E at 1"]);
+    assert_eq!(inbox.say(1, track_in("acme", "E")), ["acme: E at 1", "acme: joined at 1"]);
     assert_eq!(inbox.say(2, track_in("acme", "E")), ["acme: E at 2"]);
 }
 
 #[test]
 fn an_event_without_an_account_goes_to_the_one_the_contact_belongs_to() {
     let mut inbox = Inbox::new();
-    assert_eq!(inbox.say(1, group("acme", &[("plan", "pro")])), ["acme: joined at 1", "acme: is plan at 1"]);
+    assert_eq!(inbox.say(1, group("acme", &[("plan", "pro")])), ["acme: is plan at 1", "acme: joined at 1"]);
     assert_eq!(inbox.say(2, track("E")), ["acme: E at 2"]);
 }
 
@@ -149,7 +149,8 @@ fn what_came_before_the_account_was_known_is_released_in_order() {
         assert!(inbox.say(1, track("A")).is_empty());
         assert!(inbox.say(2, track("B")).is_empty());
         let said = inbox.say(3, releasing);
-        assert_eq!(said[..3], ["acme: joined at 3", "acme: A at 1", "acme: B at 2"]);
+        assert_eq!(said[..2], ["acme: A at 1", "acme: B at 2"]);
+        assert_eq!(said.last().unwrap(), "acme: joined at 3");
         assert_eq!(inbox.say(4, track("D")), ["acme: D at 4"], "nothing is released twice");
     }
 }
@@ -197,7 +198,7 @@ fn joining_an_account_brings_along_what_is_known_of_the_contact_with_its_own_tim
     assert!(inbox.say(2, identify(&[("title", "late")])).is_empty());
     assert_eq!(
         inbox.say(4, track_in("acme", "E")),
-        ["acme: joined at 4", "acme: contact is role at 1", "acme: contact is title at 3", "acme: E at 4"]
+        ["acme: E at 4", "acme: joined at 4", "acme: contact is role at 1", "acme: contact is title at 3"]
     );
 }
 
@@ -207,7 +208,7 @@ fn a_trait_too_large_to_be_kept_reaches_the_accounts_of_the_day_and_no_later_one
     inbox.say(1, track_in("acme", "E"));
     assert_eq!(inbox.say(3, identify(&[("bio", &"x".repeat(2_000))])), ["acme: contact is bio at 3"]);
     inbox.say(2, identify(&[("bio", "older")]));
-    assert_eq!(inbox.say(4, track_in("bolt", "E")), ["bolt: joined at 4", "bolt: E at 4"]);
+    assert_eq!(inbox.say(4, track_in("bolt", "E")), ["bolt: E at 4", "bolt: joined at 4"]);
 }
 
 #[test]
@@ -239,7 +240,37 @@ fn a_contact_that_was_removed_belongs_there_no_more() {
         ["acme: Account Removed User at 2", "acme: left at 2"]
     );
     assert!(inbox.say(3, track("E")).is_empty(), "it is parked");
-    assert_eq!(inbox.say(4, track_in("acme", "E")), ["acme: joined at 4", "acme: E at 3", "acme: E at 4"]);
+    assert_eq!(inbox.say(4, track_in("acme", "E")), ["acme: E at 3", "acme: E at 4", "acme: joined at 4"]);
+}
+
+#[test]
+fn a_removal_that_waited_for_an_account_is_older_than_the_joining_that_released_it() {
+    let mut inbox = Inbox::new();
+    inbox.say(1, track(REMOVED));
+    let said = inbox.say(2, track_in("acme", "E"));
+    assert_eq!(said, ["acme: Account Removed User at 1", "acme: E at 2", "acme: joined at 2"]);
+    assert_eq!(inbox.say(3, track("E")), ["acme: E at 3"]);
+}
+
+#[test]
+fn the_facts_of_one_message_have_ids_in_the_order_in_which_they_are_forwarded() {
+    let (mut inbox, message) = (Inbox::new(), track_in("acme", REMOVED));
+    let header = Header { id: contracts::id_bytes(7).into(), event_at: 1, ..Header::default() };
+    let mut out = Forwards::default();
+    let key = inbox_key("w", &message);
+    inbox.at(&key, 1, |context, state| Attribution.fold(context, state, &header, message, &mut out));
+    let ids: Vec<_> = out.facts.iter().map(|fact| contracts::id("id", &fact.id).unwrap()).collect();
+    assert_eq!(
+        (said(out), ids),
+        (
+            vec![
+                "acme: Account Removed User at 1".into(),
+                "acme: joined at 1".into(),
+                "acme: left at 1".into()
+            ],
+            vec![7, 7 + NEXT, 7 + 2 * NEXT]
+        )
+    );
 }
 
 #[test]
@@ -250,7 +281,7 @@ fn on_the_log_clock_a_fact_on_time_is_due_when_it_happened_and_a_late_or_release
     inbox.clock_at = Some(100);
     assert_eq!(
         inbox.say(150, track_in("acme", "on time")),
-        ["acme: joined at 150 due 150", "acme: early at 50 due 101", "acme: on time at 150 due 150"]
+        ["acme: early at 50 due 101", "acme: on time at 150 due 150", "acme: joined at 150 due 150"]
     );
     assert_eq!(inbox.say(100, track_in("acme", "late")), ["acme: late at 100 due 101"]);
 }

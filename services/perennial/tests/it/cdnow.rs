@@ -117,7 +117,7 @@ fn purchase(line: &str, number: u128) -> (i64, Key, NewRecord) {
         active: true,
         ..Message::default()
     };
-    let (key, record) = message(SHOP, number.to_be_bytes(), day * DAY_MS + NOON_MS, said);
+    let (key, record) = message(SHOP, (number << 96).to_be_bytes(), day * DAY_MS + NOON_MS, said);
     (day, key, record)
 }
 

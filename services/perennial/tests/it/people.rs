@@ -44,7 +44,7 @@ impl People {
         }
         self.said += 1;
         let said = self.call(dice, event_at);
-        let id = u128::from(self.said) << 64 | u128::from(dice.next());
+        let id = u128::from(self.said) << 96 | u128::from(dice.next());
         let sent = message(&self.workspace, id.to_be_bytes(), event_at, said);
         self.sent.push((now, sent.clone()));
         sent
