@@ -13,6 +13,8 @@ use crate::tools;
 struct Tally {
     passed: u64,
     failed: u64,
+    /// The names of those that failed.
+    names: Vec<String>,
 }
 
 pub(crate) fn run() -> Result<()> {
@@ -21,6 +23,7 @@ pub(crate) fn run() -> Result<()> {
     tests.args(["test", "--workspace", "--profile", "checked", "--no-fail-fast"]);
     tests.env("STANDARDWEBHOOKS_PYTHON", tools::python()?);
     let (tally, success) = run_and_count(&mut tests)?;
+    tally.names.iter().for_each(|name| println!("failed: {name}"));
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if !success || tally.failed > 0 {
         bail!("the tests failed");
@@ -48,8 +51,10 @@ fn run_and_count(command: &mut Command) -> Result<(Tally, bool)> {
 }
 
 impl Tally {
-    /// Adds a line such as `test result: ok. 12 passed; 0 failed; 0 ignored; ...`.
+    /// Adds a line such as `test result: ok. 12 passed; 0 failed; 0 ignored; ...` or `test name ... FAILED`.
     fn count(&mut self, line: &str) {
+        let failed = line.trim().strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"));
+        self.names.extend(failed.map(str::to_owned));
         let Some(result) = line.trim().strip_prefix("test result: ") else { return };
         self.passed += number_before(result, " passed");
         self.failed += number_before(result, " failed");
@@ -65,10 +70,11 @@ fn number_before(text: &str, word: &str) -> u64 {
 mod tests {
     use super::Tally;
 
-    fn check(lines: &[&str], passed: u64, failed: u64) {
+    fn check(lines: &[&str], passed: u64, failed: &[&str]) {
         let mut tally = Tally::default();
         lines.iter().for_each(|line| tally.count(line));
-        assert_eq!(tally, Tally { passed, failed });
+        let names: Vec<_> = failed.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(tally, Tally { passed, failed: names.len() as u64, names });
     }
 
     #[test]
@@ -76,16 +82,19 @@ mod tests {
         check(
             &[
                 "running 3 tests",
+                "test a ... ok",
                 "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+                "test rules::b ... FAILED",
+                "test c ... FAILED",
                 "test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out",
             ],
             13,
-            2,
+            &["rules::b", "c"],
         );
     }
 
     #[test]
     fn a_test_that_prints_numbers_adds_nothing() {
-        check(&["5 passed; 5 failed", "test a_test ... ok"], 0, 0);
+        check(&["5 passed; 5 failed", "test a_test ... ok"], 0, &[]);
     }
 }
