@@ -159,12 +159,19 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
-/// Postgres away, or too slow, may be tried again; anything else is a mistake of ours.
+/// Postgres's `character_not_in_repertoire`.
+const NO_CHARACTER: &str = "22021";
+
+/// Postgres away, or too slow, may be tried again; a character that it does not hold is the caller's mistake; anything
+/// else is one of ours.
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         if crate::postgres::is_away(&error) {
             tracing::warn!(%error, "Postgres is away: {error}");
             return Self::away("the database is away");
+        }
+        if error.as_database_error().and_then(|error| error.code()).as_deref() == Some(NO_CHARACTER) {
+            return Self::invalid("request", "holds the character U+0000, which no name has");
         }
         Self::internal(&error)
     }

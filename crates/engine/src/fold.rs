@@ -1,5 +1,7 @@
 //! What a service makes of the account log: its fold, pure, in three parts.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use eventlog::{
     Key, Stored,
@@ -61,6 +63,8 @@ pub trait Fold: Send + 'static {
     type Fact: Send;
     /// A decision, own or from above.
     type Decision: Clone + PartialEq + std::fmt::Debug + Send;
+    /// What people list accounts by that no decision says.
+    type Shown: Send;
 
     const SERVICE: Service;
     /// The services it builds on, in the order in which they decide. It folds a fact once the last has passed it.
@@ -103,6 +107,10 @@ pub trait Fold: Send + 'static {
         repaired: bool,
     );
     fn wake(&self, at: &Context<'_, Self::Catalogue>, state: &Self::State) -> Wake;
+    /// What is to be shown from here on because of a fact that was taken; what was shown before stands otherwise.
+    fn shown(&self, _state: &Self::State, _fact: &Self::Fact) -> Option<Self::Shown> {
+        None
+    }
 
     /// The stored state, version first.
     fn encode(&self, state: &Self::State) -> Vec<u8>;
@@ -127,7 +135,33 @@ pub struct Decided<D> {
     pub appended_at: i64,
     pub header: Header,
     pub decision: D,
-    pub traceparent: Option<std::sync::Arc<str>>,
+    pub traceparent: Option<Arc<str>>,
+}
+
+/// What an account is listed by since a fact was folded. A later one (by offset, then by order) takes its place.
+#[derive(Debug, Clone)]
+pub struct Shown<S> {
+    pub key: Arc<Key>,
+    /// The record with which the fact was folded.
+    pub offset: u64,
+    pub shown: S,
+}
+
+/// What a worker projects, in order.
+#[derive(Debug, Clone)]
+pub enum Projected<D, S> {
+    Decided(Decided<D>),
+    Shown(Shown<S>),
+}
+
+impl<D, S> Projected<D, S> {
+    pub fn decided(&self) -> Option<&Decided<D>> {
+        if let Self::Decided(decided) = self { Some(decided) } else { None }
+    }
+
+    pub fn shown(&self) -> Option<&Shown<S>> {
+        if let Self::Shown(shown) = self { Some(shown) } else { None }
+    }
 }
 
 /// Reads the part of a record that is the engine's own.

@@ -29,10 +29,12 @@ mod timers;
 mod worker;
 mod workspace;
 
-pub use fold::{Context, Decided, Fold, Poison, Step, Wake, WrittenDecision, read_envelope};
+pub use fold::{
+    Context, Decided, Fold, Poison, Projected, Shown, Step, Wake, WrittenDecision, read_envelope,
+};
 pub use forward::{Forward, ForwardContext, ForwardFold, Forwarded, Forwarder, Forwards};
 pub use metrics::{Count, Metrics};
 pub use ports::{Act, Ports, Settings, WorkerError};
 pub use runner::{Machine, Stop, Turn, run};
 pub use store::{Checkpoint, Progress, Store, StoreAway, Write};
-pub use worker::Worker;
+pub use worker::{Worker, WorkerPorts};

@@ -11,11 +11,11 @@ use crate::{Poison, Store, StoreAway};
 /// Called on the worker's thread; must not block.
 pub type Act<D> = Box<dyn FnMut(&D) + Send>;
 
-/// The outside of one worker. `P` is what it projects.
-pub struct Ports<P> {
+/// The outside of one worker. `P` is what it projects, `D` what it acts upon.
+pub struct Ports<P, D = ()> {
     pub log: Arc<dyn Log>,
     pub store: Box<dyn Store<P>>,
-    pub act: Act<P>,
+    pub act: Act<D>,
     /// Who writes: a new id for each assignment, 16 bytes.
     pub writer: Bytes,
 }

@@ -4,15 +4,19 @@ use chassis::{Problem, paging, postgres::reading, workers::await_clock};
 use contracts::{
     account::Band,
     health::{
-        AwaitClockRequest, AwaitClockResponse, CountBandsRequest, CountBandsResponse, GetHealthRequest,
-        GetHealthResponse, Health, HealthChange, ListHealthHistoryRequest, ListHealthHistoryResponse,
-        ListHealthRequest, ListHealthResponse, health_service_server::HealthService,
+        AwaitClockRequest, AwaitClockResponse, CountBandsRequest, CountBandsResponse, ExplainHealthRequest,
+        ExplainHealthResponse, GetHealthRequest, GetHealthResponse, Health, HealthChange,
+        ListHealthHistoryRequest, ListHealthHistoryResponse, ListHealthRequest, ListHealthResponse,
+        health_service_server::HealthService,
     },
 };
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tonic::{Request, Response, Status};
 
-use crate::store::{self, After, HealthRow, HistoryRow};
+use crate::{
+    fold::Owner,
+    store::{self, After, Filter, HealthRow, HistoryRow},
+};
 
 /// The gRPC service over health-score's database.
 pub(crate) struct HealthApi {
@@ -28,11 +32,20 @@ impl HealthService for HealthApi {
     ) -> Result<Response<GetHealthResponse>, Status> {
         let GetHealthRequest { workspace, account } = request.into_inner();
         let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
-        let row = store::health(&mut tx, &workspace, &account).await.map_err(Problem::from)?;
-        let row = row.ok_or_else(|| {
-            Problem::not_found(format!("health of account {account:?} in workspace {workspace:?}"))
-        })?;
+        let row = scored(&mut tx, &workspace, &account).await?;
         Ok(Response::new(GetHealthResponse { health: Some(health(row)) }))
+    }
+
+    async fn explain_health(
+        &self,
+        request: Request<ExplainHealthRequest>,
+    ) -> Result<Response<ExplainHealthResponse>, Status> {
+        let ExplainHealthRequest { workspace, account } = request.into_inner();
+        let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let row = scored(&mut tx, &workspace, &account).await?;
+        let last = store::history(&mut tx, &workspace, &account, None, 1).await.map_err(Problem::from)?;
+        let last_change = last.into_iter().next().map(change);
+        Ok(Response::new(ExplainHealthResponse { health: Some(health(row)), last_change }))
     }
 
     async fn list_health(
@@ -45,8 +58,10 @@ impl HealthService for HealthApi {
         let after = after.map(|(score, account)| After { score, account });
         let band = (request.band() != Band::Unspecified).then_some(request.band);
         let band = band.map(|band| i16::try_from(band).unwrap_or_default());
+        let owner = (!request.owner.is_empty()).then(|| Owner::of(&request.owner));
+        let filter = Filter { band, owner };
         let mut tx = reading(&self.pool, &request.workspace).await.map_err(Problem::from)?;
-        let rows = store::accounts(&mut tx, &request.workspace, band, after.as_ref(), limit + 1)
+        let rows = store::accounts(&mut tx, &request.workspace, &filter, after.as_ref(), limit + 1)
             .await
             .map_err(Problem::from)?;
         let (rows, next_page_token) =
@@ -102,10 +117,17 @@ impl HealthService for HealthApi {
     }
 }
 
+/// What there is of an account, if anything was ever decided about it.
+async fn scored(conn: &mut PgConnection, workspace: &str, account: &str) -> Result<HealthRow, Problem> {
+    let row = store::health(conn, workspace, account).await?;
+    row.ok_or_else(|| Problem::not_found(format!("health of account {account:?} in workspace {workspace:?}")))
+}
+
 fn health(row: HealthRow) -> Health {
     let change = row.change;
     Health {
         account: row.account,
+        owner: row.owner,
         score: change.score,
         band: change.band,
         scorecard: change.scorecard,

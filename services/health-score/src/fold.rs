@@ -4,8 +4,9 @@ use contracts::{Malformed, Said, account::account_record::Kind};
 use domain::{
     catalogue::Catalogue,
     decision::{Decision, HealthChanged},
-    fact::Fact,
+    fact::{Fact, FactKind},
     time::Instant,
+    value::Value,
     view::{Scope, View},
 };
 use engine::{Context, Fold, Poison, Step, Wake, WrittenDecision};
@@ -15,6 +16,8 @@ use eventlog::{
 };
 use serde::{Deserialize, Serialize};
 
+/// The account's trait that says who owns it.
+const OWNER: &str = "owner";
 /// Format of the stored state that this build writes.
 const FORMAT: u8 = 1;
 
@@ -29,6 +32,21 @@ pub struct State {
     said: Option<HealthChanged>,
 }
 
+/// Who owns an account, as its trait says; nobody: empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner(String);
+
+impl Owner {
+    /// Of a longer name the first 256 characters; Postgres holds no NUL.
+    pub fn of(name: &str) -> Self {
+        Self(name.chars().filter(|letter| *letter != '\0').take(256).collect())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct StoredState {
     view: Vec<u8>,
@@ -40,6 +58,7 @@ impl Fold for HealthFold {
     type State = State;
     type Fact = Fact;
     type Decision = Decision;
+    type Shown = Owner;
 
     const SERVICE: Service = Service::HealthScore;
     const ABOVE: &'static [Service] = &[];
@@ -106,6 +125,13 @@ impl Fold for HealthFold {
 
     fn wake(&self, at: &Context<'_, Catalogue>, state: &State) -> Wake {
         Wake { clock: state.view.wake(at.catalogue).map(|at| at.0), delivery: None }
+    }
+
+    fn shown(&self, state: &State, fact: &Fact) -> Option<Owner> {
+        let FactKind::AccountTraits(traits) = &fact.kind else { return None };
+        traits.iter().find(|(name, _)| name == OWNER)?;
+        let owner = state.view.account().traits().value(OWNER);
+        Some(Owner::of(owner.map(Value::to_string).unwrap_or_default().as_str()))
     }
 
     fn encode(&self, state: &State) -> Vec<u8> {

@@ -21,7 +21,7 @@ use sqlx::PgPool;
 use tonic::service::Routes;
 
 pub use config::Config;
-pub use fold::HealthFold;
+pub use fold::{HealthFold, Owner};
 
 /// What the service stands on.
 pub struct Ports {
@@ -40,7 +40,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         service: "health-score",
         topic: Topic::Account,
         pool: pool.clone(),
-        project: |conn, decided| Box::pin(store::project(conn, decided)),
+        project: |conn, items| Box::pin(store::project(conn, items)),
         act: || -> Act<Decided<_>> { Box::new(|_| ()) },
     };
     workers.start(work, move |ports, partition, counters| {

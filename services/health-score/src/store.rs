@@ -2,17 +2,21 @@
 //!
 //! Invariant: a row is a function of the decision with its cause, so writing it twice changes nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use contracts::account::HealthChanged;
 use domain::decision::{Band, Decision};
-use engine::Decided;
+use engine::{Decided, Projected, Shown};
 use prost::Message;
 use sqlx::PgConnection;
+
+use crate::fold::Owner;
 
 /// An account's score as it stands.
 pub(crate) struct HealthRow {
     pub(crate) account: String,
+    /// Empty: nobody.
+    pub(crate) owner: String,
     pub(crate) score: Option<i16>,
     pub(crate) change: HealthChanged,
     pub(crate) valid_at: i64,
@@ -44,9 +48,25 @@ pub(crate) struct After {
     pub(crate) account: String,
 }
 
-/// Writes decisions that were read back. Newer ones of the same account win; repeats change nothing.
-pub(crate) async fn project(conn: &mut PgConnection, decided: &[Decided<Decision>]) -> sqlx::Result<()> {
-    let rows: Vec<Row> = decided.iter().filter_map(Row::of).collect();
+/// Which accounts are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    pub(crate) band: Option<i16>,
+    /// `None`: anybody's, and nobody's.
+    pub(crate) owner: Option<Owner>,
+}
+
+/// Writes decisions that were read back, and owners. Newer ones of the same account win; repeats change nothing.
+pub(crate) async fn project(
+    conn: &mut PgConnection,
+    items: &[Projected<Decision, Owner>],
+) -> sqlx::Result<()> {
+    let owners: BTreeMap<_, _> =
+        items.iter().filter_map(Projected::shown).map(|shown| (&shown.key, shown)).collect();
+    if !owners.is_empty() {
+        upsert_owners(conn, &owners.into_values().collect::<Vec<_>>()).await?;
+    }
+    let rows: Vec<Row> = items.iter().filter_map(Projected::decided).filter_map(Row::of).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -99,6 +119,24 @@ pub(crate) fn band_number(band: Band) -> i16 {
         Band::Yellow => 2,
         Band::Green => 3,
     }
+}
+
+/// The last of each account's.
+async fn upsert_owners(conn: &mut PgConnection, owners: &[&Shown<Owner>]) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO owners (workspace, account, owner, fact_offset)
+         SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[])
+         ON CONFLICT (workspace, account) DO UPDATE
+         SET owner = excluded.owner, fact_offset = excluded.fact_offset
+         WHERE owners.fact_offset <= excluded.fact_offset",
+        &column(owners, |shown| shown.key.workspace.clone()),
+        &column(owners, |shown| shown.key.account.clone()),
+        &column(owners, |shown| shown.shown.as_str().to_owned()),
+        &column(owners, |shown| shown.offset.cast_signed()),
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 async fn insert_history(conn: &mut PgConnection, rows: &[Row]) -> sqlx::Result<()> {
@@ -163,18 +201,20 @@ pub(crate) async fn health(
     account: &str,
 ) -> sqlx::Result<Option<HealthRow>> {
     let row = sqlx::query!(
-        "SELECT account, score, change, valid_at, known_at FROM health WHERE workspace = $1 AND account = $2",
+        r#"SELECT account, COALESCE(owner, '') AS "owner!", score, change, valid_at, known_at
+           FROM health LEFT JOIN owners USING (workspace, account)
+           WHERE workspace = $1 AND account = $2"#,
         workspace,
         account
     )
     .fetch_optional(conn)
     .await?;
     row.map(|row| {
-        let change = read_change(&row.change)?;
         Ok(HealthRow {
             account: row.account,
+            owner: row.owner,
             score: row.score,
-            change,
+            change: read_change(&row.change)?,
             valid_at: row.valid_at,
             known_at: row.known_at,
         })
@@ -182,36 +222,37 @@ pub(crate) async fn health(
     .transpose()
 }
 
-/// Accounts of a workspace, of one band or of any, worst score first, those without a score last.
+/// Accounts of a workspace, worst score first, those without a score last.
 pub(crate) async fn accounts(
     conn: &mut PgConnection,
     workspace: &str,
-    band: Option<i16>,
+    filter: &Filter,
     after: Option<&After>,
     limit: i64,
 ) -> sqlx::Result<Vec<HealthRow>> {
     let rows = sqlx::query!(
-        r#"SELECT account, score, change, valid_at, known_at
-           FROM health
-           WHERE workspace = $1 AND ($2::smallint IS NULL OR band = $2)
+        r#"SELECT account, COALESCE(owner, '') AS "owner!", score, change, valid_at, known_at
+           FROM health LEFT JOIN owners USING (workspace, account)
+           WHERE workspace = $1 AND ($2::smallint IS NULL OR band = $2) AND ($6::text IS NULL OR owner = $6)
              AND ($3::smallint IS NULL OR (COALESCE(score, 101), account) > ($3, $4))
            ORDER BY COALESCE(score, 101), account
            LIMIT $5"#,
         workspace,
-        band,
+        filter.band,
         after.map(|after| after.score),
         after.map_or("", |after| &after.account),
-        limit
+        limit,
+        filter.owner.as_ref().map(Owner::as_str)
     )
     .fetch_all(conn)
     .await?;
     rows.into_iter()
         .map(|row| {
-            let change = read_change(&row.change)?;
             Ok(HealthRow {
                 account: row.account,
+                owner: row.owner,
                 score: row.score,
-                change,
+                change: read_change(&row.change)?,
                 valid_at: row.valid_at,
                 known_at: row.known_at,
             })

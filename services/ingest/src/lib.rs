@@ -25,7 +25,7 @@ use chassis::{
     postgres::migrate,
     workers::{Work, Workers},
 };
-use engine::{Act, Forwarded, Forwarder};
+use engine::{Act, Forwarder};
 use eventlog::{Log, Topic};
 use sqlx::PgPool;
 use tonic::service::Routes;
@@ -65,7 +65,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
         topic: Topic::Inbox,
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
-        act: || -> Act<Forwarded<Item>> { Box::new(|_| ()) },
+        act: || -> Act<()> { Box::new(|(): &()| ()) },
     };
     workers.start(work, move |ports, partition, counters| {
         Forwarder::start(Attribution, ports, partition, config.worker.clone(), counters)

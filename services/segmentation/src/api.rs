@@ -2,10 +2,10 @@
 
 use chassis::{Problem, paging, postgres::reading, workers::await_clock};
 use contracts::segment::{
-    AwaitClockRequest, AwaitClockResponse, ListAccountSegmentsRequest, ListAccountSegmentsResponse,
-    ListMembersRequest, ListMembersResponse, ListMembershipHistoryRequest, ListMembershipHistoryResponse,
-    ListSegmentsRequest, ListSegmentsResponse, Membership, MembershipChange, SegmentSummary,
-    segment_service_server::SegmentService,
+    AwaitClockRequest, AwaitClockResponse, ExplainMembershipRequest, ExplainMembershipResponse,
+    ListAccountSegmentsRequest, ListAccountSegmentsResponse, ListMembersRequest, ListMembersResponse,
+    ListMembershipHistoryRequest, ListMembershipHistoryResponse, ListSegmentsRequest, ListSegmentsResponse,
+    Membership, MembershipChange, SegmentSummary, segment_service_server::SegmentService,
 };
 use sqlx::PgPool;
 use tonic::{Request, Response, Status};
@@ -80,6 +80,23 @@ impl SegmentService for SegmentApi {
         let (rows, next_page_token) = paging::split(rows, limit, |row| (row.cause_offset, row.cause_index));
         let changes = rows.into_iter().map(change).collect();
         Ok(Response::new(ListMembershipHistoryResponse { changes, next_page_token }))
+    }
+
+    async fn explain_membership(
+        &self,
+        request: Request<ExplainMembershipRequest>,
+    ) -> Result<Response<ExplainMembershipResponse>, Status> {
+        let ExplainMembershipRequest { workspace, account, segment } = request.into_inner();
+        let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
+        let last = store::history(&mut tx, &workspace, &account, Some(&segment), None, 1).await;
+        let last = last.map_err(Problem::from)?.into_iter().next();
+        let never = || {
+            let what =
+                format!("a stay of account {account:?} in segment {segment:?} of workspace {workspace:?}");
+            Problem::not_found(what)
+        };
+        let last_change = Some(change(last.ok_or_else(never)?));
+        Ok(Response::new(ExplainMembershipResponse { last_change }))
     }
 
     async fn await_clock(

@@ -43,6 +43,7 @@ impl Fold for SegmentFold {
     type State = State;
     type Fact = Fact;
     type Decision = Decision;
+    type Shown = ();
 
     const SERVICE: Service = Service::Segmentation;
     const ABOVE: &'static [Service] = &[Service::HealthScore];

@@ -40,7 +40,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         service: "segmentation",
         topic: Topic::Account,
         pool: pool.clone(),
-        project: |conn, decided| Box::pin(store::project(conn, decided)),
+        project: |conn, items| Box::pin(store::project(conn, items)),
         act: || -> Act<Decided<_>> { Box::new(|_| ()) },
     };
     workers.start(work, move |ports, partition, counters| {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use contracts::account::MembershipChanged;
 use domain::decision::Decision;
-use engine::Decided;
+use engine::{Decided, Projected};
 use prost::Message;
 use sqlx::PgConnection;
 
@@ -43,8 +43,8 @@ pub(crate) struct SegmentRow {
 }
 
 /// Writes decisions that were read back. Newer ones of the same account and segment win; repeats change nothing.
-pub(crate) async fn project(conn: &mut PgConnection, decided: &[Decided<Decision>]) -> sqlx::Result<()> {
-    let rows: Vec<Row> = decided.iter().filter_map(Row::of).collect();
+pub(crate) async fn project(conn: &mut PgConnection, items: &[Projected<Decision, ()>]) -> sqlx::Result<()> {
+    let rows: Vec<Row> = items.iter().filter_map(Projected::decided).filter_map(Row::of).collect();
     if rows.is_empty() {
         return Ok(());
     }

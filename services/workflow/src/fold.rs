@@ -49,6 +49,7 @@ impl Fold for WorkflowFold {
     type State = Account;
     type Fact = Said;
     type Decision = Decision;
+    type Shown = ();
 
     const SERVICE: Service = Service::Workflow;
     const ABOVE: &'static [Service] = &[Service::HealthScore, Service::Segmentation];

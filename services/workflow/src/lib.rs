@@ -80,7 +80,7 @@ fn start_workers(config: &Config, ports: &Ports, met: mpsc::UnboundedSender<Met>
         service: "workflow",
         topic: Topic::Account,
         pool: ports.pool.clone(),
-        project: |conn, decided| Box::pin(store::project(conn, decided)),
+        project: |conn, items| Box::pin(store::project(conn, items)),
         act,
     };
     let longest_call = i64::try_from(config.longest_call.as_millis()).unwrap_or(i64::MAX / 2);

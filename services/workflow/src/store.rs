@@ -10,7 +10,7 @@ mod notifications;
 mod runs;
 
 use domain::decision::Decision;
-use engine::Decided;
+use engine::{Decided, Projected};
 use sqlx::PgConnection;
 
 pub(crate) use ctas::{CtaAfter, CtaFilter, CtaRow, answer, count_ctas, cta, ctas};
@@ -28,8 +28,9 @@ pub(crate) struct Before {
 }
 
 /// Writes decisions that were read back.
-pub(crate) async fn project(conn: &mut PgConnection, decided: &[Decided<Decision>]) -> sqlx::Result<()> {
-    let positions: Vec<Position<'_>> = decided.iter().filter_map(Position::of).collect();
+pub(crate) async fn project(conn: &mut PgConnection, items: &[Projected<Decision, ()>]) -> sqlx::Result<()> {
+    let positions: Vec<Position<'_>> =
+        items.iter().filter_map(Projected::decided).filter_map(Position::of).collect();
     ctas::project(conn, &positions).await?;
     runs::project(conn, &positions).await?;
     notifications::project(conn, &positions).await

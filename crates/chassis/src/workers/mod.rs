@@ -31,6 +31,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 pub struct Workers {
     log: Arc<dyn Log>,
     tasks: Tasks,
+    metrics: Metrics,
     readiness: Readiness,
     collected: Collected,
     stop: Stop,
@@ -54,6 +55,7 @@ impl Workers {
         let workers = Self {
             log,
             tasks: tasks.clone(),
+            metrics: metrics.clone(),
             readiness: readiness.clone(),
             collected,
             stop: Stop::default(),
@@ -70,14 +72,15 @@ impl Workers {
 
     /// Runs a worker for every partition of the topic. `machine` makes one; it is called again while log or store are
     /// away.
-    pub fn start<M, P, A>(
+    pub fn start<M, P, D, A>(
         &self,
         work: Work<P, A>,
-        machine: impl Fn(Ports<P>, u32, Arc<Counters>) -> Result<M, WorkerError> + Clone + Send + 'static,
+        machine: impl Fn(Ports<P, D>, u32, Arc<Counters>) -> Result<M, WorkerError> + Clone + Send + 'static,
     ) where
         M: Machine,
         P: Send + Sync + 'static,
-        A: Fn() -> Act<P> + Clone + Send + 'static,
+        D: 'static,
+        A: Fn() -> Act<D> + Clone + Send + 'static,
     {
         let partitions = 0..self.log.partitions(work.topic);
         let counters: Vec<_> =
@@ -85,21 +88,27 @@ impl Workers {
         self.say_when_ready(work.service, counters);
     }
 
+    /// The metrics of the process.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// The tasks of the process.
     pub fn tasks(&self) -> &Tasks {
         &self.tasks
     }
 
-    fn start_partition<M, P, A>(
+    fn start_partition<M, P, D, A>(
         &self,
         work: &Work<P, A>,
         partition: u32,
-        machine: &(impl Fn(Ports<P>, u32, Arc<Counters>) -> Result<M, WorkerError> + Clone + Send + 'static),
+        machine: &(impl Fn(Ports<P, D>, u32, Arc<Counters>) -> Result<M, WorkerError> + Clone + Send + 'static),
     ) -> Arc<Counters>
     where
         M: Machine,
         P: Send + Sync + 'static,
-        A: Fn() -> Act<P> + Clone + Send + 'static,
+        D: 'static,
+        A: Fn() -> Act<D> + Clone + Send + 'static,
     {
         let name = format!("{} {}/{partition}", work.service, work.topic.name());
         let counters = self.collected.counters(work.service, partition);

@@ -9,10 +9,10 @@ use std::collections::VecDeque;
 
 use super::{
     Buffered, Worker,
-    steps::{FromAbove, Logged, Main, Said, Stepper, Yielded},
+    steps::{FromAbove, Logged, Main, Outcome, Said, Stepper, Yielded},
 };
 use crate::{
-    Fold, Poison,
+    Fold, Poison, Projected, Shown,
     codec::Link,
     guard::guarded,
     memory::PARTITION_SLOT,
@@ -283,7 +283,10 @@ impl<F: Fold> Worker<F> {
         } else {
             let is_logged = !logged.is_empty();
             match self.run_steps(id, record, main, above, logged) {
-                Ok(yielded) => self.say(id, record, yielded),
+                Ok(Outcome { yielded, shown }) => {
+                    self.show(id, record.offset, shown);
+                    self.say(id, record, yielded);
+                }
                 Err(why) if is_logged => self.get_stuck(&why, record.offset),
                 Err(why) => self.poison(id, record, &why, true),
             }
@@ -298,10 +301,12 @@ impl<F: Fold> Worker<F> {
         main: &Main<'_, F::Fact, F::Catalogue>,
         above: Vec<FromAbove<F::Decision>>,
         logged: VecDeque<Logged<F::Decision>>,
-    ) -> Result<Vec<Yielded<F::Decision>>, Poison> {
+    ) -> Result<Outcome<F>, Poison> {
         let slot = &mut self.memory.slots[id as usize];
         let workspace = &self.memory.workspaces[slot.workspace as usize];
-        let Some(catalogue) = &workspace.catalogue else { return Ok(Vec::new()) };
+        let Some(catalogue) = &workspace.catalogue else {
+            return Ok(Outcome { yielded: Vec::new(), shown: Vec::new() });
+        };
         let until =
             if workspace.is_log_clock() { workspace.clock_at.unwrap_or(0) } else { record.appended_at };
         let mut stepper = Stepper {
@@ -316,7 +321,7 @@ impl<F: Fold> Worker<F> {
             above,
             logged,
             passed: self.reading.own_passed >= Some(record.offset),
-            out: Vec::new(),
+            out: Outcome { yielded: Vec::new(), shown: Vec::new() },
             evaluations: 0,
             repairs: 0,
             said: 0,
@@ -325,6 +330,13 @@ impl<F: Fold> Worker<F> {
         self.metrics.evaluations.add(stepper.evaluations);
         self.metrics.repairs.add(stepper.repairs);
         outcome.map(|()| stepper.out)
+    }
+
+    fn show(&mut self, id: u32, offset: u64, shown: Vec<F::Shown>) {
+        let key = &self.memory.slots[id as usize].key;
+        for shown in shown {
+            self.keeping.push(Projected::Shown(Shown { key: key.clone(), offset, shown }));
+        }
     }
 
     /// Queues what the fold yields.

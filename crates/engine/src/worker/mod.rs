@@ -24,7 +24,7 @@ use std::{
 use eventlog::{Stored, Topic, TopicPartition, proto::Header};
 
 use crate::{
-    Decided, Fold, Metrics, Poison, Ports, Settings, WorkerError,
+    Decided, Fold, Metrics, Poison, Ports, Projected, Settings, WorkerError,
     memory::Memory,
     record::FactKind,
     runner::{Machine, Turn},
@@ -71,10 +71,14 @@ struct Reading<D> {
     joined_seen: bool,
 }
 
+/// The outside of the worker of a fold.
+pub type WorkerPorts<F> =
+    Ports<Projected<<F as Fold>::Decision, <F as Fold>::Shown>, Decided<<F as Fold>::Decision>>;
+
 /// The worker of one partition of the account log.
 pub struct Worker<F: Fold> {
     fold: F,
-    ports: Ports<Decided<F::Decision>>,
+    ports: WorkerPorts<F>,
     at: TopicPartition,
     settings: Settings,
     metrics: Arc<Metrics>,
@@ -93,7 +97,7 @@ pub struct Worker<F: Fold> {
     /// It cannot go on until a build comes that can.
     stuck: Option<Poison>,
     sending: Sending,
-    keeping: Keeping<Decided<F::Decision>>,
+    keeping: Keeping<Projected<F::Decision, F::Shown>>,
     draining: bool,
     touched: Vec<u32>,
 }
@@ -102,7 +106,7 @@ impl<F: Fold> Worker<F> {
     /// Loads the checkpoint and collects what the log has decided since. Blocks.
     pub fn start(
         fold: F,
-        mut ports: Ports<Decided<F::Decision>>,
+        mut ports: WorkerPorts<F>,
         partition: u32,
         settings: Settings,
         metrics: Arc<Metrics>,

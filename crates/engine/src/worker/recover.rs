@@ -7,7 +7,7 @@ use eventlog::Stored;
 
 use super::{Reading, Worker, keep::Keeping, send::Sending, steps::Said};
 use crate::{
-    Decided, Fold, WorkerError,
+    Decided, Fold, Projected, WorkerError,
     memory::Memory,
     record::{self, Read},
 };
@@ -82,7 +82,7 @@ impl<F: Fold> Worker<F> {
             let Stored { offset, appended_at, traceparent, .. } = record;
             let decided = Decided { offset, appended_at, header, decision: decision.clone(), traceparent };
             self.act_on(&decided, live);
-            self.keeping.push(decided);
+            self.keeping.push(Projected::Decided(decided));
         }
         self.compare(slot, cause, step, said);
     }

@@ -71,6 +71,12 @@ pub(crate) struct Yielded<D> {
     pub(crate) decision: D,
 }
 
+/// What one account's steps within one record come to.
+pub(crate) struct Outcome<F: Fold> {
+    pub(crate) yielded: Vec<Yielded<F::Decision>>,
+    pub(crate) shown: Vec<F::Shown>,
+}
+
 /// Everything one account's steps within one record need.
 pub(crate) struct Stepper<'a, F: Fold> {
     pub(crate) fold: &'a F,
@@ -87,7 +93,7 @@ pub(crate) struct Stepper<'a, F: Fold> {
     /// Nothing new is decided from this record: the service has passed it.
     pub(crate) passed: bool,
     pub(crate) decides: bool,
-    pub(crate) out: Vec<Yielded<F::Decision>>,
+    pub(crate) out: Outcome<F>,
     pub(crate) evaluations: u64,
     pub(crate) repairs: u64,
     /// Decisions of this record so far.
@@ -201,6 +207,9 @@ impl<'a, F: Fold> Stepper<'a, F> {
         self.evaluations += 1;
         let above = self.take_above(key);
         self.fold.take(&at, &mut self.slot.state, step, &above);
+        if let Step::Fact(fact, _) = step {
+            self.out.shown.extend(self.fold.shown(&self.slot.state, fact));
+        }
         let yielded =
             if self.decides { self.fold.decide(&at, &mut self.slot.state, step) } else { Vec::new() };
         self.settle(&at, key, yielded);
@@ -233,7 +242,13 @@ impl<'a, F: Fold> Stepper<'a, F> {
             self.fold.apply(at, &mut self.slot.state, &decision, false);
             let before = self.slot.own.replace((self.record.offset, self.said));
             let catalogue_version = at.catalogue_version;
-            self.out.push(Yielded { index: self.said, before, step: key, catalogue_version, decision });
+            self.out.yielded.push(Yielded {
+                index: self.said,
+                before,
+                step: key,
+                catalogue_version,
+                decision,
+            });
             self.said += 1;
         }
         while self.logged.front().is_some_and(|logged| logged.step == key) {

@@ -6,7 +6,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::{Decided, Metrics, Ports, Settings, Worker, WorkerError, planted::Bug, read_envelope};
+use engine::{
+    Decided, Metrics, Ports, Projected, Settings, Worker, WorkerError, planted::Bug, read_envelope,
+};
 use eventlog::{Topic, TopicPartition, proto::Cause};
 
 use super::{
@@ -21,7 +23,8 @@ pub(super) const AT: TopicPartition = TopicPartition { topic: Topic::Account, pa
 pub(super) const INBOXES: u32 = 2;
 
 type Shared<T> = Arc<Mutex<T>>;
-type ToyDisk = Shared<Disk<Decided<Toy>>>;
+type Item = Projected<Toy, i64>;
+type ToyDisk = Shared<Disk<Item>>;
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -48,7 +51,7 @@ macro_rules! each {
 struct Owner {
     service: usize,
     worker: AnyWorker,
-    desk: Desk<Decided<Toy>>,
+    desk: Desk<Item>,
     /// Its clock less the log's.
     skew: i64,
 }
@@ -149,7 +152,7 @@ impl History {
     fn start<R: Rank>(
         &self,
         service: usize,
-        store: SimStore<Decided<Toy>>,
+        store: SimStore<Item>,
         writer: [u8; 16],
     ) -> Result<Worker<ToyFold<R>>, WorkerError> {
         let acted = self.acted.clone();
@@ -279,7 +282,7 @@ impl History {
         if late > 0 {
             return Err(format!("{late} timers never fired"));
         }
-        self.check_stores(&strict)?;
+        self.check_stores(&strict, &truth)?;
         self.check_states(&truth)?;
         let mut acted = HashSet::new();
         if let Some(twice) = locked(&self.acted).iter().find(|offset| !acted.insert(**offset)) {
@@ -296,15 +299,17 @@ impl History {
         if told.repairs > 0 { Err(format!("{} repairs", told.repairs)) } else { Ok(told) }
     }
 
-    /// What was projected is what was decided.
-    fn check_stores(&self, reader: &Reader) -> Result<(), String> {
+    /// What was projected is what was decided, and what is shown is what the states have.
+    fn check_stores(&self, reader: &Reader, truth: &Truth) -> Result<(), String> {
         for (service, disk) in self.disks.iter().enumerate() {
             let place = |item: &Decided<Toy>| {
                 let account = format!("{}/{}", item.header.workspace, item.header.account);
                 (account, item.header.cause.as_ref().map(Cause::order).unwrap_or_default())
             };
+            let items = locked(disk).items.clone();
+            let decided = items.iter().filter_map(Projected::decided);
             let projected: BTreeMap<Place, Toy> =
-                locked(disk).items.iter().map(|item| (place(item), item.decision.clone())).collect();
+                decided.map(|item| (place(item), item.decision.clone())).collect();
             if projected != reader.said[service] {
                 return Err(format!(
                     "{:?} projected {} of {}",
@@ -312,6 +317,15 @@ impl History {
                     projected.len(),
                     reader.said[service].len()
                 ));
+            }
+            let mut shown: Vec<_> = items.iter().filter_map(Projected::shown).collect();
+            shown.sort_by_key(|shown| shown.offset);
+            for last in shown.iter().map(|shown| (&shown.key, shown.shown)).collect::<BTreeMap<_, _>>() {
+                let (key, sum) = last;
+                let state = truth.state(service, &key.workspace, &key.account);
+                if state.map(|state| state.n) != Some(sum) {
+                    return Err(format!("{:?} shows {sum} of {key:?}, not {state:?}", SERVICES[service]));
+                }
             }
         }
         Ok(())

@@ -239,6 +239,8 @@ impl<R: Rank> Fold for ToyFold<R> {
     type State = State;
     type Fact = Toy;
     type Decision = Toy;
+    /// The sum.
+    type Shown = i64;
 
     const SERVICE: Service = SERVICES[R::RANK];
     const ABOVE: &'static [Service] = ABOVE[R::RANK];
@@ -283,6 +285,10 @@ impl<R: Rank> Fold for ToyFold<R> {
 
     fn wake(&self, at: &Context<'_, i64>, state: &State) -> Wake {
         state.wake(R::RANK, at.instant)
+    }
+
+    fn shown(&self, state: &State, _: &Toy) -> Option<i64> {
+        Some(state.n)
     }
 
     fn encode(&self, state: &State) -> Vec<u8> {

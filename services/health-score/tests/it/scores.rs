@@ -3,8 +3,8 @@
 use contracts::{
     account::{Band, value},
     health::{
-        CountBandsRequest, GetHealthRequest, Health, HealthChange, ListHealthHistoryRequest,
-        ListHealthRequest,
+        CountBandsRequest, ExplainHealthRequest, GetHealthRequest, Health, HealthChange,
+        ListHealthHistoryRequest, ListHealthRequest,
     },
 };
 use tonic::Code;
@@ -33,10 +33,14 @@ async fn history(world: &mut World, account: &str) -> anyhow::Result<Vec<HealthC
 
 /// Accounts, worst first, two a page.
 async fn listed(world: &mut World, band: Band) -> anyhow::Result<Vec<String>> {
+    listed_of(world, band, "").await
+}
+
+async fn listed_of(world: &mut World, band: Band, owner: &str) -> anyhow::Result<Vec<String>> {
     let (mut accounts, mut page_token) = (Vec::new(), String::new());
     loop {
-        let workspace = WORKSPACE.to_owned();
-        let request = ListHealthRequest { workspace, band: band.into(), page_size: 2, page_token };
+        let (workspace, owner) = (WORKSPACE.to_owned(), owner.to_owned());
+        let request = ListHealthRequest { workspace, band: band.into(), owner, page_size: 2, page_token };
         let page = world.client.list_health(request).await?.into_inner();
         accounts.extend(page.accounts.into_iter().map(|health| health.account));
         page_token = page.next_page_token;
@@ -102,6 +106,49 @@ async fn accounts_are_listed_worst_first_and_counted_by_band() -> anyhow::Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_listed_by_the_owner_that_their_trait_names() -> anyhow::Result<()> {
+    let mut world = World::start().await?;
+    let owns = |name: &str| value::Kind::Text(name.into());
+    for (id, (account, owner)) in
+        [("a", "ana"), ("b", "ana"), ("c", "bob"), ("d", "")].into_iter().enumerate()
+    {
+        world.usage(account, id as u128, DAY).await?;
+        world.set(account, 10 + id as u128, DAY, "owner", owns(owner)).await?;
+    }
+    world.set("b", 21, 3 * DAY, "owner", owns("bob")).await?;
+    world.set("b", 20, 2 * DAY, "owner", owns("eve")).await?;
+    world.set("d", 22, 2 * DAY, "seats", value::Kind::Decimal(5_000_000)).await?;
+    world.advance(4 * DAY).await?;
+    assert_eq!(listed_of(&mut world, Band::Unspecified, "ana").await?, ["a"]);
+    assert_eq!(listed_of(&mut world, Band::Unspecified, "bob").await?, ["b", "c"]);
+    assert_eq!(listed_of(&mut world, Band::Green, "bob").await?, ["b", "c"]);
+    assert!(listed_of(&mut world, Band::Red, "bob").await?.is_empty());
+    assert!(listed_of(&mut world, Band::Unspecified, "eve").await?.is_empty(), "a later fact says bob");
+    assert_eq!(health(&mut world, "b").await?.owner, "bob");
+    assert_eq!(health(&mut world, "d").await?.owner, "");
+    let mut world = world.restart().await?;
+    world.set("a", 30, 5 * DAY, "owner", owns("")).await?;
+    world.set("c", 31, 5 * DAY, "owner", owns(&"\0x".repeat(1_000))).await?;
+    world.advance(6 * DAY).await?;
+    assert!(listed_of(&mut world, Band::Unspecified, "ana").await?.is_empty());
+    assert_eq!(health(&mut world, "c").await?.owner, "x".repeat(256));
+    world.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_score_is_explained_by_what_it_is_made_of_and_what_changed_it_last() -> anyhow::Result<()> {
+    let mut world = World::start().await?;
+    let request = ExplainHealthRequest { workspace: WORKSPACE.into(), account: "globex".into() };
+    assert_eq!(world.client.explain_health(request.clone()).await.unwrap_err().code(), Code::NotFound);
+    world.usage("globex", 1, DAY).await?;
+    world.advance(10 * DAY).await?;
+    let explained = world.client.explain_health(request).await?.into_inner();
+    assert_eq!(explained.health, Some(health(&mut world, "globex").await?));
+    assert_eq!(explained.last_change, history(&mut world, "globex").await?.into_iter().next());
+    world.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_catalogue_scores_anew_and_is_the_cause() -> anyhow::Result<()> {
     let mut world = World::start().await?;
     world.usage("globex", 1, DAY).await?;
@@ -120,12 +167,15 @@ async fn a_new_catalogue_scores_anew_and_is_the_cause() -> anyhow::Result<()> {
 async fn another_workspace_sees_nothing_even_by_a_query_without_a_filter() -> anyhow::Result<()> {
     let mut world = World::start().await?;
     world.usage("globex", 1, DAY).await?;
+    world.set("globex", 2, DAY, "owner", value::Kind::Text("ana".into())).await?;
     world.advance(DAY).await?;
     let other = GetHealthRequest { workspace: "initech".into(), account: "globex".into() };
     assert_eq!(world.client.get_health(other).await.unwrap_err().code(), Code::NotFound);
+    let no_name = GetHealthRequest { workspace: WORKSPACE.into(), account: "glo\0bex".into() };
+    assert_eq!(world.client.get_health(no_name).await.unwrap_err().code(), Code::InvalidArgument);
     for (workspace, expected) in [("initech", 0), ("*", 0), ("", 0), (WORKSPACE, 1)] {
         let mut tx = chassis::postgres::scoped(&world.database.pool, workspace).await?;
-        for table in ["health", "health_history"] {
+        for table in ["health", "health_history", "owners"] {
             let query = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
             let count: i64 = sqlx::query_scalar(query).fetch_one(&mut *tx).await?;
             assert_eq!(count, expected, "{table} as {workspace}");

@@ -6,13 +6,15 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use contracts::account::{Contribution, CtaState, Driver};
 use contracts::cta::{Cta, ListCtasRequest};
-use contracts::health::{GetHealthRequest, Health, HealthChange};
-use contracts::segment::{ListAccountSegmentsRequest, Membership};
+use contracts::health::{ExplainHealthRequest, ExplainHealthResponse, Health, HealthChange};
+use contracts::segment::{
+    ExplainMembershipRequest, ListAccountSegmentsRequest, Membership, MembershipChange,
+};
 use serde_json::json;
 use tonic::Code;
 
 use crate::cli::{Output, Target};
-use crate::commands::{ctas, health};
+use crate::commands::ctas;
 use crate::{clients, output, words};
 
 #[derive(Args)]
@@ -27,6 +29,8 @@ pub(crate) struct Explain {
 enum Command {
     /// Score and drivers, segments with since when and why, CTAs.
     Account { id: String },
+    /// Why an account is in a segment, or why it left.
+    Segment { segment: String, account: String },
 }
 
 /// Everything there is to say about an account.
@@ -40,7 +44,10 @@ pub(crate) struct Account {
 
 impl Explain {
     pub(crate) async fn run(self) -> Result<()> {
-        let Command::Account { id } = self.command;
+        let id = match self.command {
+            Command::Account { id } => id,
+            Command::Segment { segment, account } => return stay(&self.target, segment, account).await,
+        };
         let account = Account::ask(&self.target, id).await?;
         match self.target.output {
             Output::Table => print!("{}", account.in_words()),
@@ -57,11 +64,7 @@ impl Account {
             account: id.clone(),
             ..Default::default()
         };
-        let health = current(target, &id).await?;
-        let last_change = match health {
-            Some(_) => health::history(target, &id, 1).await?.into_iter().next(),
-            None => None,
-        };
+        let ExplainHealthResponse { health, last_change } = explained(target, &id).await?;
         Ok(Self {
             health,
             last_change,
@@ -131,12 +134,43 @@ impl Account {
     }
 }
 
-async fn current(target: &Target, account: &str) -> Result<Option<Health>> {
-    let request = GetHealthRequest { workspace: target.workspace.clone(), account: account.to_owned() };
-    match clients::health(&target.grpc).await?.get_health(request).await {
-        Ok(answer) => Ok(answer.into_inner().health),
-        Err(status) if status.code() == Code::NotFound => Ok(None),
+async fn explained(target: &Target, account: &str) -> Result<ExplainHealthResponse> {
+    let request = ExplainHealthRequest { workspace: target.workspace.clone(), account: account.to_owned() };
+    match clients::health(&target.grpc).await?.explain_health(request).await {
+        Ok(answer) => Ok(answer.into_inner()),
+        Err(status) if status.code() == Code::NotFound => Ok(ExplainHealthResponse::default()),
         Err(status) => Err(status.into()),
+    }
+}
+
+async fn stay(target: &Target, segment: String, account: String) -> Result<()> {
+    let workspace = target.workspace.clone();
+    let request = ExplainMembershipRequest { workspace, account, segment };
+    let answer = clients::segments(&target.grpc).await?.explain_membership(request).await?.into_inner();
+    let change = answer.last_change.unwrap_or_default();
+    match target.output {
+        Output::Table => print!("{}", stay_in_words(&change)),
+        Output::Json => {
+            let change = output::json("perennial.segment.v1.MembershipChange", &change)?;
+            println!("{}", serde_json::to_string_pretty(&change)?);
+        }
+    }
+    Ok(())
+}
+
+fn stay_in_words(change: &MembershipChange) -> String {
+    let (segment, at) = (&change.segment, words::instant(change.valid_at));
+    let what =
+        if change.member { format!("In {segment} since {at}") } else { format!("Left {segment} at {at}") };
+    let reasons = change.reasons.iter().map(|reason| format!("because {}", words::reason(reason)));
+    format!("{what}, by {}:\n", cause(&change.fact_id, &change.cause)) + &lines(reasons)
+}
+
+/// What made a decision.
+fn cause(fact_id: &str, record: &str) -> String {
+    match fact_id {
+        "" => format!("the passing of time (record {record})"),
+        fact => format!("fact {fact} (record {record})"),
     }
 }
 
@@ -153,10 +187,7 @@ async fn memberships(target: &Target, account: &str) -> Result<Vec<Membership>> 
 
 fn change_in_words(change: &HealthChange) -> String {
     let before = format!("{} ({})", words::score(change.score_before), words::band(change.band_before()));
-    let cause = match change.fact_id.as_str() {
-        "" => format!("the passing of time (record {})", change.cause),
-        fact => format!("fact {fact} (record {})", change.cause),
-    };
+    let cause = cause(&change.fact_id, &change.cause);
     let what =
         if change.initial { "It began".to_owned() } else { format!("Before it was {before}; it changed") };
     format!("{what} with {cause}:\n") + &lines(change.drivers.iter().map(driver))

@@ -33,6 +33,9 @@ struct Ls {
     /// Only of this band.
     #[arg(long, value_enum)]
     band: Option<BandArg>,
+    /// Only of this owner, by the account's trait `owner`.
+    #[arg(long)]
+    owner: Option<String>,
     #[command(flatten)]
     limit: Limit,
 }
@@ -84,12 +87,12 @@ async fn list(target: &Target, ls: Ls) -> Result<()> {
     };
     let mut client = clients::health(&target.grpc).await?;
     let accounts = clients::pages(ls.limit.limit, async |page_size, page_token| {
-        let workspace = target.workspace.clone();
-        let request = ListHealthRequest { workspace, band: band.into(), page_size, page_token };
+        let (workspace, owner) = (target.workspace.clone(), ls.owner.clone().unwrap_or_default());
+        let request = ListHealthRequest { workspace, band: band.into(), owner, page_size, page_token };
         let page = client.list_health(request).await?.into_inner();
         Ok((page.accounts, page.next_page_token))
     });
-    let headers = ["account", "score", "band", "since"];
+    let headers = ["account", "score", "band", "since", "owner"];
     output::list(target.output, "perennial.health.v1.Health", &accounts.await?, &headers, row)
 }
 
@@ -99,6 +102,7 @@ fn row(health: &AccountHealth) -> Vec<String> {
         words::score(health.score),
         words::band(health.band()).to_owned(),
         words::instant(health.valid_at),
+        health.owner.clone(),
     ]
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::decision::Decision;
 use engine::{
-    Decided, Fold, ForwardFold, Forwarder, Metrics, Ports, Settings, Worker, WorkerError, planted::Bug,
+    Decided, Fold, ForwardFold, Forwarder, Metrics, Ports, Projected, Settings, Worker, WorkerError,
+    planted::Bug,
 };
 use eventlog::{Key, NewRecord, Topic, TopicPartition};
 use health_score::HealthFold;
@@ -291,8 +292,9 @@ struct Outside {
 fn worker<F>(fold: fn() -> F, outside: &Outside, partition: u32, settings: &Settings) -> Start
 where
     F: Fold<Decision = Decision>,
+    F::Shown: Clone,
 {
-    let disk: Arc<Mutex<Disk<Decided<Decision>>>> = Arc::default();
+    let disk: Arc<Mutex<Disk<Projected<F::Decision, F::Shown>>>> = Arc::default();
     let (Outside { log, due, bug }, settings) = (outside.clone(), settings.clone());
     Box::new(move |writer| {
         let (desk, store) = Desk::open(&disk, bug);
@@ -313,7 +315,7 @@ fn forwarder(log: &Arc<SimLog>, partition: u32, settings: &Settings, bug: Option
     let (log, settings) = (log.clone(), settings.clone());
     Box::new(move |writer| {
         let (desk, store) = Desk::open(&disk, bug);
-        let act = Box::new(|_: &engine::Forwarded<ingest::Item>| ());
+        let act = Box::new(|(): &()| ());
         let ports = Ports { log: log.clone(), store: boxed(store), act, writer: writer.to_vec().into() };
         let worker =
             Forwarder::start(Attribution, ports, partition, settings.clone(), Arc::new(Metrics::default()))?;

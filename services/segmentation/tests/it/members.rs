@@ -3,8 +3,8 @@
 use contracts::{
     account::value,
     segment::{
-        ListAccountSegmentsRequest, ListMembersRequest, ListMembershipHistoryRequest, ListSegmentsRequest,
-        Membership, MembershipChange,
+        ExplainMembershipRequest, ListAccountSegmentsRequest, ListMembersRequest,
+        ListMembershipHistoryRequest, ListSegmentsRequest, Membership, MembershipChange,
     },
 };
 use tonic::Code;
@@ -60,6 +60,17 @@ async fn history(world: &mut World, account: &str, segment: &str) -> anyhow::Res
     }
 }
 
+/// Why globex is in a segment, or is not any more; `None`: it never was.
+async fn explained(world: &mut World, segment: &str) -> anyhow::Result<Option<MembershipChange>> {
+    let (workspace, account) = (WORKSPACE.to_owned(), "globex".to_owned());
+    let request = ExplainMembershipRequest { workspace, account, segment: segment.into() };
+    match world.client.explain_membership(request).await {
+        Ok(answer) => Ok(answer.into_inner().last_change),
+        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) => Err(status.into()),
+    }
+}
+
 /// Segment, members, enters, leaves.
 async fn totals(world: &mut World) -> anyhow::Result<Vec<(String, u64, u64, u64)>> {
     let request = ListSegmentsRequest { workspace: WORKSPACE.into(), ..ListSegmentsRequest::default() };
@@ -91,6 +102,8 @@ async fn an_account_enters_when_it_falls_silent_and_leaves_when_it_is_back() -> 
     assert_eq!((changes[0].reasons[0].value.as_str(), changes[0].reasons[0].holds), ("0", false));
     assert!(!changes[0].fact_id.is_empty(), "the usage that ended it");
     assert_eq!(totals(&mut world).await?, [("silent".to_owned(), 0, 1, 1)]);
+    assert_eq!(explained(&mut world, "silent").await?.as_ref(), Some(&changes[0]));
+    assert_eq!(explained(&mut world, "failing").await?, None);
     world.stop().await
 }
 
