@@ -33,6 +33,15 @@ pub async fn serve(
     let shutdown = tasks.shutdown();
     tasks.spawn(format!("grpc {address}"), async move {
         Server::builder()
+            .trace_fn(|request| {
+                let span = tracing::error_span!(
+                    "grpc",
+                    call = request.uri().path(),
+                    trace_id = tracing::field::Empty
+                );
+                crate::trace::follow_headers(&span, request.headers());
+                span
+            })
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .add_routes(routes)
             .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.wait())

@@ -13,7 +13,15 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use prometheus_client::{encoding::text::encode, registry::Registry};
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
 
 /// The process's metrics, all named `perennial_...`. Clones share them.
 #[derive(Debug, Clone)]
@@ -35,6 +43,20 @@ impl Metrics {
         add(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// A counter `perennial_NAME_total` by outcome.
+    pub fn outcomes(&self, name: &str, help: &str) -> Outcomes {
+        let outcomes = Outcomes::default();
+        self.register(|registry| registry.register(name, help, outcomes.0.clone()));
+        outcomes
+    }
+
+    /// A histogram `perennial_NAME_seconds`, from a millisecond to half a minute.
+    pub fn durations(&self, name: &str, help: &str) -> Durations {
+        let durations = Durations(Histogram::new(exponential_buckets(0.001, 2.0, 16)));
+        self.register(|registry| registry.register(format!("{name}_seconds"), help, durations.0.clone()));
+        durations
+    }
+
     /// All metrics in OpenMetrics text.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -43,6 +65,27 @@ impl Metrics {
             tracing::error!(%error, "cannot write metrics: {error}");
         }
         text
+    }
+}
+
+/// How often something came out one way or another. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Outcomes(Family<[(&'static str, String); 1], Counter>);
+
+impl Outcomes {
+    /// So many more. Outcomes are few: each is a series of its own.
+    pub fn add(&self, outcome: &str, count: u64) {
+        self.0.get_or_create(&[("outcome", outcome.to_owned())]).inc_by(count);
+    }
+}
+
+/// How long something takes. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Durations(Histogram);
+
+impl Durations {
+    pub fn add(&self, took: Duration) {
+        self.0.observe(took.as_secs_f64());
     }
 }
 
@@ -121,8 +164,6 @@ fn readyz(readiness: &Readiness) -> impl IntoResponse + use<> {
 
 #[cfg(test)]
 mod tests {
-    use prometheus_client::metrics::counter::Counter;
-
     use super::*;
 
     #[test]
@@ -132,6 +173,26 @@ mod tests {
         metrics.register(|registry| registry.register("ticks", "Ticks appended", ticks.clone()));
         ticks.inc();
         assert!(metrics.text().contains("perennial_ticks_total 1"), "{}", metrics.text());
+    }
+
+    #[test]
+    fn outcomes_are_counted_one_by_one_and_durations_in_buckets() {
+        let metrics = Metrics::new();
+        let (calls, took) =
+            (metrics.outcomes("calls", "Calls"), metrics.durations("call", "Duration of calls"));
+        calls.add("OK", 2);
+        calls.add("BUSY", 1);
+        calls.add("OK", 1);
+        took.add(Duration::from_millis(3));
+        let text = metrics.text();
+        for line in [
+            r#"perennial_calls_total{outcome="OK"} 3"#,
+            r#"perennial_calls_total{outcome="BUSY"} 1"#,
+            r#"perennial_call_seconds_bucket{le="0.002"} 0"#,
+            r#"perennial_call_seconds_bucket{le="0.004"} 1"#,
+        ] {
+            assert!(text.contains(line), "no {line} in\n{text}");
+        }
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! Traces across the log: a record carries a W3C `traceparent`, and whoever works on it continues that trace.
+//!
+//! The spans on the way are of the level of errors: a filter of log lines must not take the trace from a record.
 
 use std::sync::Arc;
 
@@ -19,12 +21,18 @@ pub fn current() -> Option<Arc<str>> {
         .then(|| format!("00-{}-{}-{:02x}", at.trace_id(), at.span_id(), at.trace_flags().to_u8()).into())
 }
 
-/// Makes `span` a child of the one that `traceparent` names, if it names one. To be called before it is entered.
+/// Makes `span` a child of the one that `traceparent` names, if it names one, and fills its field `trace_id`, if it has
+/// one: log lines name the trace by it. To be called before it is entered.
 pub fn follow(span: &Span, traceparent: Option<&str>) {
     if let Some(parent) = traceparent.and_then(parse)
         && let Err(error) = span.set_parent(Context::new().with_remote_span_context(parent))
     {
         tracing::debug!(%error, "a span without its parent: {error}");
+    }
+    let context = span.context();
+    let trace = context.span().span_context().trace_id();
+    if trace != TraceId::INVALID {
+        span.record("trace_id", tracing::field::display(trace));
     }
 }
 
@@ -103,5 +111,46 @@ mod tests {
             assert_eq!(&next[..36], &PARENT[..36]);
             assert_ne!(next.as_ref(), PARENT);
         });
+    }
+
+    #[test]
+    fn a_log_line_names_the_trace_that_it_belongs_to() {
+        let tracer = SdkTracerProvider::builder().build().tracer("test");
+        let lines = Lines::default();
+        let written = tracing_subscriber::fmt::layer().json().with_writer({
+            let lines = lines.clone();
+            move || lines.clone()
+        });
+        let registry = tracing_subscriber::registry()
+            .with(tracing_opentelemetry::layer().with_tracer(tracer))
+            .with(written);
+        tracing::subscriber::with_default(registry, || {
+            for parent in [Some(PARENT), None] {
+                let span = tracing::info_span!("fold", trace_id = tracing::field::Empty);
+                follow(&span, parent);
+                span.in_scope(|| tracing::info!("said"));
+            }
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let traces: Vec<String> = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["span"]["trace_id"].clone())
+            .map(|id| id.as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(traces[0], PARENT[3..35]);
+        assert!(traces[1] != traces[0] && traces[1].len() == 32, "{traces:?}");
+    }
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 }

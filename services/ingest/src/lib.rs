@@ -73,7 +73,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
     workers
         .tasks()
         .spawn("catalogue hand-over", hand_over(pool.clone(), log.clone(), workers.tasks().shutdown()));
-    let edge = Arc::new(Edge::new(pool, log));
+    let edge = Arc::new(Edge::new(pool, log, workers.metrics()));
     Ok(Started { grpc: api::routes(&edge), http: edge::http::router(edge) })
 }
 

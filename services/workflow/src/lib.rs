@@ -28,7 +28,7 @@ use tonic::service::Routes;
 
 pub use config::Config;
 pub use fold::{Account, Met, WorkflowFold};
-use outside::{Actor, Caller, Due, Sender};
+use outside::{Actor, Caller, Due, Sender, Told};
 
 /// What the service stands on.
 pub struct Ports {
@@ -66,6 +66,7 @@ fn start_sender(config: &Config, ports: &Ports, tasks: &Tasks) -> anyhow::Result
         log: ports.log.clone(),
         pool: ports.pool.clone(),
         caller: Caller::new(config.longest_call, config.allow_loopback)?,
+        told: Told::new(ports.workers.metrics()),
     };
     tasks.spawn("sender", sender.run(config.clone(), queue, tasks.shutdown()));
     Ok(due)

@@ -21,7 +21,7 @@ use engine::Decided;
 use tokio::sync::mpsc;
 
 pub(crate) use call::Caller;
-pub(crate) use sender::Sender;
+pub(crate) use sender::{Sender, Told};
 
 use crate::store::Request;
 

@@ -25,8 +25,8 @@ impl IngestService for IngestApi {
         let IngestBatchRequest { write_key, calls, sent_at } = request.into_inner();
         let sent_at = (sent_at != 0).then_some(Instant(sent_at));
         let received = Instant(chassis::clock::now());
-        let taken =
-            self.edge.take_calls(&write_key, &calls, sent_at, received).await.map_err(Problem::from)?;
+        let taking = self.edge.take_calls(&write_key, &calls, sent_at, received);
+        let taken = self.edge.answer(taking).await.map_err(Problem::from)?;
         Ok(Response::new(IngestBatchResponse { accepted: taken.accepted, quarantined: taken.quarantined }))
     }
 

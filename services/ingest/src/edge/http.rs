@@ -5,18 +5,23 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, Method, Uri, header},
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::{Bytes, BytesMut};
 use chassis::Problem;
 use domain::time::Instant;
+use futures_util::StreamExt;
 use tracing::Instrument;
 
-use super::{Edge, Refusal, Request, Route, Shown, limits::MAX_BODY};
+use super::{
+    Edge, Refusal, Request, Route, Shown, Taken,
+    limits::{MAX_BODY, MAX_HEARD},
+};
 
 /// The answer to what was taken: exactly 200 with this, or clients send again.
 const TAKEN: &str = r#"{"success": true}"#;
@@ -47,19 +52,19 @@ async fn take(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let span = tracing::info_span!("ingest", call = %call);
+    let span = tracing::error_span!("ingest", call = %call, trace_id = tracing::field::Empty);
     chassis::trace::follow_headers(&span, &headers);
     let Some(route) = Route::parse(&call) else {
         return refuse(Refusal::UnknownPath(format!("POST {}", uri.path())));
     };
-    match taken(&edge, route, &headers, body).instrument(span).await {
-        Ok(()) => ([(header::CONTENT_TYPE, "application/json")], TAKEN).into_response(),
+    match edge.answer(taken(&edge, route, &headers, body)).instrument(span).await {
+        Ok(_) => ([(header::CONTENT_TYPE, "application/json")], TAKEN).into_response(),
         Err(refusal) => refuse(refusal),
     }
 }
 
-async fn taken(edge: &Edge, route: Route, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
-    let body = to_bytes(body, MAX_BODY).await.map_err(|error| unread(&error))?;
+async fn taken(edge: &Edge, route: Route, headers: &HeaderMap, body: Body) -> Result<Taken, Refusal> {
+    let body = whole(body).await?;
     let request = Request {
         route,
         encoding: text(headers, header::CONTENT_ENCODING),
@@ -69,7 +74,7 @@ async fn taken(edge: &Edge, route: Route, headers: &HeaderMap, body: Body) -> Re
     };
     let taken = edge.take_body(request).await?;
     tracing::debug!(accepted = taken.accepted, quarantined = taken.quarantined, "took events");
-    Ok(())
+    Ok(taken)
 }
 
 async fn unknown(method: Method, uri: Uri) -> Response {
@@ -82,6 +87,7 @@ fn refuse(refusal: Refusal) -> Response {
         _ => None,
     };
     let unauthorized = matches!(refusal, Refusal::Unauthorized(_));
+    let too_large = matches!(refusal, Refusal::TooLarge);
     let mut response = Problem::from(refusal).into_response();
     if let Some(wait) = wait {
         // Milliseconds since 1970: what Segment's Node client subtracts its clock from.
@@ -89,6 +95,10 @@ fn refuse(refusal: Refusal) -> Response {
         if let Ok(reset) = HeaderValue::from_str(&reset) {
             response.headers_mut().insert("x-ratelimit-reset", reset);
         }
+    }
+    if too_large {
+        // What is left of the body stands in the way of the next request.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if unauthorized {
         response
@@ -98,16 +108,23 @@ fn refuse(refusal: Refusal) -> Response {
     response
 }
 
-/// The body broke off, or is larger than what is taken.
-fn unread(error: &axum::Error) -> Refusal {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if error.to_string().contains("length limit exceeded") {
-            return Refusal::TooLarge;
+/// The whole body. Of one that is too large some more is read, and dropped: its sender hears the answer only when it
+/// has said everything.
+async fn whole(body: Body) -> Result<Bytes, Refusal> {
+    let mut chunks = body.into_data_stream();
+    let (mut kept, mut length) = (BytesMut::new(), 0);
+    while length <= MAX_HEARD
+        && let Some(chunk) = chunks.next().await
+    {
+        let chunk = chunk.map_err(|_| Refusal::Malformed("the body broke off".into()))?;
+        length += chunk.len();
+        if length <= MAX_BODY {
+            kept.extend_from_slice(&chunk);
+        } else {
+            kept = BytesMut::new();
         }
-        cause = error.source();
     }
-    Refusal::Malformed("the body broke off".into())
+    if length <= MAX_BODY { Ok(kept.freeze()) } else { Err(Refusal::TooLarge) }
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

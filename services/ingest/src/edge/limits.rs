@@ -2,6 +2,8 @@
 
 /// Bytes of a body, as it comes and as it is after decompression.
 pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
+/// Bytes that are read of a body that is too large.
+pub(crate) const MAX_HEARD: usize = 16 * MAX_BODY;
 /// Bytes of one event. One that is larger goes to quarantine; the rest of its batch is kept.
 pub(crate) const MAX_EVENT: usize = 32 * 1024;
 /// Calls of one batch: more than fit into a body, unless they say nothing.

@@ -13,11 +13,13 @@ mod limits;
 mod names;
 mod record;
 mod refusal;
+mod told;
 mod values;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chassis::metrics::Metrics;
 use domain::time::Instant;
 use eventlog::{Log, NewRecord, Topic, TopicPartition};
 use serde_json::value::RawValue;
@@ -29,6 +31,7 @@ use self::{
     call::{Around, Call},
     envelope::{Envelope, Route},
     limits::{MAX_APPEND, MAX_IN_FLIGHT},
+    told::Told,
 };
 use crate::{
     directory::Directory,
@@ -45,6 +48,7 @@ pub(crate) struct Edge {
     pub(crate) untimed: Untimed,
     directory: Directory,
     in_flight: Semaphore,
+    told: Told,
 }
 
 /// What became of a request's calls.
@@ -74,7 +78,7 @@ pub(crate) enum Shown {
 }
 
 impl Edge {
-    pub(crate) fn new(pool: PgPool, log: Arc<dyn Log>) -> Self {
+    pub(crate) fn new(pool: PgPool, log: Arc<dyn Log>, metrics: &Metrics) -> Self {
         Self {
             pool,
             log,
@@ -82,7 +86,19 @@ impl Edge {
             untimed: Untimed::default(),
             directory: Directory::default(),
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
+            told: Told::new(metrics),
         }
+    }
+
+    /// Answers a request, and tells the operator of it.
+    pub(crate) async fn answer(
+        &self,
+        request: impl Future<Output = Result<Taken, Refusal>>,
+    ) -> Result<Taken, Refusal> {
+        let begun = std::time::Instant::now();
+        let answer = request.await;
+        self.told.note(&answer, begun.elapsed());
+        answer
     }
 
     /// Takes an HTTP request's calls. A key in the header is looked at before the body is.

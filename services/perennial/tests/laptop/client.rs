@@ -58,6 +58,11 @@ impl Client {
         answer(self.request(key, path).await?.body(body)).await
     }
 
+    /// Posts one call within a trace.
+    pub(crate) async fn post_within(&self, key: &str, traceparent: &str, call: &Json) -> Result<Answer> {
+        answer(self.request(key, "/v1/track").await?.header("traceparent", traceparent).json(call)).await
+    }
+
     /// Posts once what is compressed.
     pub(crate) async fn post_zipped(&self, key: &str, path: &str, body: Vec<u8>) -> Result<Answer> {
         answer(self.request(key, path).await?.header("content-encoding", "gzip").body(body)).await

@@ -18,3 +18,4 @@ mod receiver;
 mod script;
 mod sigterm;
 mod stage;
+mod trace;

@@ -75,9 +75,14 @@ impl Home {
         signal("KILL", file.lines().next().context("an empty postmaster.pid")?.trim())
     }
 
-    /// The end of what it wrote to standard error, over all its lives.
+    /// What it wrote to standard error, over all its lives.
+    pub(crate) fn logged(&self) -> String {
+        fs::read_to_string(self.folder.join("up.log")).unwrap_or_default()
+    }
+
+    /// The end of it.
     pub(crate) fn complaints(&self) -> String {
-        let said = fs::read_to_string(self.folder.join("up.log")).unwrap_or_default();
+        let said = self.logged();
         let lines: Vec<&str> = said.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
@@ -95,7 +100,18 @@ impl<'a> Perennial<'a> {
     pub(crate) fn spawn(home: &'a Home) -> Result<Self> {
         let complaints = File::options().create(true).append(true).open(home.folder.join("up.log"))?;
         let mut command = program();
-        command.args(["up", "--quiet", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]);
+        command.args([
+            "up",
+            "--quiet",
+            "--log",
+            "warn,workflow=info",
+            "--log-format",
+            "json",
+            "--http",
+            "127.0.0.1:0",
+            "--grpc",
+            "127.0.0.1:0",
+        ]);
         command.args(["--longest-call", &home.longest_call.to_string()]);
         command.args(["--allow-loopback-webhooks", "--data-dir"]).arg(&home.folder);
         let mut child = command.stdout(Stdio::piped()).stderr(complaints).spawn()?;

@@ -44,6 +44,7 @@ pub(crate) struct Call {
     pub(crate) id: String,
     pub(crate) body: Bytes,
     pub(crate) taken: bool,
+    pub(crate) traceparent: String,
 }
 
 impl Receiver {
@@ -102,10 +103,11 @@ impl Receiver {
             noted.forged += 1;
             return StatusCode::UNAUTHORIZED;
         }
-        let id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        let said = |name| headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned();
+        let (id, traceparent) = (said("webhook-id"), said("traceparent"));
         let is_first = noted.calls.iter().all(|call| call.id != id);
         let taken = !(is_first && is_unlucky(&id));
-        noted.calls.push(Call { workspace, id, body, taken });
+        noted.calls.push(Call { workspace, id, body, taken, traceparent });
         self.0.heard.notify_waiters();
         if taken { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR }
     }

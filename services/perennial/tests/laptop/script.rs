@@ -175,7 +175,7 @@ pub(crate) fn demo_catalogue() -> Result<Json> {
     }
 }
 
-fn live_catalogue(url: &str) -> Json {
+pub(crate) fn live_catalogue(url: &str) -> Json {
     json!({
         "measures": {"orders": {"count": {"event": "Order Completed", "window": {"days": 3}}}},
         "scorecards": [{
@@ -195,7 +195,7 @@ fn live_catalogue(url: &str) -> Json {
     })
 }
 
-fn live_order(account: usize, order: usize) -> Json {
+pub(crate) fn live_order(account: usize, order: usize) -> Json {
     json!({
         "type": "track",
         "event": "Order Completed",

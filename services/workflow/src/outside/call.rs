@@ -82,10 +82,11 @@ impl Caller {
     async fn answer(&self, call: &Call<'_>, now: i64) -> Result<(u16, Option<i64>), NoAnswer> {
         let url = self.checked(call.url)?;
         let (id, sent_at) = (uuid::Uuid::from_u128(call.notification.0).to_string(), now / 1_000);
-        let request = self
-            .client
-            .post(url)
-            .header(CONTENT_TYPE, "application/json")
+        let mut request = self.client.post(url).header(CONTENT_TYPE, "application/json");
+        if let Some(traceparent) = chassis::trace::current() {
+            request = request.header("traceparent", traceparent.as_ref());
+        }
+        let request = request
             .header("webhook-timestamp", sent_at)
             .header("webhook-signature", sign(call.secret, &id, sent_at, call.body)?)
             .header("webhook-id", id)

@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chassis::Shutdown;
+use chassis::{
+    Shutdown,
+    metrics::{Durations, Metrics, Outcomes},
+};
 use domain::{
     decision::AttemptReported,
     ids::{NotificationId, derived},
@@ -48,6 +51,35 @@ pub(crate) struct Sender {
     pub log: Arc<dyn Log>,
     pub pool: PgPool,
     pub caller: Caller,
+    pub told: Told,
+}
+
+/// What an operator is told: attempts by what came of them, and how long calls take.
+#[derive(Clone)]
+pub(crate) struct Told {
+    attempts: Outcomes,
+    took: Durations,
+}
+
+impl Told {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        Self {
+            attempts: metrics.outcomes("webhook_attempts", "Attempts, by the class of the answer's status"),
+            took: metrics.durations("webhook_call", "From a call's first byte to its answer, or to none"),
+        }
+    }
+
+    fn note(&self, report: &AttemptReported, called: bool) {
+        let outcome = match report.status {
+            _ if !called => "not called".to_owned(),
+            Some(status) => format!("{}xx", status / 100),
+            None => "no answer".to_owned(),
+        };
+        self.attempts.add(&outcome, 1);
+        if called {
+            self.took.add(Duration::from_millis(report.took_ms.into()));
+        }
+    }
 }
 
 /// What a task of the sender has done.
@@ -102,8 +134,9 @@ impl Sender {
 
     /// Starts an attempt, unless it is too late for it.
     fn begin(&self, tasks: &mut JoinSet<Done>, lane: Lane, due: Due, request: Request) {
-        let span = tracing::info_span!("webhook", workspace = due.workspace, account = due.account,
-            notification = %Uuid::from_u128(due.attempt.notification.0), attempt = due.attempt.attempt);
+        let span = tracing::error_span!("webhook", workspace = due.workspace, account = due.account,
+            notification = %Uuid::from_u128(due.attempt.notification.0), attempt = due.attempt.attempt,
+            trace_id = tracing::field::Empty);
         chassis::trace::follow(&span, due.traceparent.as_deref());
         let sender = self.clone();
         let attempt = async move {
@@ -138,6 +171,7 @@ impl Sender {
             Some(at) => not_called(due, at),
             None => self.call(due, request, &endpoint).await,
         };
+        self.told.note(&report, endpoint.disabled_at.is_none());
         tracing::info!(status = report.status, error = report.error, took_ms = report.took_ms, "attempted");
         if report.status == Some(GONE) && endpoint.disabled_at.is_none() {
             self.disable(&due.workspace, &endpoint, report.began_at.0).await;

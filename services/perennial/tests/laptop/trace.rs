@@ -1,0 +1,51 @@
+//! One trace, from the request to the webhook.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use contracts::log::ClockKind;
+use serde_json::Value as Json;
+use tokio::time::timeout;
+
+use crate::{
+    process::{Perennial, alone},
+    script::{LIVE, live_catalogue, live_order},
+    stage::Stage,
+};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const SPAN: &str = "b7ad6b7169203331";
+const SOON: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_and_the_log_lines_belong_to_the_trace_of_the_request() -> Result<()> {
+    let _alone = alone().await;
+    let stage = Stage::new(20).await?;
+    traced(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
+    stage.close().await
+}
+
+async fn traced(stage: &Stage) -> Result<()> {
+    let process = Perennial::start(&stage.home).await?;
+    stage.client.create(LIVE, ClockKind::Wall).await?;
+    let key = stage.client.write_key(LIVE).await?;
+    stage.client.apply(LIVE, &live_catalogue(&stage.receiver.url(LIVE))).await?;
+    stage.receiver.trust(LIVE, &stage.client.secret(LIVE).await?)?;
+    let within = format!("00-{TRACE}-{SPAN}-01");
+    let answer = stage.client.post_within(&key, &within, &live_order(1, 1)).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    timeout(SOON, stage.receiver.reach(1)).await.context("no webhook")?;
+    let call = &stage.receiver.calls(LIVE)[0];
+    let fields: Vec<&str> = call.traceparent.split('-').collect();
+    ensure!(fields.len() == 4 && fields[1] == TRACE && fields[2] != SPAN, "{:?}", call.traceparent);
+    let (status, _) = process.terminate().await?;
+    ensure!(status.success(), "it ended with {status}");
+    let lines = stage.home.logged();
+    let spans = lines.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
+    let attempted: Vec<Json> = spans.filter(|line| line["message"] == "attempted").collect();
+    ensure!(
+        !attempted.is_empty() && attempted.iter().all(|line| line["span"]["trace_id"] == TRACE),
+        "{lines}"
+    );
+    Ok(())
+}
