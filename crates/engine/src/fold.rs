@@ -148,6 +148,7 @@ pub struct Shown<S> {
 }
 
 /// What a worker projects, in order.
+#[expect(clippy::large_enum_variant, reason = "nearly all are decisions: not worth an allocation each")]
 #[derive(Debug, Clone)]
 pub enum Projected<D, S> {
     Decided(Decided<D>),

@@ -289,12 +289,14 @@ struct Outside {
     bug: Option<Bug>,
 }
 
+type DiskOf<F> = Disk<Projected<<F as Fold>::Decision, <F as Fold>::Shown>>;
+
 fn worker<F>(fold: fn() -> F, outside: &Outside, partition: u32, settings: &Settings) -> Start
 where
     F: Fold<Decision = Decision>,
     F::Shown: Clone,
 {
-    let disk: Arc<Mutex<Disk<Projected<F::Decision, F::Shown>>>> = Arc::default();
+    let disk: Arc<Mutex<DiskOf<F>>> = Arc::default();
     let (Outside { log, due, bug }, settings) = (outside.clone(), settings.clone());
     Box::new(move |writer| {
         let (desk, store) = Desk::open(&disk, bug);
