@@ -133,7 +133,8 @@ pub(crate) async fn hand_over_all(pool: &PgPool, log: &Arc<dyn Log>) -> Result<(
 }
 
 pub(crate) fn no_workspace(workspace: &str) -> Problem {
-    Problem::not_found(format!("workspace {workspace:?}"))
+    let message = format!("there is no workspace {workspace:?}");
+    Problem::new(Code::NotFound, "WORKSPACE_NOT_FOUND", message)
 }
 
 /// Waits until no other process hands over versions of this workspace, and keeps it so until the transaction ends.

@@ -29,7 +29,7 @@ pub(crate) fn open(encoding: Option<&str>, body: Bytes) -> Result<Bytes, Refusal
 /// Whether a text is small and shallow enough to be parsed.
 pub(crate) fn measure(text: &[u8]) -> Result<(), Refusal> {
     if text.len() > MAX_BODY {
-        Err(Refusal::TooLarge)
+        Err(Refusal::body_too_large())
     } else if too_deep(text) {
         Err(Refusal::TooDeep)
     } else {

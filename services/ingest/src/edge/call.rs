@@ -68,6 +68,11 @@ impl Call {
                 format!("{} bytes; {MAX_EVENT} are taken", text.len()),
             ));
         }
+        let context = around.envelope.context_bytes;
+        if context > MAX_EVENT {
+            let reason = format!("its batch's context alone has {context} bytes; {MAX_EVENT} are taken");
+            return Err(Unfit::new("EVENT_TOO_LARGE", reason));
+        }
         let json = serde_json::from_str(text).map_err(|e| Unfit::new("NOT_JSON", e.to_string()))?;
         let Json::Object(fields) = json else {
             return Err(Unfit::new("NOT_AN_OBJECT", "a call is a JSON object"));

@@ -95,6 +95,13 @@ fn one_oversized_event_is_unfit_and_the_rest_of_its_batch_is_kept() {
 }
 
 #[test]
+fn a_batchs_context_counts_for_each_of_its_calls() {
+    let context = format!(r#"{{"traits": {{"t": "{}"}}}}"#, "x".repeat(MAX_EVENT));
+    let body = format!(r#"{{"context": {context}, "batch": [{{"type": "identify", "userId": "u"}}]}}"#);
+    assert!(read("batch", &body)[0].as_ref().unwrap_err().reason.contains("context alone"));
+}
+
+#[test]
 fn bounds_on_names_and_ids_are_kept() {
     let long = "n".repeat(300);
     check_unfit("track", &format!(r#"{{"userId": "u", "event": "{long}"}}"#), "BAD_EVENT_NAME");

@@ -6,7 +6,11 @@ use domain::time::Instant;
 use serde::Deserialize;
 use serde_json::{Value as Json, value::RawValue};
 
-use super::{clock, limits::MAX_CALLS, refusal::Refusal};
+use super::{
+    clock,
+    limits::{MAX_CALLS, MAX_CONTEXTS},
+    refusal::Refusal,
+};
 
 /// The calls that have a path of their own, and the two that carry many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub(crate) struct Envelope<'a> {
     /// The type of a call that names none.
     pub(crate) call_type: Option<CallType>,
     pub(crate) context: Json,
+    /// Of the context's text.
+    pub(crate) context_bytes: usize,
     /// Absent also where the client wrote no time there.
     pub(crate) sent_at: Option<Instant>,
     pub(crate) timestamp: Option<Instant>,
@@ -51,8 +57,8 @@ struct Batch<'a> {
     sent_at: Json,
     #[serde(default)]
     timestamp: Json,
-    #[serde(default)]
-    context: Json,
+    #[serde(borrow, default)]
+    context: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -97,20 +103,33 @@ impl<'a> Envelope<'a> {
 
     /// Calls that came one by one, not in a batch's text.
     pub(crate) fn of_calls(calls: Vec<&'a RawValue>, sent_at: Option<Instant>) -> Self {
-        Self { calls, call_type: None, context: Json::Null, sent_at, timestamp: None, write_key: None }
+        Self {
+            calls,
+            call_type: None,
+            context: Json::Null,
+            context_bytes: 0,
+            sent_at,
+            timestamp: None,
+            write_key: None,
+        }
     }
 
     fn many(body: &'a [u8]) -> Result<Self, Refusal> {
         let batch: Batch<'a> = serde_json::from_slice(body).map_err(malformed)?;
-        if batch.batch.len() > MAX_CALLS {
-            return Err(Refusal::TooLarge);
+        let (calls, context) = (batch.batch.len(), batch.context.map_or("null", RawValue::get));
+        if calls > MAX_CALLS {
+            return Err(Refusal::too_many_calls(calls));
+        }
+        if calls * context.len() > MAX_CONTEXTS {
+            return Err(Refusal::context_too_large(context.len(), calls));
         }
         let first_key = || batch.batch.first().and_then(|call| key_of(call.get()));
         Ok(Self {
             write_key: text(batch.write_key).or_else(first_key),
             calls: batch.batch,
             call_type: None,
-            context: batch.context,
+            context: serde_json::from_str(context).map_err(malformed)?,
+            context_bytes: context.len(),
             sent_at: time(batch.sent_at),
             timestamp: time(batch.timestamp),
         })
@@ -188,6 +207,21 @@ mod tests {
         for body in ["", "{\"event\"", "[]", "null", "{} {}"] {
             check("track", body, Err("MALFORMED"));
         }
+    }
+
+    #[test]
+    fn a_context_that_lies_under_more_calls_than_there_is_room_for_is_refused() {
+        let batch = |calls: usize| {
+            let context = format!(r#"{{"traits": {{"t": "{}"}}}}"#, "x".repeat(20_000));
+            format!(r#"{{"context": {context}, "batch": [{}]}}"#, vec!["{}"; calls].join(","))
+        };
+        check("batch", &batch(800), Ok((800, None)));
+        check("batch", &batch(900), Err("TOO_LARGE"));
+        check(
+            "batch",
+            &format!(r#"{{"batch": [{}]}}"#, vec!["{}"; MAX_CALLS + 1].join(",")),
+            Err("TOO_LARGE"),
+        );
     }
 
     #[test]

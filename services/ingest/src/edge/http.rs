@@ -87,7 +87,7 @@ fn refuse(refusal: Refusal) -> Response {
         _ => None,
     };
     let unauthorized = matches!(refusal, Refusal::Unauthorized(_));
-    let too_large = matches!(refusal, Refusal::TooLarge);
+    let too_large = matches!(refusal, Refusal::TooLarge(_));
     let mut response = Problem::from(refusal).into_response();
     if let Some(wait) = wait {
         // Milliseconds since 1970: what Segment's Node client subtracts its clock from.
@@ -124,7 +124,7 @@ async fn whole(body: Body) -> Result<Bytes, Refusal> {
             kept = BytesMut::new();
         }
     }
-    if length <= MAX_BODY { Ok(kept.freeze()) } else { Err(Refusal::TooLarge) }
+    if length <= MAX_BODY { Ok(kept.freeze()) } else { Err(Refusal::body_too_large()) }
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

@@ -6,6 +6,11 @@ pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
 pub(crate) const MAX_HEARD: usize = 16 * MAX_BODY;
 /// Bytes of one event. One that is larger goes to quarantine; the rest of its batch is kept.
 pub(crate) const MAX_EVENT: usize = 32 * 1024;
+/// Bytes of one event as the log and the directory have it, each leaf under its whole path: nesting repeats the
+/// paths, and a contact's traits go to each of its accounts.
+pub(crate) const MAX_RECORD: usize = 64 * 1024;
+/// Bytes of a batch's context, once for each of its calls: it lies under each of them.
+pub(crate) const MAX_CONTEXTS: usize = 4 * MAX_BODY;
 /// Calls of one batch: more than fit into a body, unless they say nothing.
 pub(crate) const MAX_CALLS: usize = 50_000;
 /// Nesting of JSON, envelope included.

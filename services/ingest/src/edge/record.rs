@@ -8,7 +8,7 @@ use contracts::{
     log::Header,
     wire_named,
 };
-use domain::{ids::derived, time::Instant};
+use domain::{ids::derived, time::Instant, value::Value};
 use eventlog::{FORMAT, GENERATION, Key};
 use prost::Message as _;
 use serde::Deserialize;
@@ -16,7 +16,8 @@ use serde_json::Value as Json;
 
 use super::{
     call::{Call, Contact},
-    limits::MAX_KEPT_BODY,
+    clock::Times,
+    limits::{MAX_KEPT_BODY, MAX_RECORD},
     refusal::Unfit,
 };
 use crate::{
@@ -52,7 +53,7 @@ impl Prepared {
         };
         for (text, call) in calls {
             match call {
-                Ok(call) => preparing.accept(call),
+                Ok(call) => preparing.accept(text, call),
                 Err(unfit) => preparing.refuse(text, unfit),
             }
         }
@@ -83,28 +84,23 @@ struct Preparing<'a> {
 }
 
 impl Preparing<'_> {
-    fn accept(&mut self, mut call: Call) {
+    fn accept(&mut self, text: &str, mut call: Call) {
         let contact = call.contact.as_ref().map(|contact| self.contact(contact));
         let message_id = call.message_id.take().unwrap_or_else(|| chassis::ids::v7().to_string());
         let id = message_identity(self.access, &message_id, call.kind);
-        if let Some(contact) = contact {
-            self.name(contact, id, &mut call);
-        }
+        let names = names(contact, id, &mut call);
         let times = call.times;
         let message = message(call, contact, message_id, &self.access.source);
         let key = inbox_key(&self.access.workspace, &message);
-        let header = Header {
-            format: FORMAT,
-            generation: GENERATION,
-            workspace: key.workspace.clone(),
-            account: key.account.clone(),
-            id: contracts::id_bytes(id).into(),
-            event_at: times.event_at.0,
-            original_at: times.original_at.0,
-            ..Header::default()
-        };
-        let body = InboxRecord { header: None, control: None, kind: Some(Kind::Message(message)) };
-        self.records.push((key, eventlog::concat_record(header, &body.encode_to_vec())));
+        let bytes = message.encoded_len() + names.iter().map(Name::len).sum::<usize>();
+        if bytes > MAX_RECORD {
+            return self.refuse(text, grown(&message, bytes));
+        }
+        for name in names {
+            self.name(name);
+        }
+        let record = record(&key, id, times, message);
+        self.records.push((key, record));
     }
 
     /// The contact's pseudonym; the directory learns who stands behind it.
@@ -115,15 +111,10 @@ impl Preparing<'_> {
         pseudonym
     }
 
-    fn name(&mut self, contact: u128, fact_id: u128, call: &mut Call) {
-        let event_at = call.times.event_at.0;
-        for (name, value) in call.names.drain(..) {
-            let new =
-                Name { contact, name: name.clone(), value: value.to_json().to_string(), event_at, fact_id };
-            let kept = self.names.entry((contact, name)).or_insert_with(|| new.clone());
-            if (kept.event_at, kept.fact_id) < (event_at, fact_id) {
-                *kept = new;
-            }
+    fn name(&mut self, new: Name) {
+        let kept = self.names.entry((new.contact, new.name.clone())).or_insert_with(|| new.clone());
+        if (kept.event_at, kept.fact_id) < (new.event_at, new.fact_id) {
+            *kept = new;
         }
     }
 
@@ -159,6 +150,44 @@ impl Preparing<'_> {
 fn message_identity(access: &Access, message_id: &str, kind: MessageKind) -> u128 {
     let (workspace, source) = (access.workspace.as_bytes(), access.source.as_bytes());
     derived(&[b"message", workspace, source, message_id.as_bytes(), kind.as_str_name().as_bytes()])
+}
+
+/// What the call says that names its contact.
+fn names(contact: Option<u128>, fact_id: u128, call: &mut Call) -> Vec<Name> {
+    let (Some(contact), event_at) = (contact, call.times.event_at.0) else { return Vec::new() };
+    let named = |(name, value): (String, Value)| {
+        let value = value.to_json().to_string();
+        Name { contact, name, value, event_at, fact_id }
+    };
+    call.names.drain(..).map(named).collect()
+}
+
+/// Why an event that was small enough as it came is none to keep.
+fn grown(message: &Message, bytes: usize) -> Unfit {
+    let kind = message.kind().as_str_name().trim_start_matches("MESSAGE_KIND_").to_ascii_lowercase();
+    let event = if message.event.is_empty() { String::new() } else { format!(" {:?}", message.event) };
+    Unfit::new(
+        "EVENT_TOO_LARGE",
+        format!(
+            "{kind}{event} becomes {bytes} bytes once each value stands under its whole path; {MAX_RECORD} are taken: \
+             shorten the names that objects lie under, or send less"
+        ),
+    )
+}
+
+fn record(key: &Key, id: u128, times: Times, message: Message) -> Bytes {
+    let header = Header {
+        format: FORMAT,
+        generation: GENERATION,
+        workspace: key.workspace.clone(),
+        account: key.account.clone(),
+        id: contracts::id_bytes(id).into(),
+        event_at: times.event_at.0,
+        original_at: times.original_at.0,
+        ..Header::default()
+    };
+    let body = InboxRecord { header: None, control: None, kind: Some(Kind::Message(message)) };
+    eventlog::concat_record(header, &body.encode_to_vec())
 }
 
 fn message(call: Call, contact: Option<u128>, message_id: String, source: &str) -> Message {
@@ -208,3 +237,7 @@ fn text_of(json: &Json) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

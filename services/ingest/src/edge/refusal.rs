@@ -4,7 +4,7 @@ use std::fmt;
 
 use chassis::{Code, Problem};
 
-use super::limits::{MAX_BODY, MAX_CALLS, MAX_DEPTH};
+use super::limits::{MAX_BODY, MAX_CALLS, MAX_CONTEXTS, MAX_DEPTH};
 
 /// A whole request is refused. The client may send it again only where that could help (`retry_after`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) enum Refusal {
     /// JSON nested deeper than is read.
     TooDeep,
     /// More bytes than are taken, as they came or decompressed.
-    TooLarge,
+    TooLarge(String),
     /// A compression that is not understood.
     UnknownEncoding(String),
     UnknownPath(String),
@@ -35,13 +35,28 @@ impl Refusal {
         Self::Busy { code: "UNAVAILABLE", message, retry_after_s: 1 }
     }
 
+    pub(crate) fn body_too_large() -> Self {
+        Self::TooLarge(format!("a body has at most {MAX_BODY} bytes, decompressed too"))
+    }
+
+    pub(crate) fn too_many_calls(calls: usize) -> Self {
+        Self::TooLarge(format!("a batch has at most {MAX_CALLS} calls, not {calls}: send it in parts"))
+    }
+
+    pub(crate) fn context_too_large(bytes: usize, calls: usize) -> Self {
+        Self::TooLarge(format!(
+            "the batch's context has {bytes} bytes and lies under each of its {calls} calls: together at most \
+             {MAX_CONTEXTS} are taken; put into each call what is about it"
+        ))
+    }
+
     /// Upper snake case, for programs.
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Unauthorized(_) => "UNAUTHORIZED",
             Self::Malformed(_) => "MALFORMED",
             Self::TooDeep => "TOO_DEEP",
-            Self::TooLarge => "TOO_LARGE",
+            Self::TooLarge(_) => "TOO_LARGE",
             Self::UnknownEncoding(_) => "UNKNOWN_ENCODING",
             Self::UnknownPath(_) => "NOT_FOUND",
             Self::Busy { code, .. } => code,
@@ -56,7 +71,7 @@ impl From<Refusal> for Problem {
             Refusal::Malformed(_) | Refusal::TooDeep | Refusal::UnknownEncoding(_) => Code::InvalidArgument,
             Refusal::Unauthorized(_) => Code::Unauthenticated,
             Refusal::UnknownPath(_) => Code::NotFound,
-            Refusal::TooLarge => Code::PayloadTooLarge,
+            Refusal::TooLarge(_) => Code::PayloadTooLarge,
             Refusal::Busy { .. } => Code::ResourceExhausted,
         };
         let problem = Self::new(code, refusal.code(), refusal.to_string());
@@ -73,9 +88,6 @@ impl fmt::Display for Refusal {
             Self::Unauthorized(why) => f.write_str(why),
             Self::Malformed(why) => write!(f, "this is not a call: {why}"),
             Self::TooDeep => write!(f, "JSON nested deeper than {MAX_DEPTH}"),
-            Self::TooLarge => {
-                write!(f, "a body has at most {MAX_BODY} bytes, decompressed too, and {MAX_CALLS} calls")
-            }
             Self::UnknownEncoding(encoding) => {
                 write!(f, "content encoding {encoding:?} is not understood: send gzip, or none")
             }
@@ -84,7 +96,7 @@ impl fmt::Display for Refusal {
                 "there is nothing at {path}; calls go to POST /v1/identify, /v1/track, /v1/page, /v1/screen, \
                  /v1/group, /v1/alias, /v1/batch and /v1/import"
             ),
-            Self::Busy { message, .. } => f.write_str(message),
+            Self::TooLarge(why) | Self::Busy { message: why, .. } => f.write_str(why),
         }
     }
 }

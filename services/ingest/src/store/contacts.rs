@@ -20,6 +20,13 @@ pub(crate) struct Name {
     pub(crate) fact_id: u128,
 }
 
+impl Name {
+    /// Bytes of the name and of what it is.
+    pub(crate) fn len(&self) -> usize {
+        self.name.len() + self.value.len()
+    }
+}
+
 /// Who a contact is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredContact {
