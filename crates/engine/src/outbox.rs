@@ -14,7 +14,9 @@ use crate::planted::{self, Bug};
 
 type Outcome = Result<Appended, LogError>;
 
-const BATCH_RECORDS: u64 = 1_000;
+const BATCH_RECORDS: usize = 1_000;
+/// Of values; a larger record goes alone. Far below what every log takes.
+const BATCH_BYTES: usize = 1 << 20;
 const FLIGHTS: usize = 4;
 const FIRST_RETRY_MS: i64 = 5;
 const LAST_RETRY_MS: i64 = 1_000;
@@ -49,6 +51,8 @@ pub(crate) struct Outbox {
     notes: Arc<Mutex<Vec<(u64, Outcome)>>>,
     retry_at: i64,
     retry_ms: i64,
+    /// Records that a batch may have: fewer after a refusal, until something lands.
+    most: usize,
 }
 
 /// What came back since the last look.
@@ -73,6 +77,7 @@ impl Outbox {
             notes: Arc::default(),
             retry_at: i64::MIN,
             retry_ms: FIRST_RETRY_MS,
+            most: BATCH_RECORDS,
         }
     }
 
@@ -106,16 +111,32 @@ impl Outbox {
                     self.flights[index].landed = true;
                     heard.appended_at = heard.appended_at.max(Some(appended.appended_at));
                     self.retry_ms = FIRST_RETRY_MS;
+                    self.most = BATCH_RECORDS;
                 }
                 Err(error) => {
                     heard.failed += 1;
-                    heard.refused += u64::from(matches!(error, LogError::Poison(_)));
+                    if let LogError::Poison(why) = error {
+                        heard.refused += 1;
+                        self.refused(index, &why);
+                    }
                     self.rewind(index, now);
                 }
             }
         }
         self.settle();
         heard
+    }
+
+    /// Less at once may be taken. One record by itself never is: what folds yield is bounded far below it, so that is
+    /// a mistake of ours, and the partition waits for a build without it.
+    fn refused(&mut self, index: usize, why: &str) {
+        let from = if index == 0 { self.first } else { self.flights[index - 1].upto };
+        let count = usize::try_from(self.flights[index].upto - from).unwrap_or(usize::MAX);
+        self.most = (count / 2).max(1);
+        if count == 1 {
+            let fact = self.queue.get((from - self.first) as usize).map(|entry| entry.offset);
+            tracing::error!(at = %self.at, ?fact, why, "the log refuses what follows from {fact:?}: {why}");
+        }
     }
 
     /// Everything from the gap on again.
@@ -143,13 +164,11 @@ impl Outbox {
     /// Sends what may be sent.
     pub(crate) fn pump(&mut self, log: &Arc<dyn Log>, now: i64) {
         while self.flights.len() < FLIGHTS && now >= self.retry_at {
-            let from = (self.next - self.first) as usize;
-            let count = (self.queue.len() - from).min(BATCH_RECORDS as usize);
-            if count == 0 {
+            let records = self.next_batch();
+            if records.is_empty() {
                 return;
             }
-            let records = self.queue.range(from..from + count).map(|entry| entry.record.clone()).collect();
-            self.next += count as u64;
+            self.next += records.len() as u64;
             self.flown += 1;
             self.flights.push_back(Flight { number: self.flown, upto: self.next, landed: false });
             let (notes, number, waker, wake) = (self.notes.clone(), self.flown, log.clone(), self.wake);
@@ -159,6 +178,16 @@ impl Outbox {
             };
             log.append(self.at, records, Box::new(done));
         }
+    }
+
+    fn next_batch(&self) -> Vec<NewRecord> {
+        let unsent = self.queue.range((self.next - self.first) as usize..).take(self.most);
+        let mut bytes = 0;
+        let fitting = unsent.enumerate().take_while(|(index, entry)| {
+            bytes += entry.record.value.len();
+            *index == 0 || bytes <= BATCH_BYTES
+        });
+        fitting.map(|(_, entry)| entry.record.clone()).collect()
     }
 }
 
@@ -188,5 +217,55 @@ impl Letter {
         let outcome = slip.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         self.0 = None;
         Some(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eventlog::Topic;
+    use testkit::sim::SimLog;
+
+    use super::*;
+
+    const AT: TopicPartition = TopicPartition { topic: Topic::Account, partition: 0 };
+
+    /// Sends records of these sizes to a log that takes so many bytes at once; what it took, and the refusals.
+    fn sent(sizes: &[usize], limit: usize, turns: usize) -> (Vec<usize>, u64) {
+        let sim = Arc::new(SimLog::new(7, 1, 1));
+        sim.set_limit(limit);
+        let (log, mut outbox) = (sim.clone() as Arc<dyn Log>, Outbox::new(AT, AT));
+        for (offset, size) in sizes.iter().enumerate() {
+            let record = NewRecord { value: vec![0; *size].into(), traceparent: None };
+            outbox.push(offset as u64, record);
+        }
+        let mut refused = 0;
+        for turn in 0..turns as i64 {
+            outbox.pump(&log, turn * LAST_RETRY_MS);
+            while sim.deliver_ack() {}
+            refused += outbox.collect(turn * LAST_RETRY_MS).refused;
+        }
+        (sim.records(AT).iter().map(|stored| stored.value.len()).collect(), refused)
+    }
+
+    #[test]
+    fn a_backlog_of_large_records_goes_in_batches_that_the_log_takes() {
+        let sizes = [[700_000, 1_000, 300_000].repeat(20), vec![2 * BATCH_BYTES]].concat();
+        assert_eq!(sent(&sizes, eventlog::MAX_BATCH_BYTES, 100), (sizes, 0));
+    }
+
+    #[test]
+    fn what_is_refused_goes_again_in_smaller_batches() {
+        let sizes = vec![100; 1_000];
+        let (mut landed, refused) = sent(&sizes, 2_000, 2_000);
+        landed.dedup();
+        assert_eq!(landed, [100]);
+        assert!(refused > 0);
+    }
+
+    #[test]
+    fn nothing_goes_past_a_record_that_is_refused_by_itself() {
+        let (landed, refused) = sent(&[10, 10, 5_000, 10], 2_000, 50);
+        assert!(landed.iter().all(|size| *size == 10) && refused > 0, "{landed:?}");
+        assert_eq!(landed.len(), 2);
     }
 }

@@ -74,6 +74,9 @@ pub struct Appended {
     pub appended_at: i64,
 }
 
+/// The most that a batch may hold, in bytes of its values. More is refused as poison.
+pub const MAX_BATCH_BYTES: usize = 8 << 20;
+
 /// Called once, from any thread, when a batch has landed or failed. A failed batch may have landed all the same.
 pub type Ack = Box<dyn FnOnce(Result<Appended, LogError>) + Send>;
 

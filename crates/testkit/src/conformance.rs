@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use eventlog::{Appended, Log, LogError, NewRecord, Stored, Topic, TopicPartition};
+use eventlog::{Appended, Log, LogError, MAX_BATCH_BYTES, NewRecord, Stored, Topic, TopicPartition};
 
 /// Longest that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,7 +28,7 @@ pub struct Subject {
 pub type Property = (&'static str, fn(&Subject));
 
 /// By name: what must hold, checked by a function that panics if it does not.
-pub const PROPERTIES: [Property; 10] = [
+pub const PROPERTIES: [Property; 11] = [
     ("offsets are dense and records come back as appended", records_come_back),
     ("batches that one caller hands over without waiting land in order", calls_land_in_order),
     ("batches of many writers land whole, and readers skip nothing", nothing_is_skipped),
@@ -39,6 +39,7 @@ pub const PROPERTIES: [Property; 10] = [
     ("a waiter is woken by an append of either process", waiters_are_woken_by_appends),
     ("a waiter is woken by a wake, and by the time", waiters_are_woken),
     ("what is asked wrongly is poison", nonsense_is_poison),
+    ("a batch has a bound, and one within it lands", batches_have_a_bound),
 ];
 
 fn records_come_back(subject: &Subject) {
@@ -196,6 +197,19 @@ fn nonsense_is_poison(subject: &Subject) {
     poison(subject.log.fetch(nowhere, 0, MANY).map(drop));
     poison(subject.log.end(nowhere).map(drop));
     assert_eq!(subject.log.end(HERE), Ok(0));
+}
+
+fn batches_have_a_bound(subject: &Subject) {
+    let batch = |bytes: usize| {
+        let halves = [bytes / 2, bytes - bytes / 2];
+        halves.map(|size| NewRecord { value: vec![7; size].into(), traceparent: None }).to_vec()
+    };
+    let refused = append(&*subject.log, HERE, batch(MAX_BATCH_BYTES + 1));
+    assert!(matches!(refused, Err(LogError::Poison(_))), "{refused:?}");
+    assert_eq!(subject.log.end(HERE), Ok(0));
+    append(&*subject.log, HERE, batch(MAX_BATCH_BYTES)).expect("an ack");
+    let read = read_to(&*subject.log, HERE, 2);
+    assert_eq!(read.iter().map(|stored| stored.value.len()).sum::<usize>(), MAX_BATCH_BYTES);
 }
 
 /// With the server away, appends and reads fail as transient; with it back, everything goes on, and what was

@@ -23,13 +23,10 @@ pub use assignment::{Assignment, Change};
 use queue::{Batch, Queue, Refusal};
 use tail::{Read, Tail};
 
-use crate::{Ack, Log, LogError, NewRecord, Stored, Topic, TopicPartition};
+use crate::{Ack, Log, LogError, MAX_BATCH_BYTES, NewRecord, Stored, Topic, TopicPartition};
 
 /// The schema `eventlog`, with a migrations table of its own.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
-
-/// Largest batch that may be appended, in bytes of its values.
-pub const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// How the log is kept.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use eventlog::{
-    Log, LogError, NewRecord, Topic, TopicPartition, append,
-    postgres::{MAX_BATCH_BYTES, PgLog, PgLogOptions},
+    Log, LogError, MAX_BATCH_BYTES, NewRecord, Topic, TopicPartition, append,
+    postgres::{PgLog, PgLogOptions},
 };
 use sqlx::PgPool;
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use eventlog::{Ack, Appended, Log, LogError, NewRecord, Stored, Topic, TopicPartition};
+use eventlog::{Ack, Appended, Log, LogError, MAX_BATCH_BYTES, NewRecord, Stored, Topic, TopicPartition};
 
 use super::Rng;
 
@@ -24,6 +24,8 @@ struct Inner {
     acks: Vec<(Ack, Result<Appended, LogError>)>,
     rng: Rng,
     faults: Faults,
+    /// Bytes that a batch may hold.
+    limit: usize,
     now: i64,
 }
 
@@ -37,7 +39,8 @@ pub struct SimLog {
 impl SimLog {
     pub fn new(seed: u64, inboxes: u32, accounts: u32) -> Self {
         let (partitions, acks) = (BTreeMap::new(), Vec::new());
-        let inner = Inner { partitions, acks, rng: Rng::new(seed), faults: Faults::default(), now: 1 };
+        let (rng, faults, limit) = (Rng::new(seed), Faults::default(), MAX_BATCH_BYTES);
+        let inner = Inner { partitions, acks, rng, faults, limit, now: 1 };
         Self { inner: Mutex::new(inner), inboxes, accounts }
     }
 
@@ -47,6 +50,11 @@ impl SimLog {
 
     pub fn set_faults(&self, faults: Faults) {
         self.inner().faults = faults;
+    }
+
+    /// Takes less at once than a log should.
+    pub fn set_limit(&self, bytes: usize) {
+        self.inner().limit = bytes;
     }
 
     pub fn now(&self) -> i64 {
@@ -114,7 +122,10 @@ impl Log for SimLog {
         let mut inner = self.inner();
         let luck = inner.rng.below(1_000);
         let away = Err(LogError::Transient("simulated".into()));
-        let outcome = if luck < inner.faults.lost {
+        let bytes: usize = records.iter().map(|record| record.value.len()).sum();
+        let outcome = if bytes > inner.limit {
+            Err(LogError::Poison(format!("a batch over {} bytes", inner.limit)))
+        } else if luck < inner.faults.lost {
             away
         } else {
             let appended = inner.land(at, records);
