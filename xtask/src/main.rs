@@ -35,8 +35,8 @@ enum Task {
     Deny,
     /// Who may know whom: domain does no IO, the oracle knows nothing of what it checks.
     Purity,
-    /// Renew every crate's `.sqlx` against a private Postgres.
-    Prepare,
+    /// Renew the `.sqlx` of every crate, or of those named, against a private Postgres.
+    Prepare { only: Vec<String> },
 }
 
 fn main() -> Result<()> {
@@ -47,6 +47,6 @@ fn main() -> Result<()> {
         Task::Buf => checks::buf(),
         Task::Deny => checks::deny(),
         Task::Purity => purity::check(),
-        Task::Prepare => prepare::run(),
+        Task::Prepare { only } => prepare::run(&only),
     }
 }

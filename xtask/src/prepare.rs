@@ -9,9 +9,15 @@ use anyhow::{Context, Result};
 use crate::command::{self, cargo, root};
 use crate::postgres::Postgres;
 
-pub(crate) fn run() -> Result<()> {
+/// All crates, or those named.
+pub(crate) fn run(only: &[String]) -> Result<()> {
+    let mut homes = crates_with_queries()?;
+    if !only.is_empty() {
+        homes.retain(|home| only.iter().any(|name| home.ends_with(name)));
+        anyhow::ensure!(homes.len() == only.len(), "not all of {only:?} are crates with queries");
+    }
     let postgres = Postgres::start()?;
-    crates_with_queries()?.iter().try_for_each(|home| prepare(&postgres, home))
+    homes.iter().try_for_each(|home| prepare(&postgres, home))
 }
 
 /// Those that have a `sqlx.toml`.
@@ -42,7 +48,7 @@ fn prepare(postgres: &Postgres, home: &Path) -> Result<()> {
         quoted(&settings, "database-url-var").next().context("sqlx.toml names no database-url-var")?;
     command::run(
         cargo()
-            .args(["check", "-p", name, "--all-targets"])
+            .args(["check", "--profile", "checked", "-p", name, "--all-targets"])
             .env("SQLX_OFFLINE", "false")
             .env("SQLX_OFFLINE_DIR", &fresh)
             .env(variable, postgres.url(&database)),

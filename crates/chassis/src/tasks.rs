@@ -150,7 +150,7 @@ impl Tasks {
     }
 
     /// Waits for a signal to end, for [`Tasks::stop`], or for a task to die; then stops everything, waiting for at
-    /// most `drain`. An error if a task died or the time did not suffice. To be called once.
+    /// most `drain`, of which a tenth is left to what others stand on. An error if a task died or the time did not suffice. To be called once.
     pub async fn finish(&self, drain: Duration) -> anyhow::Result<()> {
         let mut endings = locked(&self.0.endings).take().context("finish is called once")?;
         let first = tokio::select! {
@@ -159,10 +159,10 @@ impl Tasks {
             died = death(&mut endings) => Err(died),
         };
         self.stop();
-        let until = Instant::now() + drain;
-        let above = self.0.above.drained(until, &mut endings).await;
+        let begun = Instant::now();
+        let above = self.0.above.drained(begun + drain * 9 / 10, &mut endings).await;
         self.0.beneath.stop.send_replace(true);
-        let beneath = self.0.beneath.drained(until, &mut endings).await;
+        let beneath = self.0.beneath.drained(begun + drain, &mut endings).await;
         first.and(above).and(beneath)
     }
 

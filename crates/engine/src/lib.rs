@@ -13,6 +13,7 @@ mod codec;
 mod fold;
 mod forward;
 mod guard;
+mod lag;
 mod memory;
 mod metrics;
 mod outbox;
@@ -36,5 +37,5 @@ pub use forward::{Forward, ForwardContext, ForwardFold, Forwarded, Forwarder, Fo
 pub use metrics::{Count, Metrics};
 pub use ports::{Act, Ports, Settings, WorkerError};
 pub use runner::{Machine, Stop, Turn, run};
-pub use store::{Checkpoint, Progress, Store, StoreAway, Write};
+pub use store::{Checkpoint, Clock, Progress, Store, StoreAway, Write};
 pub use worker::{Worker, WorkerPorts};

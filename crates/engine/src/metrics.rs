@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use eventlog::TopicPartition;
+
 /// A number that only grows, or one that is set.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);
@@ -49,8 +51,11 @@ pub struct Metrics {
     pub append_errors: Count,
     pub append_refusals: Count,
     pub fetch_errors: Count,
+    /// Writes to the store that failed and were made again.
     pub store_errors: Count,
     pub poison: Count,
+    /// Records that were gone before they were folded: kept for too short a time.
+    pub missed: Count,
     /// Turns in which reading paused because the store was behind.
     pub pauses: Count,
     caught_up: AtomicI64,
@@ -60,6 +65,15 @@ impl Metrics {
     /// Whether it has read to the end that the log had on assignment: ready to serve.
     pub fn is_caught_up(&self) -> bool {
         self.caught_up.load(Ordering::Relaxed) != 0
+    }
+
+    /// Reading goes on at `found` where it asked for `wanted`. What is at the beginning of a log may be gone; what a
+    /// service has once come to is lost to it.
+    pub(crate) fn see_gap(&self, at: TopicPartition, wanted: u64, found: u64) {
+        if wanted > 0 && found > wanted {
+            self.missed.add(found - wanted);
+            tracing::error!(%at, wanted, found, "the log has dropped what was not folded yet: {at}, {wanted} to {found}");
+        }
     }
 
     pub(crate) fn set_caught_up(&self, caught_up: bool) {

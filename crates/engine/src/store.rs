@@ -26,8 +26,17 @@ pub struct Checkpoint {
 pub struct Progress {
     /// Everything decided from facts below this offset is projected.
     pub settled: u64,
-    /// Per log-clock workspace: everything decided up to this instant is projected.
-    pub clocks: Vec<(String, i64)>,
+    /// Per workspace.
+    pub clocks: Vec<(String, Clock)>,
+}
+
+/// Up to which instant of a workspace everything decided is projected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// It goes by the wall clock: there is nothing to wait for.
+    Wall,
+    /// By the log's clock; before the first advance the lowest instant there is.
+    Log(i64),
 }
 
 /// What a worker hands to its store, in order. One `Write` is one transaction.

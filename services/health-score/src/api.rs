@@ -1,6 +1,6 @@
 //! Questions about health, answered from Postgres.
 
-use chassis::{Problem, paging, postgres::reading, workers::await_clock};
+use chassis::{Problem, paging, postgres::reading, workers::Clocks};
 use contracts::{
     account::Band,
     health::{
@@ -21,7 +21,7 @@ use crate::{
 /// The gRPC service over health-score's database.
 pub(crate) struct HealthApi {
     pub(crate) pool: PgPool,
-    pub(crate) partitions: u32,
+    pub(crate) clocks: Clocks,
 }
 
 #[tonic::async_trait]
@@ -112,7 +112,7 @@ impl HealthService for HealthApi {
         request: Request<AwaitClockRequest>,
     ) -> Result<Response<AwaitClockResponse>, Status> {
         let AwaitClockRequest { workspace, to_at } = request.into_inner();
-        await_clock(&self.pool, &workspace, to_at, self.partitions).await.map_err(Problem::from)?;
+        self.clocks.wait(&workspace, to_at, || async { Ok(true) }).await?;
         Ok(Response::new(AwaitClockResponse {}))
     }
 }

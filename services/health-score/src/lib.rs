@@ -7,8 +7,6 @@ mod config;
 mod fold;
 mod store;
 
-use std::sync::Arc;
-
 use chassis::{
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
@@ -16,7 +14,7 @@ use chassis::{
 };
 use contracts::health::health_service_server::HealthServiceServer;
 use engine::{Act, Decided, Worker};
-use eventlog::{Log, Topic};
+use eventlog::Topic;
 use sqlx::PgPool;
 use tonic::service::Routes;
 
@@ -25,17 +23,16 @@ pub use fold::{HealthFold, Owner};
 
 /// What the service stands on.
 pub struct Ports {
-    pub log: Arc<dyn Log>,
     pub pool: PgPool,
     pub workers: Workers,
 }
 
 /// Brings the database up to date, starts a worker for every partition, and returns the gRPC routes to serve.
 pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
-    let Ports { log, pool, workers } = ports;
+    let Ports { pool, workers } = ports;
     migrate(&pool, &engine::postgres::migrator()).await?;
     migrate(&pool, &sqlx::migrate!()).await?;
-    let partitions = log.partitions(Topic::Account);
+    let clocks = workers.clocks(&pool, Topic::Account);
     let work = Work {
         service: "health-score",
         topic: Topic::Account,
@@ -46,7 +43,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
     workers.start(work, move |ports, partition, counters| {
         Worker::start(HealthFold, ports, partition, config.worker.clone(), counters)
     });
-    let api = api::HealthApi { pool, partitions };
+    let api = api::HealthApi { pool, clocks };
     let server = HealthServiceServer::new(api)
         .max_decoding_message_size(MAX_DECODED)
         .max_encoding_message_size(MAX_ENCODED);

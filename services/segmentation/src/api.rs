@@ -1,6 +1,6 @@
 //! Questions about segments and their members, answered from Postgres.
 
-use chassis::{Problem, paging, postgres::reading, workers::await_clock};
+use chassis::{Problem, paging, postgres::reading, workers::Clocks};
 use contracts::segment::{
     AwaitClockRequest, AwaitClockResponse, ExplainMembershipRequest, ExplainMembershipResponse,
     ListAccountSegmentsRequest, ListAccountSegmentsResponse, ListMembersRequest, ListMembersResponse,
@@ -15,7 +15,7 @@ use crate::store::{self, HistoryRow, MembershipRow, SegmentRow, Stays};
 /// The gRPC service over segmentation's database.
 pub(crate) struct SegmentApi {
     pub(crate) pool: PgPool,
-    pub(crate) partitions: u32,
+    pub(crate) clocks: Clocks,
 }
 
 #[tonic::async_trait]
@@ -104,7 +104,7 @@ impl SegmentService for SegmentApi {
         request: Request<AwaitClockRequest>,
     ) -> Result<Response<AwaitClockResponse>, Status> {
         let AwaitClockRequest { workspace, to_at } = request.into_inner();
-        await_clock(&self.pool, &workspace, to_at, self.partitions).await.map_err(Problem::from)?;
+        self.clocks.wait(&workspace, to_at, || async { Ok(true) }).await?;
         Ok(Response::new(AwaitClockResponse {}))
     }
 }

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use chassis::{
     Problem, paging,
     postgres::{reading, scoped},
+    workers::Clocks,
 };
 use contracts::{
     account::CtaState,
@@ -34,7 +35,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 pub(crate) struct CtaApi {
     pub log: Arc<dyn Log>,
     pub pool: PgPool,
-    pub partitions: u32,
+    pub clocks: Clocks,
     /// How long a command waits for its answer.
     pub command_deadline: Duration,
 }
@@ -169,9 +170,7 @@ impl CtaService for CtaApi {
         request: Request<AwaitClockRequest>,
     ) -> Result<Response<AwaitClockResponse>, Status> {
         let AwaitClockRequest { workspace, to_at } = request.into_inner();
-        while !self.is_quiet(&workspace, to_at).await? {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        self.clocks.wait(&workspace, to_at, || self.is_quiet(&workspace)).await?;
         Ok(Response::new(AwaitClockResponse {}))
     }
 }
@@ -184,11 +183,8 @@ impl CtaApi {
         row.ok_or_else(|| Problem::new(chassis::Code::NotFound, "CTA_NOT_FOUND", message()))
     }
 
-    /// Whether every partition has reached the instant, and then no delivery is open.
-    async fn is_quiet(&self, workspace: &str, to_at: i64) -> Result<bool, Problem> {
-        if !engine::postgres::clock_reached(&self.pool, workspace, to_at, self.partitions).await? {
-            return Ok(false);
-        }
+    /// Whether no delivery is open.
+    async fn is_quiet(&self, workspace: &str) -> Result<bool, Problem> {
         let mut tx = reading(&self.pool, workspace).await?;
         Ok(!store::any_open(&mut tx, workspace).await?)
     }

@@ -45,9 +45,9 @@ pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Resul
     let met = start_endpoints(&ports, tasks);
     let due = start_sender(&config, &ports, tasks)?;
     start_workers(&config, &ports, met, due);
-    let Ports { log, pool, .. } = ports;
-    let partitions = log.partitions(Topic::Account);
-    let api = api::CtaApi { log, pool, partitions, command_deadline: config.command_deadline };
+    let Ports { log, pool, workers } = ports;
+    let clocks = workers.clocks(&pool, Topic::Account);
+    let api = api::CtaApi { log, pool, clocks, command_deadline: config.command_deadline };
     let server = CtaServiceServer::new(api)
         .max_decoding_message_size(MAX_DECODED)
         .max_encoding_message_size(MAX_ENCODED);

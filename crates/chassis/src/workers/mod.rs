@@ -3,13 +3,15 @@
 //! Invariant: a worker that cannot go on takes the process down; at shutdown all of them drain before what they stand
 //! on is stopped.
 
+mod clocks;
 mod metrics;
 
 use std::{sync::Arc, time::Duration};
 
+pub use clocks::Clocks;
 use engine::{
     Act, Machine, Metrics as Counters, Ports, Stop, WorkerError,
-    postgres::{PgStore, Project, clock_reached},
+    postgres::{PgStore, Project},
 };
 use eventlog::{Log, Topic, TopicPartition};
 use metrics::Collected;
@@ -21,8 +23,6 @@ use crate::{
     metrics::{Metrics, Readiness},
 };
 
-/// How often somebody who waits for a clock looks at it.
-const LOOK: Duration = Duration::from_millis(20);
 /// How often a starting service looks whether it has caught up.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -88,6 +88,11 @@ impl Workers {
         self.say_when_ready(work.service, counters);
     }
 
+    /// The clocks of a service that folds this topic and projects to this database.
+    pub fn clocks(&self, pool: &PgPool, topic: Topic) -> Clocks {
+        Clocks::new(pool.clone(), self.log.partitions(topic), self.tasks.shutdown())
+    }
+
     /// The metrics of the process.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -119,7 +124,7 @@ impl Workers {
         self.tasks.spawn_thread(name, move || {
             let _within = runtime.enter();
             let start = || {
-                let (store, writes) = PgStore::new(pool.clone(), partition, project);
+                let (store, writes) = PgStore::new(pool.clone(), partition, project, kept.clone());
                 tasks.spawn_once(writer.clone(), async move { Ok(writes.run().await?) });
                 let ports = Ports {
                     log: log.clone(),
@@ -158,13 +163,4 @@ impl Workers {
             }
         }
     }
-}
-
-/// Waits until every partition of a service has projected a log-clock workspace's decisions up to an instant.
-/// For as long as the caller will wait: gives up only when the call is given up.
-pub async fn await_clock(pool: &PgPool, workspace: &str, to_at: i64, partitions: u32) -> sqlx::Result<()> {
-    while !clock_reached(pool, workspace, to_at, partitions).await? {
-        tokio::time::sleep(LOOK).await;
-    }
-    Ok(())
 }

@@ -14,6 +14,7 @@ use eventlog::{Stored, Topic, TopicPartition};
 use super::contacts::Contacts;
 use crate::{
     Checkpoint, ForwardFold, Forwarded, Metrics, Ports, Progress, Settings, WorkerError, Write,
+    lag::{Front, Lag},
     outbox::Outbox,
     planted::{self, Bug},
     runner::{Machine, Turn},
@@ -22,7 +23,6 @@ use crate::{
 
 const TURN_RECORDS: usize = 1_000;
 const WRITE_ITEMS: usize = 2_000;
-const END_EVERY_MS: i64 = 1_000;
 
 /// The worker of one inbox partition.
 pub struct Forwarder<F: ForwardFold> {
@@ -35,7 +35,7 @@ pub struct Forwarder<F: ForwardFold> {
     pub(super) contacts: Contacts<F>,
     pub(super) next: u64,
     end_at_start: u64,
-    end_asked_at: Option<i64>,
+    lag: Lag,
     fetched: VecDeque<Stored>,
     pub(super) targets: Vec<Outbox>,
     pub(super) dead: Outbox,
@@ -83,7 +83,7 @@ impl<F: ForwardFold> Forwarder<F> {
             contacts,
             next,
             end_at_start: end,
-            end_asked_at: None,
+            lag: Lag::default(),
             fetched: VecDeque::new(),
             items: Vec::new(),
             settled: next,
@@ -152,6 +152,9 @@ impl<F: ForwardFold> Forwarder<F> {
                 let fetched = self.ports.log.fetch(self.at, self.next, self.settings.fetch_bytes);
                 self.metrics.fetch_errors.add(u64::from(fetched.is_err()));
                 self.fetched.extend(fetched?);
+                if let Some(first) = self.fetched.front() {
+                    self.metrics.see_gap(self.at, self.next, first.offset);
+                }
             }
             let Some(record) = self.fetched.pop_front() else { break };
             self.metrics.folded.add(1);
@@ -174,14 +177,10 @@ impl<F: ForwardFold> Forwarder<F> {
     }
 
     fn measure_lag(&mut self, now: i64) {
-        if self.end_asked_at.is_none_or(|at| now.saturating_sub(at) >= END_EVERY_MS) {
-            self.end_asked_at = Some(now);
-            let end = self.ports.log.end(self.at).unwrap_or(self.next);
-            self.metrics.lag_records.set(end.saturating_sub(self.next));
-            let oldest = self.fetched.front().map(|record| record.appended_at);
-            let age = oldest.map_or(0, |at| self.ticker.log_time().saturating_sub(at));
-            self.metrics.lag_ms.set(u64::try_from(age).unwrap_or(0));
-        }
+        let front =
+            Front { offset: self.next, appended_at: self.fetched.front().map(|record| record.appended_at) };
+        let log_time = self.ticker.log_time();
+        self.lag.measure(self.ports.log.as_ref(), self.at, front, now, log_time, &self.metrics);
     }
 
     fn recover(&mut self) -> Result<(), WorkerError> {

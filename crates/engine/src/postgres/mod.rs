@@ -17,7 +17,7 @@ use std::{
 use sqlx::{PgConnection, PgPool, migrate::Migrator};
 use tokio::{runtime::Handle, sync::mpsc};
 
-use crate::{Checkpoint, Progress, Store, StoreAway, Write};
+use crate::{Checkpoint, Metrics, Progress, Store, StoreAway, Write};
 
 /// Decisions that one transaction takes together, when they wait anyway.
 const TOGETHER: usize = 10_000;
@@ -51,15 +51,21 @@ pub struct Writer<P> {
     queue: mpsc::UnboundedReceiver<Write<P>>,
     project: Project<P>,
     done: Arc<AtomicU64>,
+    metrics: Arc<Metrics>,
 }
 
 impl<P: Send + Sync + 'static> PgStore<P> {
-    /// A store for one partition, and the task to run beside it. To be called within a tokio runtime; `load` blocks on
-    /// that runtime, so it is for a thread of its own.
-    pub fn new(pool: PgPool, partition: u32, project: Project<P>) -> (Self, Writer<P>) {
+    /// A store for one partition, and the task to run beside it, which counts what fails. To be called within a tokio
+    /// runtime; `load` blocks on that runtime, so it is for a thread of its own.
+    pub fn new(
+        pool: PgPool,
+        partition: u32,
+        project: Project<P>,
+        metrics: Arc<Metrics>,
+    ) -> (Self, Writer<P>) {
         let (sender, queue) = mpsc::unbounded_channel();
         let done = Arc::new(AtomicU64::new(0));
-        let writer = Writer { pool: pool.clone(), partition, queue, project, done: done.clone() };
+        let writer = Writer { pool: pool.clone(), partition, queue, project, done: done.clone(), metrics };
         (Self { pool, partition, runtime: Handle::current(), queue: sender, submitted: 0, done }, writer)
     }
 }
@@ -124,6 +130,7 @@ impl<P: Send + Sync + 'static> Writer<P> {
         let mut pause = FIRST_PAUSE;
         loop {
             let Err(fault) = self.attempt(write).await else { return Ok(()) };
+            self.metrics.store_errors.add(1);
             if !is_away(&fault) {
                 tracing::error!(partition = self.partition, %fault, "a write to Postgres cannot succeed: {fault}");
                 return Err(fault);
@@ -166,17 +173,28 @@ impl Progress {
     }
 }
 
-/// Whether every one of `partitions` has projected a log-clock workspace's decisions up to an instant.
+/// How far a workspace's decisions are projected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// Up to the instant, by every partition.
+    Yes,
+    NotYet,
+    /// There is no clock to wait for.
+    WallClock,
+    /// No partition has heard of the workspace, or not yet.
+    Unknown,
+}
+
+/// Whether every one of `partitions` has projected a workspace's decisions up to an instant.
 pub async fn clock_reached(
     pool: &PgPool,
     workspace: &str,
     to_at: i64,
     partitions: u32,
-) -> sqlx::Result<bool> {
+) -> sqlx::Result<Reached> {
     let mut transaction = pool.begin().await?;
     sql::see_workspace(&mut transaction, workspace).await?;
-    let reached = sql::partitions_at(&mut transaction, workspace, to_at).await?;
-    Ok(reached >= i64::from(partitions))
+    sql::reached(&mut transaction, workspace, to_at, partitions).await
 }
 
 /// Whether trying again later may help: the server is away, starting, stopping or too busy, or broke off to resolve

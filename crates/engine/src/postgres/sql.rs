@@ -3,7 +3,8 @@
 use eventlog::Key;
 use sqlx::{PgConnection, PgPool};
 
-use crate::{Checkpoint, Progress};
+use super::Reached;
+use crate::{Checkpoint, Clock, Progress};
 
 /// Workers see the rows of every workspace.
 pub(super) async fn see_every_workspace(conn: &mut PgConnection) -> sqlx::Result<()> {
@@ -66,7 +67,7 @@ pub(super) async fn save_progress(
     .execute(&mut *conn)
     .await?;
     let workspaces: Vec<String> = progress.clocks.iter().map(|(workspace, _)| workspace.clone()).collect();
-    let clocks: Vec<i64> = progress.clocks.iter().map(|(_, clock)| *clock).collect();
+    let clocks: Vec<Option<i64>> = progress.clocks.iter().map(|(_, clock)| column(*clock)).collect();
     sqlx::query!(
         "INSERT INTO engine.clocks (workspace, log_partition, clock_at)
          SELECT workspace, $1, clock_at FROM UNNEST($2::text[], $3::bigint[]) AS reached (workspace, clock_at)
@@ -74,11 +75,18 @@ pub(super) async fn save_progress(
          SET clock_at = greatest(engine.clocks.clock_at, excluded.clock_at)",
         partition,
         &workspaces,
-        &clocks
+        &clocks as &[Option<i64>]
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+fn column(clock: Clock) -> Option<i64> {
+    match clock {
+        Clock::Wall => None,
+        Clock::Log(at) => Some(at),
+    }
 }
 
 /// Moves the checkpoint forward. One that is not newer than what is there changes nothing: it says the same.
@@ -152,13 +160,25 @@ async fn save_blocks(conn: &mut PgConnection, partition: i32, checkpoint: &Check
     Ok(())
 }
 
-/// How many partitions have projected a workspace's decisions up to an instant.
-pub(super) async fn partitions_at(conn: &mut PgConnection, workspace: &str, to_at: i64) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(
-        r#"SELECT count(*) AS "partitions!" FROM engine.clocks WHERE workspace = $1 AND clock_at >= $2"#,
+/// Whether so many partitions have projected a workspace's decisions up to an instant.
+pub(super) async fn reached(
+    conn: &mut PgConnection,
+    workspace: &str,
+    to_at: i64,
+    partitions: u32,
+) -> sqlx::Result<Reached> {
+    let known = sqlx::query!(
+        r#"SELECT count(*) FILTER (WHERE clock_at >= $2) AS "reached!", count(clock_at) AS "by_log!", count(*) AS "all!"
+           FROM engine.clocks WHERE workspace = $1"#,
         workspace,
         to_at
     )
     .fetch_one(conn)
-    .await
+    .await?;
+    Ok(match known.all {
+        0 => Reached::Unknown,
+        all if all > known.by_log => Reached::WallClock,
+        _ if known.reached >= i64::from(partitions) => Reached::Yes,
+        _ => Reached::NotYet,
+    })
 }

@@ -156,8 +156,7 @@ impl<F: Fold> Worker<F> {
         let id = self.memory.workspace(&header.workspace);
         let workspace = &mut self.memory.workspaces[id as usize];
         if workspace.hear(clock)? && workspace.is_log_clock() {
-            let mark = workspace.clock_at.map(|at| (record.offset, workspace.name.clone(), at));
-            self.keeping.marks.extend(mark);
+            self.keeping.mark(record.offset, workspace);
             self.memory.due_by_log(id, touched);
         }
         Ok(())
@@ -195,6 +194,7 @@ impl<F: Fold> Worker<F> {
         };
         let (of, slots) = (&workspace.slots, &self.memory.slots);
         touched.extend(of.iter().filter(|id| slots[**id as usize].born));
+        self.keeping.mark(record.offset, workspace);
         Ok(Plan::Catalogue { workspace: id, fire_playbooks, before })
     }
 

@@ -9,8 +9,9 @@ use eventlog::Key;
 
 use super::Worker;
 use crate::{
-    Checkpoint, Fold, Progress, Write,
+    Checkpoint, Clock, Fold, Progress, Write,
     planted::{self, Bug},
+    workspace::Workspace,
 };
 
 /// Decisions in one write.
@@ -28,8 +29,8 @@ pub(super) struct Keeping<P> {
     items: Vec<P>,
     items_since: Option<i64>,
     progress: Progress,
-    /// Clocks that facts not yet settled have set: offset, workspace, instant.
-    pub(super) marks: VecDeque<(u64, String, i64)>,
+    /// Clocks that facts not yet settled have set, by offset and workspace.
+    marks: VecDeque<(u64, String, Clock)>,
     begun: Option<Begun>,
     /// Offset of the last checkpoint handed over, when, and records folded since one was begun.
     kept: u64,
@@ -53,6 +54,15 @@ impl<P> Keeping<P> {
 
     pub(super) fn push(&mut self, item: P) {
         self.items.push(item);
+    }
+
+    /// A workspace's clock is this from the fact at an offset on.
+    pub(super) fn mark<C>(&mut self, offset: u64, workspace: &Workspace<C>) {
+        let clock = match workspace.is_log_clock() {
+            true => Clock::Log(workspace.clock_at.unwrap_or(i64::MIN)),
+            false => Clock::Wall,
+        };
+        self.marks.push_back((offset, workspace.name.clone(), clock));
     }
 
     pub(super) fn folded(&mut self) {

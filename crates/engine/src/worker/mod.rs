@@ -25,6 +25,7 @@ use eventlog::{Stored, Topic, TopicPartition, proto::Header};
 
 use crate::{
     Decided, Fold, Metrics, Poison, Ports, Projected, Settings, WorkerError,
+    lag::Lag,
     memory::Memory,
     record::FactKind,
     runner::{Machine, Turn},
@@ -59,9 +60,7 @@ struct Reading<D> {
     next: u64,
     /// The log's end on assignment: own decisions below it were collected before anything was folded.
     end_at_start: u64,
-    /// The log's end as last asked, and when.
-    end: u64,
-    end_asked_at: i64,
+    lag: Lag,
     fetched: VecDeque<Stored>,
     buffer: VecDeque<Buffered<D>>,
     /// The buffer is full: records are only looked through for what concerns facts below here, then read again.
@@ -191,8 +190,7 @@ impl<D> Reading<D> {
         Self {
             next: from,
             end_at_start: end,
-            end,
-            end_asked_at: i64::MIN,
+            lag: Lag::default(),
             fetched: VecDeque::new(),
             buffer: VecDeque::new(),
             overflow: None,

@@ -13,12 +13,10 @@ use super::{
 use crate::{
     Fold, Poison, WorkerError,
     codec::Link,
+    lag::Front,
     planted::{self, Bug},
     record::{self, FactKind, Read, StepKey},
 };
-
-/// How often the log is asked for its end, for the lag.
-const END_EVERY_MS: i64 = 1_000;
 
 impl<F: Fold> Worker<F> {
     /// Takes up to so many records, folds what may be folded; how many were taken.
@@ -57,6 +55,9 @@ impl<F: Fold> Worker<F> {
             let fetched = self.ports.log.fetch(self.at, self.reading.next, self.settings.fetch_bytes);
             self.metrics.fetch_errors.add(u64::from(fetched.is_err()));
             self.reading.fetched.extend(fetched?);
+            if let Some(first) = self.reading.fetched.front() {
+                self.metrics.see_gap(self.at, self.reading.next, first.offset);
+            }
         }
         Ok(self.reading.fetched.pop_front())
     }
@@ -202,19 +203,14 @@ impl<F: Fold> Worker<F> {
 
     fn measure_lag(&mut self, now: i64) {
         self.metrics.set_caught_up(self.reading.is_caught_up() && self.reading.joined_seen);
-        if now.saturating_sub(self.reading.end_asked_at) >= END_EVERY_MS {
-            self.reading.end_asked_at = now;
-            if let Ok(end) = self.ports.log.end(self.at) {
-                self.reading.end = end;
-            }
-        }
         let oldest = self.reading.buffer.front().map(|buffered| &buffered.record);
         let oldest = oldest.or(self.reading.fetched.front());
-        let from = oldest.map_or(self.reading.next, |record| record.offset);
-        self.metrics.lag_records.set(self.reading.end.saturating_sub(from));
-        let age =
-            oldest.map_or(0, |record| self.sending.ticker.log_time().saturating_sub(record.appended_at));
-        self.metrics.lag_ms.set(u64::try_from(age).unwrap_or(0));
+        let front = Front {
+            offset: oldest.map_or(self.reading.next, |record| record.offset),
+            appended_at: oldest.map(|record| record.appended_at),
+        };
+        let log_time = self.sending.ticker.log_time();
+        self.reading.lag.measure(self.ports.log.as_ref(), self.at, front, now, log_time, &self.metrics);
     }
 
     /// A fact that this build cannot get past though another did.

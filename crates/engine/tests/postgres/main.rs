@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,8 +13,8 @@ use chassis::{
     postgres::{scoped, unscoped},
 };
 use engine::{
-    Checkpoint, Progress, Store, Write,
-    postgres::{PgStore, clock_reached, migrator},
+    Checkpoint, Clock, Progress, Store, Write,
+    postgres::{PgStore, Reached, clock_reached, migrator},
 };
 use eventlog::Key;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
@@ -49,7 +50,7 @@ async fn make_numbers(pool: &PgPool) -> sqlx::Result<()> {
 }
 
 fn store(pool: &PgPool, partition: u32, tasks: &Tasks) -> PgStore<i64> {
-    let (store, writer) = PgStore::new(pool.clone(), partition, project);
+    let (store, writer) = PgStore::new(pool.clone(), partition, project, Arc::default());
     tasks.spawn_once("writer", async move { Ok(writer.run().await?) });
     store
 }
@@ -79,7 +80,8 @@ fn checkpoint(offset: u64, accounts: &[(&str, &[u8])], blocks: &[u64], blocks_fr
 }
 
 fn project_up_to(settled: u64, items: Vec<i64>, clock: i64) -> Write<i64> {
-    Write::Project { items, progress: Progress { settled, clocks: vec![("acme".into(), clock)] } }
+    let clocks = vec![("acme".into(), Clock::Log(clock)), ("initech".into(), Clock::Wall)];
+    Write::Project { items, progress: Progress { settled, clocks } }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,12 +113,13 @@ async fn projections_are_counted_and_a_clock_is_reached_when_every_partition_has
     }
     written(&stores[0]).await?;
     assert_eq!(stores[0].done(), 100);
-    assert!(!clock_reached(pool, "acme", 99, 2).await?);
+    assert_eq!(clock_reached(pool, "acme", 99, 2).await?, Reached::NotYet);
     stores[1].submit(project_up_to(1, vec![], 99));
     written(&stores[1]).await?;
-    assert!(clock_reached(pool, "acme", 99, 2).await?);
-    assert!(!clock_reached(pool, "acme", 100, 2).await?);
-    assert!(!clock_reached(pool, "other", 0, 2).await?);
+    assert_eq!(clock_reached(pool, "acme", 99, 2).await?, Reached::Yes);
+    assert_eq!(clock_reached(pool, "acme", 100, 2).await?, Reached::NotYet);
+    assert_eq!(clock_reached(pool, "initech", 0, 2).await?, Reached::WallClock);
+    assert_eq!(clock_reached(pool, "other", 0, 2).await?, Reached::Unknown);
     assert_eq!(count(pool).await?, 100);
     Ok(())
 }

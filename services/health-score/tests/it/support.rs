@@ -83,7 +83,7 @@ impl World {
         let log: Arc<dyn Log> = log;
         let readiness = Readiness::new();
         let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &readiness);
-        let ports = health_score::Ports { log: log.clone(), pool: database.pool.clone(), workers };
+        let ports = health_score::Ports { pool: database.pool.clone(), workers };
         let routes = health_score::start(health_score::Config::default(), ports).await?;
         readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -40,11 +40,9 @@ pub(super) async fn start(
     let workers = Workers::new(log.clone(), tasks, metrics, readiness);
     let ports = ingest::Ports { log: log.clone(), pool: databases.ingest, workers: workers.clone() };
     let ingest = ingest::start(ingest::Config::default(), ports).await?;
-    let ports =
-        health_score::Ports { log: log.clone(), pool: databases.health_score, workers: workers.clone() };
+    let ports = health_score::Ports { pool: databases.health_score, workers: workers.clone() };
     let health_score = health_score::start(health_score::Config::default(), ports).await?;
-    let ports =
-        segmentation::Ports { log: log.clone(), pool: databases.segmentation, workers: workers.clone() };
+    let ports = segmentation::Ports { pool: databases.segmentation, workers: workers.clone() };
     let segmentation = segmentation::start(segmentation::Config::default(), ports).await?;
     let config = workflow::Config {
         longest_call: webhooks.longest_call,

@@ -4,9 +4,15 @@ use anyhow::{Result, ensure};
 
 /// The sum of a counter over all workers.
 pub(crate) fn sum(metrics: &str, name: &str) -> Result<u64> {
+    sum_of(metrics, name, "")
+}
+
+/// Of the series with a label.
+fn sum_of(metrics: &str, name: &str, label: &str) -> Result<u64> {
     let lines: Vec<&str> = metrics
         .lines()
         .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')))
+        .filter(|line| line.contains(label))
         .collect();
     ensure!(!lines.is_empty(), "there is no {name} in\n{metrics}");
     lines.iter().map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<u64>()?)).sum()
@@ -14,9 +20,11 @@ pub(crate) fn sum(metrics: &str, name: &str) -> Result<u64> {
 
 /// Fails if some worker said other than the log, or met what it could not read or fold.
 pub(crate) fn check_sound(metrics: &str) -> Result<()> {
-    for name in ["repairs", "skipped", "poison"] {
+    for name in ["repairs", "skipped", "missed"] {
         let found = sum(metrics, &format!("perennial_worker_{name}_total"))?;
         ensure!(found == 0, "{found} {name}");
     }
+    let poison = sum_of(metrics, "perennial_worker_errors_total", r#"kind="poison""#)?;
+    ensure!(poison == 0, "{poison} records could not be read or folded");
     Ok(())
 }

@@ -82,7 +82,7 @@ impl World {
         score(&log, &tasks);
         let readiness = Readiness::new();
         let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &readiness);
-        let ports = segmentation::Ports { log: log.clone(), pool: database.pool.clone(), workers };
+        let ports = segmentation::Ports { pool: database.pool.clone(), workers };
         let routes = segmentation::start(segmentation::Config::default(), ports).await?;
         readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
