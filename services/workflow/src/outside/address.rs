@@ -1,5 +1,6 @@
 //! Which addresses a webhook may reach: public ones. Asked after names are resolved, inside the connector, and of
-//! addresses that a URL names itself; every form that embeds an IPv4 address is judged by that one.
+//! addresses that a URL names itself. A form that embeds an IPv4 address is judged by its own range first, and by that
+//! address too.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -49,9 +50,9 @@ pub(crate) fn is_allowed(address: IpAddr, allow_loopback: bool) -> bool {
     match address {
         IpAddr::V4(address) => is_allowed_v4(address, allow_loopback),
         IpAddr::V6(address) if address.is_loopback() => allow_loopback,
-        IpAddr::V6(address) => match embedded(address) {
+        IpAddr::V6(address) => match translated(address) {
             Some(inner) => is_allowed_v4(inner, allow_loopback),
-            None => PUBLIC_V6.contains(&address) && !NOT_PUBLIC_V6.iter().any(|net| net.contains(&address)),
+            None => is_public_v6(address) && tunnelled(address).is_none_or(|v4| is_allowed_v4(v4, false)),
         },
     }
 }
@@ -63,23 +64,35 @@ fn is_allowed_v4(address: Ipv4Addr, allow_loopback: bool) -> bool {
     !NOT_PUBLIC_V4.iter().any(|net| net.contains(&address))
 }
 
-/// The IPv4 address in an IPv6 one through which a gateway would reach it: mapped, NAT64's well-known prefix, ISATAP.
-/// What embeds one otherwise (compatible, 6to4, Teredo, NAT64's local prefix) is not public at all.
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let last = || {
-        let o = address.octets();
-        Ipv4Addr::new(o[12], o[13], o[14], o[15])
-    };
+/// What embeds an IPv4 address as compatible, 6to4, Teredo or by NAT64's local prefix is never public.
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    PUBLIC_V6.contains(&address) && !NOT_PUBLIC_V6.iter().any(|net| net.contains(&address))
+}
+
+/// The IPv4 address that an IPv6 one stands for, outside the public range: mapped, or by NAT64's well-known prefix.
+fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.segments() {
-        [0, 0, 0, 0, 0, 0xffff, ..] => Some(last()),
-        [0x0064, 0xff9b, 0, 0, 0, 0, ..] => Some(last()),
-        [prefix, _, _, _, 0 | 0x0200, 0x5efe, ..] if prefix & 0xe000 == 0x2000 => Some(last()),
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x0064, 0xff9b, 0, 0, 0, 0, ..] => Some(last(address)),
         _ => None,
     }
 }
 
+/// The IPv4 address at the end of a tunnel, by an interface id of ISATAP (RFC 5214, section 6.1), under any prefix. Of
+/// its first half only the bits for universal and group may be set.
+fn tunnelled(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [.., flags, isatap, _, _] = address.segments();
+    (flags & !0x0300 == 0 && isatap == 0x5efe).then(|| last(address))
+}
+
+fn last(address: Ipv6Addr) -> Ipv4Addr {
+    let [.., a, b, c, d] = address.octets();
+    Ipv4Addr::new(a, b, c, d)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(addresses: &[&str], allow_loopback: bool, expected: bool) {
@@ -184,8 +197,37 @@ mod tests {
                 "64:ff9b:1::8.8.8.8",
                 "2600::5efe:10.0.0.1",
                 "2600::200:5efe:10.0.0.1",
+                "2600::300:5efe:10.0.0.1",
+                "2600::5efe:100.64.0.1",
+                "2600::5efe:127.0.0.1",
+                "2600::5efe:198.18.0.1",
+                "2600::5efe:224.0.0.1",
+                "2600::5efe:255.255.255.255",
                 "fe80::5efe:8.8.8.8",
+                "fd00::5efe:8.8.8.8",
+                "ff0e::5efe:8.8.8.8",
                 "::ffff:0:8.8.8.8",
+            ],
+            true,
+            false,
+        );
+    }
+
+    #[test]
+    fn a_range_that_is_not_public_is_not_made_so_by_what_its_address_embeds() {
+        check(
+            &[
+                // 6to4 of 127.0.0.1, of 10.0.0.1 and of a public address.
+                "2002:7f00:1::5efe:808:808",
+                "2002:a00:1::200:5efe:808:808",
+                "2002:808:808::5efe:808:808",
+                // Teredo: its server, flags, port, and the client's address inverted.
+                "2001:0:4136:e378:8000:63bf:f5ff:fffe",
+                "2001:0:4136:e378:0:5efe:f7f7:f7f7",
+                "2001:0:a00:1:0:5efe:808:808",
+                "2001:db8::5efe:808:808",
+                "3fff::5efe:808:808",
+                "64:ff9b:1::5efe:808:808",
             ],
             true,
             false,
@@ -197,5 +239,57 @@ mod tests {
         let loopback = ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"];
         check(&loopback, false, false);
         check(&loopback, true, true);
+    }
+
+    /// What the standard library, asked on its own, and the two ranges that it has no stable question for say.
+    fn is_special(v4: Ipv4Addr) -> bool {
+        let [a, b, ..] = v4.octets();
+        v4.is_private()
+            || v4.is_loopback()
+            || v4.is_link_local()
+            || v4.is_multicast()
+            || v4.is_broadcast()
+            || v4.is_documentation()
+            || v4.is_unspecified()
+            || (a == 100 && b & 0xc0 == 64)
+            || (a == 198 && b & 0xfe == 18)
+    }
+
+    fn special() -> impl Strategy<Value = Ipv4Addr> {
+        let nets = proptest::sample::select(NOT_PUBLIC_V4.to_vec());
+        let within = |(net, host): (Ipv4Net, u32)| {
+            Ipv4Addr::from_bits(net.network().to_bits() | (host & net.hostmask().to_bits()))
+        };
+        prop_oneof![(nets, any::<u32>()).prop_map(within), any::<u32>().prop_map(Ipv4Addr::from_bits)]
+    }
+
+    /// Every form in which an IPv6 address embeds an IPv4 one, what is free in it filled with noise.
+    fn forms(v4: Ipv4Addr, noise: u128) -> [u128; 10] {
+        let (inner, interface) = (u128::from(v4.to_bits()), noise & 0xffff_ffff_ffff_ffff);
+        let (prefix, flags) = (noise & !0xffff_ffff_ffff_ffff, noise & 0x0300);
+        let isatap = |prefix: u128| prefix | flags << 48 | 0x5efe << 32 | inner;
+        [
+            inner,                                                                 // compatible
+            0xffff << 32 | inner,                                                  // mapped
+            0xffff << 48 | inner,                                                  // translated
+            0x0064_ff9b << 96 | inner,                                             // NAT64
+            0x0064_ff9b_0001 << 80 | (noise & 0xffff_ffff_ffff << 32) | inner,     // NAT64, local
+            0x2002 << 112 | inner << 80 | (noise & 0xffff << 64) | interface,      // 6to4
+            0x2001 << 112 | inner << 64 | interface,                               // Teredo's server
+            0x2001 << 112 | (prefix & 0xffff_ffff << 64) | (!inner & 0xffff_ffff), // Teredo's client
+            isatap(prefix),                                                        // ISATAP
+            isatap(0x2 << 124 | prefix >> 4 & !0xffff_ffff_ffff_ffff),             // ISATAP, mostly public
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_that_embeds_one_that_is_not_public_is_allowed(v4 in special(), noise: u128) {
+            let is_public = is_allowed(v4.into(), false);
+            prop_assert!(!(is_public && is_special(v4)), "{}", v4);
+            for form in forms(v4, noise).map(Ipv6Addr::from_bits) {
+                prop_assert!(is_public || !is_allowed(form.into(), false), "{} embeds {}", form, v4);
+            }
+        }
     }
 }
