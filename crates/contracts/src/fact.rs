@@ -76,6 +76,7 @@ fn report(wire: wire::AttemptReported) -> Result<AttemptReported, Malformed> {
     Ok(AttemptReported {
         notification: NotificationId(id("attempt_reported.notification", &wire.notification)?),
         attempt: wire.attempt,
+        begun: !wire.not_begun,
         status: (status != 0).then_some(status),
         error: wire.error,
         retry_at: (wire.retry_at != 0).then_some(Instant(wire.retry_at)),
@@ -131,6 +132,7 @@ impl From<AttemptReported> for Kind {
             retry_at: it.retry_at.map(|at| at.0).unwrap_or_default(),
             began_at: it.began_at.0,
             took_ms: it.took_ms,
+            not_begun: !it.begun,
         })
     }
 }

@@ -168,6 +168,7 @@ fn report() -> AttemptReported {
     AttemptReported {
         notification: NotificationId(9),
         attempt: 1,
+        begun: true,
         status: Some(503),
         error: "busy".into(),
         retry_at: Some(Instant(NOON)),
@@ -176,11 +177,16 @@ fn report() -> AttemptReported {
     }
 }
 
+fn not_begun() -> AttemptReported {
+    AttemptReported { begun: false, status: None, took_ms: 0, began_at: Instant(0), ..report() }
+}
+
 fn records() -> BTreeMap<&'static str, Kind> {
     let mut records = BTreeMap::new();
     records.extend(facts().into_iter().map(|(name, fact)| (name, Kind::from(fact))));
     records.extend(decisions().into_iter().map(|(name, decision)| (name, Kind::from(decision))));
     records.insert("attempt_reported", Kind::from(report()));
+    records.insert("attempt_reported_not_begun", Kind::from(not_begun()));
     for (name, ask) in commands() {
         let command = Command { id: CommandId(9), cta: CtaId(13), by: "kim".into(), ask };
         records.insert(name, Kind::from(command));
@@ -217,7 +223,9 @@ fn every_command_and_report_comes_back_as_it_went() {
         let said = contracts::said(&header(), command.clone().into());
         assert_eq!(said, Ok(Some(Said::Command(command))), "{name}");
     }
-    assert_eq!(contracts::said(&header(), report().into()), Ok(Some(Said::Report(report()))));
+    for report in [report(), not_begun()] {
+        assert_eq!(contracts::said(&header(), report.clone().into()), Ok(Some(Said::Report(report))));
+    }
 }
 
 #[test]

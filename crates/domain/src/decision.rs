@@ -180,9 +180,12 @@ pub struct AttemptDue {
 pub struct AttemptReported {
     pub notification: NotificationId,
     pub attempt: u32,
+    /// Whether the call was begun: what was not counts for nothing, and is asked for again.
+    pub begun: bool,
     /// `None`: no answer.
     pub status: Option<u16>,
     pub error: String,
+    /// Not before: as the receiver asked, or, of a call that was not begun, when there will be room.
     pub retry_at: Option<Instant>,
     pub began_at: Instant,
     pub took_ms: u32,

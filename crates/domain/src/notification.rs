@@ -1,7 +1,9 @@
 //! One notification on its way: its attempts by the retry schedule of the Standard Webhooks specification, and what
 //! becomes of it.
 //!
-//! Invariants: deliveries go by append time, on both clocks; a notification is settled once; its id never changes.
+//! Invariants: deliveries go by append time, on both clocks; a notification is settled once; its id never changes. Only
+//! an attempt that was begun and failed counts towards the schedule: one that nobody began, because the endpoint was
+//! busy or whoever had to begin it was away, is asked for again, less and less often.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,12 +15,16 @@ use crate::{
 
 /// A call begins within this time of its `AttemptDue`'s append, or not at all.
 pub const BEGIN_WITHIN_MS: i64 = 10_000;
-/// Attempts made in all, those that nobody reported included.
-pub const MAX_ATTEMPTS: u32 = 100;
 /// Open at once over one account; those requested beyond have failed.
 pub const MAX_DELIVERIES: usize = 256;
 /// What Retry-After can ask for at most.
 pub const MAX_RETRY_AFTER_MS: i64 = DAY_MS;
+/// What an endpoint that is busy can ask for at most, by whoever did not begin an attempt for that.
+pub const MAX_ROOM_AFTER_MS: i64 = 30 * MINUTE;
+/// After a pause of so long the next one is no longer than this one, but for its jitter.
+pub const LONGEST_PAUSE_MS: i64 = 10 * MINUTE;
+/// It is given up when attempts that nobody began have taken so long in a row: the whole schedule and a day.
+pub const GIVE_UP_AFTER_MS: i64 = SPAN + SPAN / 10 + DAY_MS;
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -29,6 +35,11 @@ const HOUR: i64 = 60 * MINUTE;
 const SCHEDULE: [i64; 10] =
     [0, 5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR];
 
+/// Of the schedule, without its jitter.
+const SPAN: i64 = 75 * HOUR + 35 * MINUTE + 5 * SECOND;
+/// The first pause after an attempt was said not to be begun.
+const PUT_OFF: i64 = 5 * SECOND;
+
 /// A notification that is not settled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
@@ -36,9 +47,14 @@ pub struct Delivery {
     pub playbook: String,
     /// Name of the endpoint in the catalogue.
     pub endpoint: String,
-    /// Attempts begun.
+    /// Attempts asked for: the number of the last one.
     pub attempts: u32,
+    /// Attempts that were begun and failed.
     failures: u32,
+    /// Attempts in a row, up to the last one, that nobody began, or nobody reported.
+    unbegun: u32,
+    /// Milliseconds that those took.
+    unbegun_for: i64,
     phase: Phase,
 }
 
@@ -46,10 +62,28 @@ pub struct Delivery {
 enum Phase {
     /// The next attempt is due.
     Due { at: Instant },
-    /// Somebody makes an attempt, and is to report.
+    /// Somebody is to begin an attempt, and to report.
     Calling { since: Instant },
     /// To be said so.
     Finished(NotificationState),
+}
+
+/// A delivery as it was stored in the first format, when attempts that nobody began were counted with the others.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FirstDelivery {
+    id: NotificationId,
+    playbook: String,
+    endpoint: String,
+    attempts: u32,
+    failures: u32,
+    phase: Phase,
+}
+
+impl From<FirstDelivery> for Delivery {
+    fn from(it: FirstDelivery) -> Self {
+        let FirstDelivery { id, playbook, endpoint, attempts, failures, phase } = it;
+        Self { id, playbook, endpoint, attempts, failures, unbegun: 0, unbegun_for: 0, phase }
+    }
 }
 
 impl Delivery {
@@ -61,6 +95,8 @@ impl Delivery {
             endpoint: request.recipient.clone(),
             attempts: 0,
             failures: 0,
+            unbegun: 0,
+            unbegun_for: 0,
             phase: Phase::Due { at: appended_at },
         }
     }
@@ -70,7 +106,10 @@ impl Delivery {
     pub fn wake(&self, longest_call: i64) -> Option<Instant> {
         match self.phase {
             Phase::Due { at } => Some(at),
-            Phase::Calling { since } => Some(Instant(since.0 + BEGIN_WITHIN_MS + longest_call)),
+            Phase::Calling { since } => {
+                let pause = self.pause(BEGIN_WITHIN_MS.saturating_add(longest_call));
+                Some(Instant(since.0.saturating_add(pause)))
+            }
             Phase::Finished(_) => None,
         }
     }
@@ -89,26 +128,34 @@ impl Delivery {
         }
     }
 
-    /// The attempt that is to be made now, if any is left.
+    /// The attempt that is to be made now, unless nobody began one for too long.
     pub fn next_attempt(&self) -> Option<AttemptDue> {
-        (self.attempts < MAX_ATTEMPTS)
+        (self.unbegun_for < GIVE_UP_AFTER_MS)
             .then_some(AttemptDue { notification: self.id, attempt: self.attempts + 1 })
     }
 
-    /// An attempt is under way.
-    pub fn begun(self, attempt: u32, appended_at: Instant) -> Self {
-        Self { attempts: attempt, phase: Phase::Calling { since: appended_at }, ..self }
+    /// An attempt is asked for; the one before it, if nobody reported it, is taken for one that nobody began.
+    pub fn asked(self, attempt: u32, appended_at: Instant) -> Self {
+        let before = match self.phase {
+            Phase::Calling { since } => self.not_begun(since, appended_at),
+            Phase::Due { .. } | Phase::Finished(_) => self,
+        };
+        Self { attempts: attempt, phase: Phase::Calling { since: appended_at }, ..before }
     }
 
     /// What came of an attempt. One that was taken for lost and reports late still counts when it settled the
     /// matter.
     pub fn reported(self, report: &AttemptReported, appended_at: Instant) -> Self {
-        let awaited = matches!(self.phase, Phase::Calling { .. }) && report.attempt == self.attempts;
-        match report.status {
-            Some(200..=299) => self.finish(NotificationState::Delivered),
-            Some(410) => self.finish(NotificationState::Gone),
-            _ if awaited => self.failed(report.retry_at, appended_at),
-            _ => self,
+        let awaited = match self.phase {
+            Phase::Calling { since } if report.attempt == self.attempts => Some(since),
+            _ => None,
+        };
+        match (report.begun, report.status, awaited) {
+            (true, Some(200..=299), _) => self.finish(NotificationState::Delivered),
+            (true, Some(410), _) => self.finish(NotificationState::Gone),
+            (true, _, Some(_)) => self.failed(report.retry_at, appended_at),
+            (false, _, Some(since)) => self.put_off(since, report.retry_at, appended_at),
+            (_, _, None) => self,
         }
     }
 
@@ -117,7 +164,29 @@ impl Delivery {
         let Some(at) = next_due(self.id, failures, retry_at, appended_at) else {
             return self.finish(NotificationState::Failed);
         };
-        Self { failures, phase: Phase::Due { at }, ..self }
+        Self { failures, unbegun: 0, unbegun_for: 0, phase: Phase::Due { at }, ..self }
+    }
+
+    /// It is due again when there will be room, as far as that is known, and not too soon.
+    fn put_off(self, since: Instant, room_at: Option<Instant>, appended_at: Instant) -> Self {
+        let room = room_at.map_or(0, |at| at.0.saturating_sub(appended_at.0)).min(MAX_ROOM_AFTER_MS);
+        let at = Instant(appended_at.0 + room.max(self.pause(PUT_OFF)));
+        Self { phase: Phase::Due { at }, ..self.not_begun(since, at) }
+    }
+
+    /// One more attempt that nobody began. A pause in which nobody looked, because everything stood still, counts as
+    /// one that was not that long.
+    fn not_begun(self, since: Instant, until: Instant) -> Self {
+        let took = (until.0 - since.0).clamp(0, MAX_ROOM_AFTER_MS);
+        Self { unbegun: self.unbegun + 1, unbegun_for: self.unbegun_for + took, ..self }
+    }
+
+    /// Twice as long after each attempt that nobody began, and up to twice as long as that: so that those who wait
+    /// for the same endpoint do not all come back at once. The first of them is as given.
+    fn pause(&self, first: i64) -> i64 {
+        let longest = LONGEST_PAUSE_MS.max(first);
+        let doubled = (0..self.unbegun.min(20)).fold(first, |pause, _| pause.saturating_mul(2).min(longest));
+        doubled + jitter(b"pause", self.id, self.attempts, doubled - first)
     }
 
     fn finish(self, state: NotificationState) -> Self {
@@ -125,8 +194,8 @@ impl Delivery {
     }
 }
 
-/// When to try again after so many failures: by the schedule, up to a tenth of the delay later (from a hash, so that
-/// every refold says the same), and not before what the receiver asked for. `None`: never.
+/// When to try again after so many failures: by the schedule, up to a tenth of the delay later, and not before what
+/// the receiver asked for. `None`: never.
 fn next_due(
     id: NotificationId,
     failures: u32,
@@ -134,104 +203,16 @@ fn next_due(
     appended_at: Instant,
 ) -> Option<Instant> {
     let delay = *SCHEDULE.get(failures as usize)?;
-    let hash = derived(&[b"jitter", &id.0.to_be_bytes(), &failures.to_be_bytes()]);
-    let jitter = (hash & 0xffff_ffff) as i64 % (delay / 10 + 1);
+    let jitter = jitter(b"jitter", id, failures, delay / 10);
     let asked = retry_at.map_or(appended_at.0, |at| at.0.min(appended_at.0 + MAX_RETRY_AFTER_MS));
     Some(Instant(asked.max(appended_at.0 + delay + jitter)))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{decision::Channel, ids::RunId};
-
-    const LONGEST: i64 = 20_000;
-
-    fn fresh() -> Delivery {
-        let request = NotificationRequested {
-            notification: NotificationId(7),
-            playbook: "win_back".into(),
-            run: RunId(1),
-            step: "notify_1".into(),
-            channel: Channel::Webhook,
-            recipient: "crm".into(),
-            body: String::new(),
-        };
-        Delivery::requested(&request, Instant(1_000))
-    }
-
-    fn report(attempt: u32, status: Option<u16>, retry_at: Option<i64>) -> AttemptReported {
-        AttemptReported {
-            notification: NotificationId(7),
-            attempt,
-            status,
-            error: String::new(),
-            retry_at: retry_at.map(Instant),
-            began_at: Instant(0),
-            took_ms: 1,
-        }
-    }
-
-    #[test]
-    fn an_answer_settles_it_or_asks_for_another_attempt() {
-        let check = |status: Option<u16>, expected: Option<NotificationState>| {
-            let after = fresh().begun(1, Instant(1_000)).reported(&report(1, status, None), Instant(2_000));
-            assert_eq!(after.finished(), expected, "{status:?}");
-        };
-        check(Some(200), Some(NotificationState::Delivered));
-        check(Some(204), Some(NotificationState::Delivered));
-        check(Some(410), Some(NotificationState::Gone));
-        for status in [None, Some(302), Some(400), Some(429), Some(500), Some(503)] {
-            check(status, None);
-        }
-    }
-
-    #[test]
-    fn attempts_follow_the_schedule_and_then_it_has_failed() {
-        let (mut delivery, mut now) = (fresh(), Instant(1_000));
-        for (n, delay) in (1_u32..).zip(SCHEDULE) {
-            let at = delivery.wake(LONGEST).unwrap();
-            assert!((now.0 + delay..=now.0 + delay + delay / 10).contains(&at.0), "attempt {n} at {at:?}");
-            assert!(!delivery.is_due(Instant(at.0 - 1), LONGEST) && delivery.is_due(at, LONGEST));
-            now = at;
-            let due = delivery.next_attempt().unwrap();
-            assert_eq!(due.attempt, n);
-            delivery = delivery.begun(due.attempt, now).reported(&report(n, Some(500), None), now);
-        }
-        assert_eq!(delivery.finished(), Some(NotificationState::Failed));
-    }
-
-    #[test]
-    fn what_the_receiver_asks_for_is_honoured_within_a_day() {
-        let check = |retry_at: i64, expected: i64| {
-            let after =
-                fresh().begun(1, Instant(0)).reported(&report(1, Some(429), Some(retry_at)), Instant(0));
-            assert_eq!(after.wake(LONGEST), Some(Instant(expected)));
-        };
-        check(60_000, 60_000);
-        check(7 * DAY_MS, DAY_MS);
-        let soon = fresh().begun(1, Instant(0)).reported(&report(1, Some(429), Some(1)), Instant(0));
-        assert!(soon.wake(LONGEST).unwrap() >= Instant(5_000));
-    }
-
-    #[test]
-    fn an_attempt_that_nobody_reports_is_made_again_under_the_next_number() {
-        let calling = fresh().begun(1, Instant(1_000));
-        assert!(!calling.is_due(Instant(30_999), LONGEST) && calling.is_due(Instant(31_000), LONGEST));
-        assert_eq!(calling.next_attempt().map(|due| due.attempt), Some(2));
-        let again = calling.begun(2, Instant(31_000));
-        let late_failure = again.clone().reported(&report(1, Some(500), None), Instant(32_000));
-        assert_eq!(late_failure, again);
-        let late_success = again.reported(&report(1, Some(200), None), Instant(32_000));
-        assert_eq!(late_success.finished(), Some(NotificationState::Delivered));
-    }
-
-    #[test]
-    fn what_nobody_ever_reports_is_given_up() {
-        let mut delivery = fresh();
-        while let Some(due) = delivery.next_attempt() {
-            delivery = delivery.begun(due.attempt, Instant(0));
-        }
-        assert_eq!(delivery.attempts, MAX_ATTEMPTS);
-    }
+/// From none to so much, from a hash: every refold says the same.
+fn jitter(of: &[u8], id: NotificationId, number: u32, at_most: i64) -> i64 {
+    let hash = derived(&[of, &id.0.to_be_bytes(), &number.to_be_bytes()]);
+    (hash & 0xffff_ffff) as i64 % (at_most + 1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! Playbooks over one account, told as histories: what happens at an instant, and what is said of it.
 
 mod commands;
+mod deliveries;
+mod stored;
 
 use super::*;
 use crate::{
@@ -76,9 +78,14 @@ impl Account {
     }
 
     fn report(&mut self, at: i64, attempt: u32, status: Option<u16>) -> Vec<String> {
+        self.reported(at, attempt, true, status)
+    }
+
+    fn reported(&mut self, at: i64, attempt: u32, begun: bool, status: Option<u16>) -> Vec<String> {
         let report = AttemptReported {
             notification: self.workflow.deliveries()[0].id,
             attempt,
+            begun,
             status,
             error: String::new(),
             retry_at: None,
@@ -312,35 +319,6 @@ fn a_change_of_band_gives_its_drivers_as_reasons() {
     let Some(Decision::Run(started)) = said.first() else { panic!("{said:?}") };
     let reasons: Vec<_> = started.reasons.iter().map(|r| (r.comparison.as_str(), r.value.as_str())).collect();
     assert_eq!(reasons, [("health band is red", "red"), ("orders moved the score by -12.345", "1")]);
-}
-
-#[test]
-fn a_delivery_goes_from_request_to_attempts_to_its_end() {
-    let mut account = Account::with(vec![win_back()]);
-    account.told(0, entered("silent", 7));
-    assert_eq!(account.deliver(0), ["attempt 1"]);
-    assert_eq!(account.deliver(29_999), Vec::<String>::new());
-    assert_eq!(account.report(100, 1, Some(500)), Vec::<String>::new());
-    assert_eq!(account.deliver(5_000), Vec::<String>::new());
-    assert_eq!(account.deliver(5_700), ["attempt 2"]);
-    assert_eq!(account.report(5_800, 2, Some(204)), ["Delivered"]);
-    assert_eq!(account.workflow.wakes(0), Wakes::default());
-}
-
-#[test]
-fn what_is_no_longer_wanted_is_dropped() {
-    let check = |change: fn(&mut Account), expected: &str| {
-        let mut play = win_back();
-        play.only_while = Some(crate::condition::ConditionId(0));
-        let mut account = Account::with(vec![play]);
-        account.told(0, entered("silent", 7));
-        change(&mut account);
-        assert_eq!(account.deliver(0), [expected]);
-    };
-    check(|account| account.holds = false, "Dropped");
-    check(|account| account.endpoints.clear(), "Dropped");
-    check(|account| account.playbooks.clear(), "Dropped");
-    check(|account| (account.holds, account.asks_again) = (false, false), "attempt 1");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is under way over one account: runs, CTAs, notifications, commands answered.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     memory::Answers,
@@ -19,12 +19,12 @@ use crate::{
     },
     fact::Usage,
     ids::{FactId, NotificationId, RunId},
-    notification::Delivery,
+    notification::{Delivery, FirstDelivery},
     time::Instant,
 };
 
 /// Version of the stored state that this build writes.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// A step of the log, as playbooks see it.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +130,28 @@ pub(super) struct Start {
     pub(super) reasons: Vec<Reason>,
 }
 
+/// As it was stored in the first format.
+#[derive(Deserialize)]
+struct First {
+    health: Option<Score>,
+    runs: Vec<Run>,
+    ctas: Ctas,
+    deliveries: Vec<FirstDelivery>,
+    answers: Answers,
+}
+
+impl From<First> for Workflow {
+    fn from(it: First) -> Self {
+        let First { health, runs, ctas, deliveries, answers } = it;
+        let deliveries = deliveries.into_iter().map(Delivery::from).collect();
+        Self { health, runs, ctas, deliveries, answers, news: News::default() }
+    }
+}
+
+fn read<T: DeserializeOwned>(stored: &[u8]) -> Result<T, Unreadable> {
+    postcard::from_bytes(stored).map_err(|error| Unreadable(error.to_string()))
+}
+
 impl Workflow {
     pub fn health(&self) -> Option<Score> {
         self.health
@@ -185,7 +207,7 @@ impl Workflow {
                 self.deliveries.push(Delivery::requested(request, at.appended_at));
             }
             Decision::Attempt(due) => {
-                self.deliver(due.notification, |d| d.begun(due.attempt, at.appended_at));
+                self.deliver(due.notification, |d| d.asked(due.attempt, at.appended_at));
             }
             Decision::Settled(settled) => self.deliveries.retain(|d| d.id != settled.notification),
             Decision::Answer(CommandAnswered { command, .. }) => {
@@ -220,9 +242,8 @@ impl Workflow {
 
     pub fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
         match bytes.split_first() {
-            Some((&FORMAT, stored)) => {
-                postcard::from_bytes(stored).map_err(|error| Unreadable(error.to_string()))
-            }
+            Some((&FORMAT, stored)) => read(stored),
+            Some((1, stored)) => read::<First>(stored).map(Self::from),
             Some((format, _)) => Err(Unreadable(format!("format {format} is not known"))),
             None => Err(Unreadable("it is empty".into())),
         }

@@ -71,6 +71,7 @@ impl Caller {
         AttemptReported {
             notification: call.notification,
             attempt: call.attempt,
+            begun: true,
             status,
             error,
             retry_at: retry_at.map(Instant),

@@ -277,6 +277,7 @@ fn not_called(due: &Due, disabled_at: i64) -> AttemptReported {
     AttemptReported {
         notification: due.attempt.notification,
         attempt: due.attempt.attempt,
+        begun: true,
         status: Some(GONE),
         error: format!("not called: the endpoint answered 410 at {}", Instant(disabled_at)),
         retry_at: None,
