@@ -38,6 +38,8 @@ pub struct Metrics {
     pub decided: Count,
     pub projected: Count,
     pub checkpoints: Count,
+    /// The offset of the last one stored.
+    pub checkpointed: Count,
     pub ticks: Count,
     /// Facts folded again after an assignment.
     pub refolded: Count,

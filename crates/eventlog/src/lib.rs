@@ -11,7 +11,8 @@ pub mod postgres;
 pub use header::{CauseOrder, FORMAT, GENERATION, concat_record, control_record};
 pub use key::{Key, partition_of};
 pub use port::{
-    Ack, Appended, Log, LogError, MAX_BATCH_BYTES, NewRecord, Stored, Topic, TopicPartition, append,
+    Ack, Appended, Change, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic,
+    TopicPartition, append,
 };
 
 /// Messages of `proto/perennial/log/v1`: what the engine reads of every record.

@@ -1,6 +1,6 @@
 //! The log as the rest of Perennial sees it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -102,6 +102,31 @@ pub async fn append(
     landed.await.unwrap_or_else(|_| Err(LogError::Transient("the log has stopped".into())))
 }
 
+/// What a member of a group is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Work on this partition.
+    Assigned(u32),
+    /// Stop working on it, then [`Membership::release`] it.
+    Revoked(u32),
+    /// This member's first share is told, which may be nothing. Said once.
+    Joined,
+}
+
+/// One member's part in a group that shares a topic's partitions. It lives while `next` is called, and ends when
+/// dropped. That two members do not do the same work is a matter of cost: what is decided twice is told apart by links.
+pub trait Membership: Send {
+    /// The next thing to do. May be cancelled.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Change> + Send + '_>>;
+
+    /// Says that the group needs nothing below an offset of a partition any more: for monitors, and so that nothing is
+    /// dropped before. Correctness does not stand on it: it may be lost, and comes again.
+    fn commit(&mut self, partition: u32, offset: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// Gives up a partition on which work has stopped.
+    fn release(&mut self, partition: u32) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
 /// The log port. Cluster: Kafka. Laptop: Postgres. Simulation: `testkit`.
 pub trait Log: Send + Sync + 'static {
     /// Number of partitions of a topic, fixed at creation.
@@ -123,4 +148,7 @@ pub trait Log: Send + Sync + 'static {
 
     /// Wakes whoever waits on the partition.
     fn wake(&self, at: TopicPartition);
+
+    /// Makes this process a member of a group that shares a topic's partitions among its members.
+    fn join(&self, group: &str, topic: Topic) -> Box<dyn Membership>;
 }

@@ -59,6 +59,13 @@ impl Collected {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         counters
     }
+
+    /// Of a worker that has ended: its lag is somebody else's now.
+    pub(super) fn forget(&self, service: &str, partition: u32) {
+        let partition = partition.to_string();
+        let mut workers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.retain(|worker| worker.service != service || worker.partition != partition);
+    }
 }
 
 impl Collector for Collected {

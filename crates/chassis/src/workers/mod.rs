@@ -1,20 +1,20 @@
-//! Engine workers of a process: a thread for each partition of each service, their stores, their metrics.
+//! Engine workers of a process: a thread for each partition that a service's group assigns to it, their stores, their
+//! metrics.
 //!
 //! Invariant: a worker that cannot go on takes the process down; at shutdown all of them drain before what they stand
 //! on is stopped.
 
 mod clocks;
+mod crew;
 mod metrics;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-pub use clocks::Clocks;
 use engine::{
     Act, Machine, Metrics as Counters, Ports, Stop, WorkerError,
     postgres::{PgStore, Project},
 };
-use eventlog::{Log, Topic, TopicPartition};
-use metrics::Collected;
+use eventlog::{Log, Topic};
 use sqlx::PgPool;
 use tokio::runtime::Handle;
 
@@ -22,9 +22,9 @@ use crate::{
     Tasks, clock, ids,
     metrics::{Metrics, Readiness},
 };
-
-/// How often a starting service looks whether it has caught up.
-const GLANCE: Duration = Duration::from_millis(50);
+pub use clocks::Clocks;
+use crew::{AtWork, Begin, Crew};
+use metrics::Collected;
 
 /// What the workers of a process share.
 #[derive(Clone)]
@@ -34,7 +34,6 @@ pub struct Workers {
     metrics: Metrics,
     readiness: Readiness,
     collected: Collected,
-    stop: Stop,
 }
 
 /// One service's workers: over which topic, where they project to, and how they act.
@@ -52,26 +51,12 @@ impl Workers {
     pub fn new(log: Arc<dyn Log>, tasks: &Tasks, metrics: &Metrics, readiness: &Readiness) -> Self {
         let collected = Collected::default();
         metrics.register(|registry| registry.register_collector(Box::new(collected.clone())));
-        let workers = Self {
-            log,
-            tasks: tasks.clone(),
-            metrics: metrics.clone(),
-            readiness: readiness.clone(),
-            collected,
-            stop: Stop::default(),
-        };
-        let stopping = workers.clone();
-        let shutdown = tasks.shutdown();
-        tasks.spawn_once("stop workers", async move {
-            shutdown.wait().await;
-            stopping.halt();
-            Ok(())
-        });
-        workers
+        let (tasks, metrics, readiness) = (tasks.clone(), metrics.clone(), readiness.clone());
+        Self { log, tasks, metrics, readiness, collected }
     }
 
-    /// Runs a worker for every partition of the topic. `machine` makes one; it is called again while log or store are
-    /// away.
+    /// Runs a worker for every partition of the topic that this process is assigned. `machine` makes one; it is called
+    /// again while log or store are away.
     pub fn start<M, P, D, A>(
         &self,
         work: Work<P, A>,
@@ -82,10 +67,13 @@ impl Workers {
         D: 'static,
         A: Fn() -> Act<D> + Clone + Send + 'static,
     {
-        let partitions = 0..self.log.partitions(work.topic);
-        let counters: Vec<_> =
-            partitions.map(|partition| self.start_partition(&work, partition, &machine)).collect();
-        self.say_when_ready(work.service, counters);
+        let (service, topic) = (work.service, work.topic);
+        let component = self.readiness.component(service);
+        let collected = self.collected.clone();
+        let forget = Box::new(move |partition| collected.forget(service, partition));
+        let begin = self.beginning(work, machine);
+        let crew = Crew::new(self.log.clone(), service, topic, component, begin, forget);
+        self.tasks.spawn(format!("{service} partitions"), crew.run(self.tasks.shutdown()));
     }
 
     /// The clocks of a service that folds this topic and projects to this database.
@@ -103,64 +91,44 @@ impl Workers {
         &self.tasks
     }
 
-    fn start_partition<M, P, D, A>(
+    /// How the worker of a partition is begun.
+    fn beginning<M, P, D, A>(
         &self,
-        work: &Work<P, A>,
-        partition: u32,
-        machine: &(impl Fn(Ports<P, D>, u32, Arc<Counters>) -> Result<M, WorkerError> + Clone + Send + 'static),
-    ) -> Arc<Counters>
+        work: Work<P, A>,
+        machine: impl Fn(Ports<P, D>, u32, Arc<Counters>) -> Result<M, WorkerError> + Clone + Send + 'static,
+    ) -> Begin
     where
         M: Machine,
         P: Send + Sync + 'static,
         D: 'static,
         A: Fn() -> Act<D> + Clone + Send + 'static,
     {
-        let name = format!("{} {}/{partition}", work.service, work.topic.name());
-        let counters = self.collected.counters(work.service, partition);
-        let (machine, kept) = (machine.clone(), counters.clone());
-        let (log, tasks, stop) = (self.log.clone(), self.tasks.clone(), self.stop.clone());
-        let (pool, project, act) = (work.pool.clone(), work.project, work.act.clone());
-        let (runtime, writer) = (Handle::current(), format!("{name} store"));
-        self.tasks.spawn_thread(name, move || {
-            let _within = runtime.enter();
-            let start = || {
-                let (store, writes) = PgStore::new(pool.clone(), partition, project, kept.clone());
-                tasks.spawn_once(writer.clone(), async move { Ok(writes.run().await?) });
-                let ports = Ports {
-                    log: log.clone(),
-                    store: Box::new(store),
-                    act: act(),
-                    writer: ids::v7().into_bytes().to_vec().into(),
+        let (log, tasks, collected) = (self.log.clone(), self.tasks.clone(), self.collected.clone());
+        Box::new(move |partition, leaving| {
+            let name = format!("{} {}/{partition}", work.service, work.topic.name());
+            let counters = collected.counters(work.service, partition);
+            let at_work = AtWork { stop: Stop::default(), counters, committed: None };
+            let (machine, counters, stop) = (machine.clone(), at_work.counters.clone(), at_work.stop.clone());
+            let (pool, project, act) = (work.pool.clone(), work.project, work.act.clone());
+            let (log, stores) = (log.clone(), tasks.clone());
+            let (runtime, writer) = (Handle::current(), format!("{name} store"));
+            tasks.spawn_thread(name, move || {
+                let _leaving = leaving;
+                let _within = runtime.enter();
+                let start = || {
+                    let (store, writes) = PgStore::new(pool.clone(), partition, project, counters.clone());
+                    stores.spawn_once(writer.clone(), async move { Ok(writes.run().await?) });
+                    let ports = Ports {
+                        log: log.clone(),
+                        store: Box::new(store),
+                        act: act(),
+                        writer: ids::v7().into_bytes().to_vec().into(),
+                    };
+                    machine(ports, partition, counters.clone())
                 };
-                machine(ports, partition, kept.clone())
-            };
-            Ok(engine::run(start, &stop, &clock::now)?)
-        });
-        counters
-    }
-
-    fn say_when_ready(&self, service: &'static str, counters: Vec<Arc<Counters>>) {
-        let component = self.readiness.component(service);
-        let shutdown = self.tasks.shutdown();
-        self.tasks.spawn_once(format!("{service} readiness"), async move {
-            while let Some(behind) = counters.iter().position(|counters| !counters.is_caught_up()) {
-                component.set(Err(format!("partition {behind} is catching up")));
-                if shutdown.requested() {
-                    return Ok(());
-                }
-                tokio::time::sleep(GLANCE).await;
-            }
-            component.set(Ok(()));
-            Ok(())
-        });
-    }
-
-    fn halt(&self) {
-        self.stop.stop();
-        for topic in Topic::ALL {
-            for partition in 0..self.log.partitions(topic) {
-                self.log.wake(TopicPartition { topic, partition });
-            }
-        }
+                Ok(engine::run(start, &stop, &clock::now)?)
+            });
+            at_work
+        })
     }
 }

@@ -69,6 +69,7 @@ impl<F: ForwardFold> Forwarder<F> {
         let targets = ports.log.partitions(Topic::Account);
         let contacts = Contacts::load(&fold, &checkpoint, targets)?;
         let next = checkpoint.offset;
+        metrics.checkpointed.set(next);
         let dead = TopicPartition { topic: Topic::InboxDead, partition };
         Ok(Self {
             inboxes: ports.log.partitions(Topic::Inbox),

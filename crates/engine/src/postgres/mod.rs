@@ -129,7 +129,10 @@ impl<P: Send + Sync + 'static> Writer<P> {
     async fn perform(&self, write: &Write<P>) -> sqlx::Result<()> {
         let mut pause = FIRST_PAUSE;
         loop {
-            let Err(fault) = self.attempt(write).await else { return Ok(()) };
+            let Err(fault) = self.attempt(write).await else {
+                self.note(write);
+                return Ok(());
+            };
             self.metrics.store_errors.add(1);
             if !is_away(&fault) {
                 tracing::error!(partition = self.partition, %fault, "a write to Postgres cannot succeed: {fault}");
@@ -138,6 +141,12 @@ impl<P: Send + Sync + 'static> Writer<P> {
             tracing::warn!(partition = self.partition, %fault, "Postgres is away, trying again: {fault}");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn note(&self, write: &Write<P>) {
+        if let Write::Checkpoint(checkpoint) = write {
+            self.metrics.checkpointed.set(checkpoint.offset);
         }
     }
 

@@ -113,6 +113,7 @@ impl<F: Fold> Worker<F> {
         let at = TopicPartition { topic: Topic::Account, partition };
         let end = ports.log.end(at)?;
         let checkpoint = ports.store.load()?.unwrap_or_default();
+        metrics.checkpointed.set(checkpoint.offset);
         let memory = Memory::load(&fold, &checkpoint)?;
         let mut worker = Self {
             sending: Sending::new(at),

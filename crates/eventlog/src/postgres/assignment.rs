@@ -5,34 +5,32 @@
 //! depend on it (the links of the log see to that).
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
     ops::Range,
+    pin::Pin,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
-use crate::{Topic, partition_of};
+use super::store;
+use crate::{Change, Membership, Topic, partition_of};
 
 /// How often the group is looked at.
 const LOOK: Duration = Duration::from_millis(200);
+/// Without a sight of the group for so long, others may have taken over: longer than the server takes to notice.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How soon the server notices that a member's machine is gone, in seconds: idle, between probes, probes.
 const KEEPALIVE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "2"), ("tcp_keepalives_count", "3")];
 
-/// What a member is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Work on this partition.
-    Assigned(u32),
-    /// Stop working on it, then [`Assignment::release`] it.
-    Revoked(u32),
-}
-
-/// One member's part in a group. It lives while [`Assignment::next`] is called, and ends when dropped.
+/// One member's part in a group.
 #[derive(Debug)]
-pub struct Assignment {
+pub(super) struct Assignment {
+    pool: PgPool,
+    group: String,
+    topic: Topic,
     options: Arc<PgConnectOptions>,
     session: Option<PgConnection>,
     members: i32,
@@ -40,6 +38,9 @@ pub struct Assignment {
     partitions: u32,
     held: BTreeMap<u32, Hold>,
     changes: VecDeque<Change>,
+    has_joined: bool,
+    /// When the group was seen for the last time.
+    seen: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +66,9 @@ impl Assignment {
             partition_of(format!("{kind} {group} {}", topic.name()).as_bytes(), u32::MAX).cast_signed()
         };
         Self {
+            pool: pool.clone(),
+            group: group.to_owned(),
+            topic,
             options: pool.connect_options(),
             session: None,
             members: class("members"),
@@ -72,19 +76,19 @@ impl Assignment {
             partitions,
             held: BTreeMap::new(),
             changes: VecDeque::new(),
+            has_joined: false,
+            seen: Instant::now(),
         }
     }
 
-    /// The next thing to do. While the database is away, what is held is revoked. May be cancelled.
-    pub async fn next(&mut self) -> Change {
+    async fn change(&mut self) -> Change {
         loop {
             if let Some(change) = self.changes.pop_front() {
                 return change;
             }
-            if let Err(error) = self.look().await {
-                tracing::warn!(%error, "cannot see who works on what: {error}");
-                self.session = None;
-                self.revoke(|_| true);
+            match self.look().await {
+                Ok(()) => self.seen = Instant::now(),
+                Err(error) => self.lose_sight(&error),
             }
             if self.changes.is_empty() {
                 tokio::time::sleep(LOOK).await;
@@ -92,14 +96,22 @@ impl Assignment {
         }
     }
 
-    /// Gives up a partition on which work has stopped.
-    pub async fn release(&mut self, partition: u32) {
+    /// The session is gone, and with it the leases. They are taken again with the next one, unless that takes so long
+    /// that others have begun.
+    fn lose_sight(&mut self, error: &sqlx::Error) {
+        tracing::warn!(%error, "cannot see who works on what: {error}");
+        self.session = None;
+        if self.seen.elapsed() > PATIENCE {
+            self.revoke(|_| true);
+        }
+    }
+
+    async fn give_up(&mut self, partition: u32) {
         self.held.remove(&partition);
         let Some(session) = &mut self.session else { return };
-        if unlock(session, self.leases, partition).await.is_err() {
+        if let Err(error) = unlock(session, self.leases, partition).await {
             // The session ends, and with it the lease.
-            self.session = None;
-            self.revoke(|_| true);
+            self.lose_sight(&error);
         }
     }
 
@@ -110,17 +122,22 @@ impl Assignment {
         let Some(session) = &mut self.session else { return Ok(()) };
         let group = group(session, self.members, self.leases).await?;
         let share = group.share(self.partitions);
+        let mut taken = BTreeSet::new();
         for partition in share.clone() {
             let mine = group.leased_here.contains(&partition);
-            if self.held.contains_key(&partition) || (group.leased.contains(&partition) && !mine) {
-                continue;
-            }
-            if mine || lock(session, self.leases, partition).await? {
-                self.held.insert(partition, Hold::Working);
+            let is_free = !group.leased.contains(&partition);
+            let is_ours = mine || is_free && lock(session, self.leases, partition).await?;
+            if !is_ours {
+                taken.insert(partition);
+            } else if let Entry::Vacant(free) = self.held.entry(partition) {
+                free.insert(Hold::Working);
                 self.changes.push_back(Change::Assigned(partition));
             }
         }
-        self.revoke(|partition| !share.contains(&partition));
+        self.revoke(|partition| !share.contains(&partition) || taken.contains(&partition));
+        if !std::mem::replace(&mut self.has_joined, true) {
+            self.changes.push_back(Change::Joined);
+        }
         Ok(())
     }
 
@@ -131,6 +148,25 @@ impl Assignment {
                 self.changes.push_back(Change::Revoked(*partition));
             }
         }
+    }
+}
+
+impl Membership for Assignment {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Change> + Send + '_>> {
+        Box::pin(self.change())
+    }
+
+    fn commit(&mut self, partition: u32, offset: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            let committed = store::commit(&self.pool, &self.group, self.topic, partition, offset).await;
+            if let Err(error) = committed {
+                tracing::debug!(%error, "a commit is lost: {error}");
+            }
+        })
+    }
+
+    fn release(&mut self, partition: u32) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.give_up(partition))
     }
 }
 

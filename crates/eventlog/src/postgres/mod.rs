@@ -19,11 +19,11 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use sqlx::{PgPool, migrate::Migrator};
 use tokio::runtime::Handle;
 
-pub use assignment::{Assignment, Change};
+use assignment::Assignment;
 use queue::{Batch, Queue, Refusal};
 use tail::{Read, Tail};
 
-use crate::{Ack, Log, LogError, MAX_BATCH_BYTES, NewRecord, Stored, Topic, TopicPartition};
+use crate::{Ack, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic, TopicPartition};
 
 /// The schema `eventlog`, with a migrations table of its own.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
@@ -113,11 +113,6 @@ impl PgLog {
         Ok((Arc::clone(&log), Running(log)))
     }
 
-    /// Makes this process a member of a group that shares a topic's partitions among its members.
-    pub fn assign(&self, group: &str, topic: Topic) -> Assignment {
-        Assignment::new(&self.pool, group, topic, self.partitions(topic))
-    }
-
     fn tail(&self, at: TopicPartition) -> Result<&Tail, LogError> {
         self.tails.get(&at).ok_or_else(|| LogError::Poison(format!("there is no partition {at}")))
     }
@@ -205,5 +200,9 @@ impl Log for PgLog {
         if let Ok(tail) = self.tail(at) {
             tail.wake();
         }
+    }
+
+    fn join(&self, group: &str, topic: Topic) -> Box<dyn Membership> {
+        Box::new(Assignment::new(&self.pool, group, topic, self.partitions(topic)))
     }
 }

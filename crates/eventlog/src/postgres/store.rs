@@ -128,6 +128,28 @@ pub(super) async fn keep_segments(
     Ok((kept.made, kept.dropped))
 }
 
+/// A group needs nothing below an offset any more.
+pub(super) async fn commit(
+    pool: &PgPool,
+    group: &str,
+    topic: Topic,
+    partition: u32,
+    offset: u64,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO eventlog.commits (member_group, topic, partition, next_offset) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (member_group, topic, partition) DO UPDATE
+        SET next_offset = GREATEST(commits.next_offset, excluded.next_offset)",
+        group,
+        topic.name(),
+        partition.cast_signed(),
+        offset.cast_signed()
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// Appends one row per partition, in one statement: heads are locked in the partitions' order, so that two processes
 /// cannot wait for each other.
 pub(super) async fn append(connection: &mut PgConnection, rows: &[Row]) -> sqlx::Result<Vec<Landed>> {

@@ -60,6 +60,28 @@ async fn old_segments_are_dropped_and_readers_start_at_what_is_left() -> anyhow:
     opened.close().await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_a_group_still_needs_is_kept_beyond_its_time() -> anyhow::Result<()> {
+    let database = database().await?;
+    let opened = Opened::open(&database.pool, PgLogOptions::default()).await?;
+    append(&*opened.log, HERE, vec![record("old"), record("old")]).await?;
+    append(&*opened.log, HERE, vec![record("new")]).await?;
+    let mut member = opened.log.join("scores", HERE.topic);
+    member.commit(HERE.partition, 1).await;
+    opened.close().await?;
+    age(&database.pool, 2, 9 * DAY).await?;
+
+    for (come_to, left) in [(1, vec![0, 1, 2]), (2, vec![2])] {
+        member.commit(HERE.partition, come_to).await;
+        let opened = Opened::open(&database.pool, PgLogOptions::default()).await?;
+        let log = std::sync::Arc::clone(&opened.log);
+        let read = on_a_thread(move || log.fetch(HERE, 0, 1_000)).await?;
+        assert_eq!(read.iter().map(|record| record.offset).collect::<Vec<_>>(), left);
+        opened.close().await?;
+    }
+    Ok(())
+}
+
 /// Lets the records below an offset have been appended so many milliseconds earlier, in segments of that time.
 async fn age(pool: &PgPool, below: i64, by: i64) -> sqlx::Result<()> {
     sqlx::query!(

@@ -1,12 +1,16 @@
 //! A log in memory with append time and faults.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
+    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use eventlog::{Ack, Appended, Log, LogError, MAX_BATCH_BYTES, NewRecord, Stored, Topic, TopicPartition};
+use eventlog::{
+    Ack, Appended, Change, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic,
+    TopicPartition,
+};
 
 use super::Rng;
 
@@ -27,6 +31,26 @@ struct Inner {
     /// Bytes that a batch may hold.
     limit: usize,
     now: i64,
+}
+
+/// The only member of its group: histories make and drop workers themselves.
+struct Alone(VecDeque<Change>);
+
+impl Membership for Alone {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Change> + Send + '_>> {
+        match self.0.pop_front() {
+            Some(change) => Box::pin(std::future::ready(change)),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+
+    fn commit(&mut self, _partition: u32, _offset: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn release(&mut self, _partition: u32) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// The log port, simulated. Appends land at once or never; acks come when the history lets them.
@@ -147,4 +171,9 @@ impl Log for SimLog {
     fn wait(&self, _at: TopicPartition, _from: u64, _at_most: Duration) {}
 
     fn wake(&self, _at: TopicPartition) {}
+
+    fn join(&self, _group: &str, topic: Topic) -> Box<dyn Membership> {
+        let all = (0..self.partitions(topic)).map(Change::Assigned);
+        Box::new(Alone(all.chain([Change::Joined]).collect()))
+    }
 }

@@ -1,5 +1,8 @@
 //! What every adapter of the log port must keep, whatever is behind it. An adapter's tests run [`PROPERTIES`], each on
-//! topics of its own, and [`appends_fail_and_succeed_again`] with its server under their control.
+//! topics of its own, [`members_share_partitions`], and [`appends_fail_and_succeed_again`] with its server under their
+//! control.
+
+mod groups;
 
 use std::{
     collections::BTreeMap,
@@ -10,6 +13,8 @@ use std::{
 
 use bytes::Bytes;
 use eventlog::{Appended, Log, LogError, MAX_BATCH_BYTES, NewRecord, Stored, Topic, TopicPartition};
+
+pub use groups::{Member, members_share_partitions};
 
 /// Longest that anything here may take.
 const PATIENCE: Duration = Duration::from_secs(60);
