@@ -137,6 +137,14 @@ impl Measure {
         }
     }
 
+    /// What must be kept for it beyond the counts that are kept anyway.
+    pub fn series(&self) -> Option<SeriesId> {
+        match self.kind {
+            MeasureKind::Windowed { source: Source::Series { id, .. }, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     /// The measures that it is computed from.
     pub fn inputs(&self) -> impl Iterator<Item = MeasureIx> {
         let (first, second) = match self.kind {

@@ -17,7 +17,7 @@ pub use problem::Problem;
 use crate::{
     calendar::Calendar,
     condition::Expressions,
-    measure::Measures,
+    measure::{Measure, Measures},
     scorecard::Scorecard,
     segment::Segment,
     usage::series::{SeriesSet, SeriesSpec},
@@ -67,6 +67,13 @@ impl Catalogue {
 
     pub fn playbook(&self, name: &str) -> Option<&Playbook> {
         find(&self.playbooks, name, |playbook| &playbook.name)
+    }
+
+    /// Names of the measures that know nothing from before this version: what they need was not kept under the one
+    /// `before`.
+    pub fn known_from_now<'c>(&'c self, before: &'c Self) -> impl Iterator<Item = &'c str> {
+        let is_new = |measure: &&Measure| measure.series().is_some_and(|id| !before.series.contains(id));
+        self.measures.list().iter().filter(is_new).map(|measure| measure.name.as_str())
     }
 
     /// What measures need kept, by specification.

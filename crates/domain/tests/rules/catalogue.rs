@@ -5,7 +5,7 @@ use std::fmt::Write;
 use domain::catalogue::{ChangeKind, Clock, canonical, compile, diff, parse};
 
 use proptest::prelude::*;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::support::{compiled, problems, yaml};
 
@@ -281,4 +281,24 @@ proptest! {
             prop_assert!(!problems.is_empty());
         }
     }
+}
+
+#[test]
+fn a_measure_that_needs_more_than_counts_knows_nothing_from_before_its_version() {
+    let compiled = |measures: Json| {
+        compile(&json!({ "measures": measures }), "UTC", Clock::Wall).expect("nothing is wrong with it")
+    };
+    let window = json!({"days": 28});
+    let sum = json!({"sum": {"event": "Paid", "property": "amount", "window": window}});
+    let before = compiled(json!({"paid": sum, "uses": {"count": {"window": window}}}));
+    let after = compiled(json!({
+        "paid": sum,
+        "paid_lately": {"sum": {"event": "Paid", "property": "amount", "window": {"days": 7}}},
+        "people": {"distinct_contacts": {"window": window}},
+        "large": {"count": {"event": "Paid", "window": window, "where": [{"property": "amount", "at_least": 9}]}},
+        "uses": {"count": {"window": window}},
+        "logins": {"count": {"event": "Signed In", "window": window}},
+        "by_hours": {"count": {"event": "Signed In", "window": {"hours": 3}}},
+    }));
+    assert_eq!(after.known_from_now(&before).collect::<Vec<_>>(), ["by_hours", "large", "people"]);
 }
