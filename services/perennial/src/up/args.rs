@@ -9,6 +9,9 @@ use chassis::telemetry::Format;
 use clap::{Args, ValueEnum};
 use tempfile::TempDir;
 
+/// Where Maven artifacts come from, unless somebody says otherwise.
+const REPOSITORY: &str = "https://repo.maven.apache.org/maven2";
+
 #[derive(Args)]
 pub(crate) struct ListenArgs {
     /// Where HTTP listens: /v1, /metrics, /livez, /readyz.
@@ -30,16 +33,22 @@ pub(crate) struct PostgresArgs {
     /// Where this machine has no PostgreSQL server, say what to install instead of fetching one.
     #[arg(long)]
     no_download: bool,
+    /// From where one is fetched then: a Maven repository, or a mirror of one.
+    #[arg(long, env = "PERENNIAL_MAVEN_REPOSITORY", value_name = "URL", default_value = REPOSITORY)]
+    maven_repository: String,
 }
 
 #[derive(Args)]
-pub(crate) struct WebhookArgs {
+pub(crate) struct ServiceArgs {
     /// Let webhooks go to this machine: for development.
     #[arg(long)]
     allow_loopback_webhooks: bool,
     /// A webhook that has not answered after so many seconds has failed.
     #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60))]
     longest_call: u64,
+    /// Each partition's workers begin a checkpoint after so many records: for tests.
+    #[arg(long, hide = true, value_name = "N")]
+    checkpoint_records: Option<u64>,
 }
 
 #[derive(Args)]
@@ -63,14 +72,18 @@ pub(crate) struct Settings {
     pub(super) http: Bind,
     pub(super) grpc: Bind,
     pub(super) postgres: Source,
-    pub(super) webhooks: Webhooks,
+    pub(super) services: ServiceOptions,
 }
 
-/// How webhooks are called.
+/// What the services are told.
 #[derive(Clone, Copy)]
-pub(super) struct Webhooks {
+pub(super) struct ServiceOptions {
+    /// Whether webhooks may go to this machine, ...
     pub(super) allow_loopback: bool,
+    /// ... and how long each may take.
     pub(super) longest_call: Duration,
+    /// Absent: the usual budget.
+    pub(super) checkpoint_records: Option<u64>,
 }
 
 /// Where to listen, and whether another port will do when that one is taken.
@@ -88,7 +101,8 @@ pub(super) enum Source {
         temporary: Option<TempDir>,
         /// Where fetched programs are kept, for all folders.
         shelf: PathBuf,
-        download: bool,
+        /// From where programs may be fetched; absent: from nowhere.
+        repository: Option<String>,
     },
 }
 
@@ -102,14 +116,15 @@ impl LogArgs {
 }
 
 impl Settings {
-    pub(super) fn new(listen: &ListenArgs, postgres: &PostgresArgs, webhooks: &WebhookArgs) -> Result<Self> {
+    pub(super) fn new(listen: &ListenArgs, postgres: &PostgresArgs, services: &ServiceArgs) -> Result<Self> {
         Ok(Self {
             http: Bind { address: listen.http, or_any: false },
             grpc: Bind { address: listen.grpc, or_any: false },
             postgres: postgres.source(|| Ok((usual_folder()?, None)))?,
-            webhooks: Webhooks {
-                allow_loopback: webhooks.allow_loopback_webhooks,
-                longest_call: Duration::from_secs(webhooks.longest_call),
+            services: ServiceOptions {
+                allow_loopback: services.allow_loopback_webhooks,
+                longest_call: Duration::from_secs(services.longest_call),
+                checkpoint_records: services.checkpoint_records,
             },
         })
     }
@@ -124,7 +139,11 @@ impl Settings {
             http: Bind { address: SocketAddr::from(([127, 0, 0, 1], 8080)), or_any: true },
             grpc: Bind { address: SocketAddr::from(([127, 0, 0, 1], 9090)), or_any: true },
             postgres: postgres.source(temporary)?,
-            webhooks: Webhooks { allow_loopback: true, longest_call: Duration::from_secs(20) },
+            services: ServiceOptions {
+                allow_loopback: true,
+                longest_call: Duration::from_secs(20),
+                checkpoint_records: None,
+            },
         })
     }
 }
@@ -138,7 +157,8 @@ impl PostgresArgs {
             Some(folder) => (folder.clone(), None),
             None => usual()?,
         };
-        Ok(Source::Private { folder, temporary, shelf: usual_folder()?, download: !self.no_download })
+        let repository = (!self.no_download).then(|| self.maven_repository.clone());
+        Ok(Source::Private { folder, temporary, shelf: usual_folder()?, repository })
     }
 }
 

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use chassis::Tasks;
 use chassis::postgres::private::Private;
 use sqlx::postgres::PgConnectOptions;
@@ -25,15 +25,23 @@ struct Held {
     temporary: Option<TempDir>,
 }
 
+/// A URL may hold a password, so what is wrong with one is said without it.
+fn server(url: &str) -> Result<PgConnectOptions> {
+    let Ok(options) = url.parse() else {
+        bail!(
+            "what --database-url (PERENNIAL_DATABASE_URL) says is no URL such as postgres://user@host:5432/postgres"
+        );
+    };
+    Ok(options)
+}
+
 impl Ground {
     /// Where the server is, and the folder of a private one, which is started, or adopted if a killed process left it.
     pub(super) async fn find(&self, source: Source) -> Result<(PgConnectOptions, Option<PathBuf>)> {
         let (folder, temporary, binaries) = match source {
-            Source::Url(url) => {
-                return Ok((url.parse().with_context(|| format!("{url} is no database URL"))?, None));
-            }
-            Source::Private { folder, temporary, shelf, download } => {
-                (folder, temporary, fetch::binaries(&shelf, download).await?)
+            Source::Url(url) => return Ok((server(&url)?, None)),
+            Source::Private { folder, temporary, shelf, repository } => {
+                (folder, temporary, fetch::binaries(&shelf, repository.as_deref()).await?)
             }
         };
         let home = folder.clone();

@@ -31,11 +31,12 @@ impl Laptop {
         let (server, folder) = ground.find(settings.postgres).await?;
         let databases = Databases::open(&server).await.context("preparing the databases")?;
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
-        let services = services::start(&settings.webhooks, databases, &metrics, &readiness, tasks).await?;
+        let services = services::start(&settings.services, databases, &metrics, &readiness, tasks).await?;
         let router = services.http.merge(metrics::router(metrics, readiness.clone()));
         let laptop = Self {
             http: chassis::http::serve(http, router, tasks)?,
-            grpc: chassis::grpc::serve(grpc, services.grpc, &[contracts::DESCRIPTORS], tasks).await?,
+            grpc: chassis::grpc::serve(grpc, services.grpc, &[contracts::DESCRIPTORS], &readiness, tasks)
+                .await?,
             log: services.log,
             folder,
         };

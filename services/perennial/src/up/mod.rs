@@ -31,7 +31,7 @@ pub(crate) struct Up {
     #[command(flatten)]
     postgres: PostgresArgs,
     #[command(flatten)]
-    webhooks: args::WebhookArgs,
+    services: args::ServiceArgs,
     #[command(flatten)]
     logs: args::LogArgs,
     /// No line per decision.
@@ -42,7 +42,7 @@ pub(crate) struct Up {
 impl Up {
     pub(crate) async fn run(self) -> Result<()> {
         telemetry::init(self.logs.format(), &self.logs.log)?;
-        let settings = Settings::new(&self.listen, &self.postgres, &self.webhooks)?;
+        let settings = Settings::new(&self.listen, &self.postgres, &self.services)?;
         let (ground, tasks) = (Ground::default(), Tasks::new());
         ground.run(&tasks, start(settings, self.quiet, &ground, &tasks)).await
     }

@@ -11,7 +11,7 @@ use eventlog::Log;
 use eventlog::postgres::{MIGRATOR, PgLog, PgLogOptions};
 use tonic::service::Routes;
 
-use super::args::Webhooks;
+use super::args::ServiceOptions;
 use super::databases::Databases;
 
 /// What is to be served, and the log beneath.
@@ -23,7 +23,7 @@ pub(super) struct Services {
 
 /// Each service is handed the log, its own database, and nothing of the others.
 pub(super) async fn start(
-    webhooks: &Webhooks,
+    options: &ServiceOptions,
     databases: Databases,
     metrics: &Metrics,
     readiness: &Readiness,
@@ -38,24 +38,35 @@ pub(super) async fn start(
     });
     let log: Arc<dyn Log> = log;
     let workers = Workers::new(log.clone(), tasks, metrics, readiness);
+    let (ingest, health_score, segmentation, workflow) = configs(options);
     let ports = ingest::Ports { log: log.clone(), pool: databases.ingest, workers: workers.clone() };
-    let ingest = ingest::start(ingest::Config::default(), ports).await?;
+    let ingest = ingest::start(ingest, ports).await?;
     let ports = health_score::Ports { pool: databases.health_score, workers: workers.clone() };
-    let health_score = health_score::start(health_score::Config::default(), ports).await?;
+    let health_score = health_score::start(health_score, ports).await?;
     let ports = segmentation::Ports { pool: databases.segmentation, workers: workers.clone() };
-    let segmentation = segmentation::start(segmentation::Config::default(), ports).await?;
-    let config = workflow::Config {
-        longest_call: webhooks.longest_call,
-        allow_loopback: webhooks.allow_loopback,
-        ..workflow::Config::default()
-    };
+    let segmentation = segmentation::start(segmentation, ports).await?;
     let ports = workflow::Ports { log: log.clone(), pool: databases.workflow, workers };
-    let workflow = workflow::start(config, ports, tasks).await?;
+    let workflow = workflow::start(workflow, ports, tasks).await?;
     Ok(Services {
         http: ingest.http,
         grpc: together([ingest.grpc, health_score, segmentation, workflow]),
         log,
     })
+}
+
+type Configs = (ingest::Config, health_score::Config, segmentation::Config, workflow::Config);
+
+/// The usual settings of each service, but for the options.
+fn configs(options: &ServiceOptions) -> Configs {
+    let (mut ingest, mut health_score, mut segmentation, mut workflow) = Configs::default();
+    workflow.longest_call = options.longest_call;
+    workflow.allow_loopback = options.allow_loopback;
+    if let Some(records) = options.checkpoint_records {
+        let workers =
+            [&mut ingest.worker, &mut health_score.worker, &mut segmentation.worker, &mut workflow.worker];
+        workers.into_iter().for_each(|worker| worker.checkpoint_records = records);
+    }
+    (ingest, health_score, segmentation, workflow)
 }
 
 /// All services at one port.
