@@ -16,6 +16,8 @@ pub enum Code {
     Unauthenticated,
     PermissionDenied,
     NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
     AlreadyExists,
     FailedPrecondition,
     Aborted,
@@ -34,6 +36,8 @@ impl Code {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::PermissionDenied => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::AlreadyExists | Self::Aborted => StatusCode::CONFLICT,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
@@ -55,9 +59,9 @@ impl Code {
             Self::Aborted => tonic::Code::Aborted,
             Self::ResourceExhausted => tonic::Code::ResourceExhausted,
             Self::Unavailable => tonic::Code::Unavailable,
-            Self::DeadlineExceeded => tonic::Code::DeadlineExceeded,
+            Self::RequestTimeout | Self::DeadlineExceeded => tonic::Code::DeadlineExceeded,
             Self::Internal => tonic::Code::Internal,
-            Self::Unimplemented => tonic::Code::Unimplemented,
+            Self::MethodNotAllowed | Self::Unimplemented => tonic::Code::Unimplemented,
         }
     }
 }
