@@ -5,7 +5,12 @@ use contracts::log::{ClockAdvanced, ClockKind, Header, control};
 use domain::ids::derived;
 use eventlog::{FORMAT, GENERATION, NewRecord, Topic, TopicPartition, control_record};
 
-use crate::{catalogue::no_workspace, edge::Edge, everywhere::everywhere, store};
+use crate::{
+    catalogue::no_workspace,
+    edge::Edge,
+    everywhere::{everywhere, in_time},
+    store,
+};
 
 /// Says to every partition of the inbox, behind all that was taken before, that nothing with an event time up to
 /// `to_at` follows on time. Repeating it changes nothing; time does not go back.
@@ -33,7 +38,7 @@ pub(crate) async fn advance(edge: &Edge, workspace: &str, to_at: i64) -> Result<
     let partitions = edge.log.partitions(Topic::Inbox);
     let landed =
         everywhere(edge.log.as_ref(), Topic::Inbox, |at| vec![record(workspace, to_at, at, partitions)]);
-    landed.await.map_err(|error| Problem::away(error.to_string()))?;
+    in_time(landed).await?;
     store::set_clock(&mut conn, workspace, to_at).await?;
     conn.commit().await?;
     edge.untimed.moved(workspace);

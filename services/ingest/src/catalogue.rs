@@ -15,18 +15,21 @@ use domain::{
     catalogue::{self, Clock},
     ids::derived,
 };
-use eventlog::{FORMAT, GENERATION, Log, NewRecord, Topic, control_record};
+use eventlog::{FORMAT, GENERATION, Log, LogError, NewRecord, Topic, control_record};
 use serde_json::Value as Json;
 use sqlx::{PgConnection, PgPool};
 
 use crate::{
     edge::measure,
-    everywhere::everywhere,
+    everywhere::{everywhere, in_time},
     store::{self, NewVersion, StoredVersion, StoredWorkspace},
 };
 
 /// Bytes of a document that go into one record.
 const PART: usize = 512 * 1024;
+
+/// Said of a measure that needs more than the counts that are always kept.
+const FROM_NOW: &str = "counts from this version on: what it needs is not known of the time before";
 
 /// The document of a workspace that has defined nothing yet.
 pub(crate) const EMPTY: &str = "{}";
@@ -68,12 +71,12 @@ pub(crate) async fn apply(pool: &PgPool, asked: &Application<'_>) -> Result<Appl
             Problem::new(Code::Aborted, "CATALOGUE_CHANGED", message).with("version", old.to_string())
         );
     }
-    let document = checked(asked.document, &workspace)?;
-    let changes = changes(newest.as_ref(), &document)?;
+    let new = checked(asked.document, &workspace)?;
+    let changes = changes(newest.as_ref(), &new, &workspace)?;
     if newest.is_some() && changes.is_empty() {
         return Ok(Applied { version: old, changes });
     }
-    let document = catalogue::canonical(&document).to_string();
+    let document = catalogue::canonical(&new.document).to_string();
     let by = asked.by.replace('\0', "");
     let new = NewVersion {
         version: old + 1,
@@ -95,8 +98,8 @@ pub(crate) async fn preview(
 ) -> Result<(i64, Vec<catalogue::Change>), Problem> {
     let mut conn = scoped(pool, workspace).await?;
     let (settings, newest) = state(&mut conn, workspace).await?;
-    let document = checked(document, &settings)?;
-    Ok((newest.as_ref().map_or(0, |version| version.version), changes(newest.as_ref(), &document)?))
+    let new = checked(document, &settings)?;
+    Ok((newest.as_ref().map_or(0, |version| version.version), changes(newest.as_ref(), &new, &settings)?))
 }
 
 /// Hands the workspace's versions to every partition, those that not every partition has, in order.
@@ -110,26 +113,37 @@ pub(crate) async fn hand_over(pool: &PgPool, log: &dyn Log, workspace: &str) -> 
             return Ok(());
         };
         let records = records(&settings, &version);
-        // The account log first: no fact attributed under a version arrives before it.
-        for topic in [Topic::Account, Topic::Inbox] {
-            let landed = everywhere(log, topic, |_| records.clone()).await;
-            landed.map_err(|error| Problem::away(error.to_string()))?;
-        }
+        in_time(append_everywhere(log, &records)).await?;
         store::mark_in_force(&mut conn, workspace, version.version, chassis::clock::now()).await?;
         conn.commit().await?;
         tracing::info!(workspace, version = version.version, "catalogue version is in force");
     }
 }
 
-/// Hands over whatever a process before left behind.
-pub(crate) async fn hand_over_all(pool: &PgPool, log: &Arc<dyn Log>) -> Result<(), Problem> {
+/// The account log first: no fact attributed under a version arrives before it.
+async fn append_everywhere(log: &dyn Log, records: &[NewRecord]) -> Result<(), LogError> {
+    for topic in [Topic::Account, Topic::Inbox] {
+        everywhere(log, topic, |_| records.to_vec()).await?;
+    }
+    Ok(())
+}
+
+/// Hands over whatever a process before left behind. What fails for one workspace holds up no other: which failed, and
+/// why.
+pub(crate) async fn hand_over_all(
+    pool: &PgPool,
+    log: &Arc<dyn Log>,
+) -> Result<Vec<(String, Problem)>, Problem> {
     let mut conn = unscoped(pool).await?;
     let workspaces = store::workspaces_to_hand_over(&mut conn).await?;
     conn.commit().await?;
+    let mut failed = Vec::new();
     for workspace in workspaces {
-        hand_over(pool, log.as_ref(), &workspace).await?;
+        if let Err(problem) = hand_over(pool, log.as_ref(), &workspace).await {
+            failed.push((workspace, problem));
+        }
     }
-    Ok(())
+    Ok(failed)
 }
 
 pub(crate) fn no_workspace(workspace: &str) -> Problem {
@@ -151,23 +165,44 @@ async fn state(
 }
 
 /// The document, if the whole of it makes sense in the workspace.
-fn checked(text: &str, workspace: &StoredWorkspace) -> Result<catalogue::CatalogueDoc, Problem> {
+fn checked(text: &str, workspace: &StoredWorkspace) -> Result<Checked, Problem> {
     measure(text.as_bytes()).map_err(Problem::from)?;
     let json: Json =
         serde_json::from_str(text).map_err(|e| Problem::invalid("document", format!("not JSON: {e}")))?;
-    let clock = if workspace.clock() == ClockKind::Log { Clock::Log } else { Clock::Wall };
-    catalogue::compile(&json, &workspace.time_zone, clock).map_err(wrong)?;
-    catalogue::parse(&json).map_err(wrong)
+    Checked::of(&json, workspace).map_err(wrong)
 }
 
+/// A document in which nothing is wrong, and what it comes to.
+struct Checked {
+    document: catalogue::CatalogueDoc,
+    compiled: catalogue::Catalogue,
+}
+
+impl Checked {
+    fn of(json: &Json, workspace: &StoredWorkspace) -> Result<Self, Vec<catalogue::Problem>> {
+        let clock = if workspace.clock() == ClockKind::Log { Clock::Log } else { Clock::Wall };
+        let compiled = catalogue::compile(json, &workspace.time_zone, clock)?;
+        Ok(Self { document: catalogue::parse(json)?, compiled })
+    }
+}
+
+/// What a document changes; of a measure that begins to count with it, that it does.
 fn changes(
     newest: Option<&StoredVersion>,
-    document: &catalogue::CatalogueDoc,
+    new: &Checked,
+    workspace: &StoredWorkspace,
 ) -> Result<Vec<catalogue::Change>, Problem> {
     let old = newest.map_or(EMPTY, |version| &version.document);
     let old: Json = serde_json::from_str(old).map_err(|e| Problem::internal(&e))?;
-    let old = catalogue::parse(&old).map_err(wrong)?;
-    Ok(catalogue::diff(&old, document))
+    let old = Checked::of(&old, workspace).map_err(wrong)?;
+    let mut changes = catalogue::diff(&old.document, &new.document);
+    for measure in new.compiled.known_from_now(&old.compiled) {
+        let what = format!("measure {measure}");
+        if let Some(change) = changes.iter_mut().find(|change| change.what == what) {
+            change.details.push(FROM_NOW.to_owned());
+        }
+    }
+    Ok(changes)
 }
 
 /// Every place that is wrong, as a field of the request.

@@ -13,6 +13,7 @@ mod directory;
 mod edge;
 mod everywhere;
 mod fold;
+mod keeping;
 mod keys;
 mod pseudonym;
 mod store;
@@ -73,6 +74,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
     workers
         .tasks()
         .spawn("catalogue hand-over", hand_over(pool.clone(), log.clone(), workers.tasks().shutdown()));
+    workers.tasks().spawn("quarantine", keeping::keep(pool.clone(), workers.tasks().shutdown()));
     let edge = Arc::new(Edge::new(pool, log, workers.metrics()));
     Ok(Started { grpc: api::routes(&edge), http: edge::http::router(edge) })
 }
@@ -80,8 +82,13 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
 /// Finishes what a process before began: at once, and now and then.
 async fn hand_over(pool: PgPool, log: Arc<dyn Log>, shutdown: chassis::Shutdown) -> anyhow::Result<()> {
     while !shutdown.requested() {
-        if let Err(error) = catalogue::hand_over_all(&pool, &log).await {
-            tracing::warn!(%error, "catalogue versions wait to be handed over: {error}");
+        match catalogue::hand_over_all(&pool, &log).await {
+            Ok(failed) => failed.iter().for_each(|(workspace, error)| {
+                tracing::warn!(
+                    %workspace, %error, "catalogue versions of {workspace} wait to be handed over: {error}"
+                );
+            }),
+            Err(error) => tracing::warn!(%error, "catalogue versions wait to be handed over: {error}"),
         }
         tokio::select! {
             () = shutdown.clone().wait() => {}

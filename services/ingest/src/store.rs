@@ -12,7 +12,9 @@ pub(crate) use definitions::{
     versions, workspaces_to_hand_over,
 };
 pub(crate) use projection::project;
-pub(crate) use quarantine::{Refused, put_quarantine, quarantined, quarantined_list};
+pub(crate) use quarantine::{
+    NewRefused, Refused, forget_quarantined, put_quarantine, quarantined, quarantined_list,
+};
 pub(crate) use workspaces::{
     StoredKey, StoredWorkspace, chance, create_key, create_workspace, find_key, hold, keys, lock_workspace,
     revoke_key, set_clock, workspace, workspaces,

@@ -13,17 +13,18 @@ use eventlog::{FORMAT, GENERATION, Key};
 use prost::Message as _;
 use serde::Deserialize;
 use serde_json::Value as Json;
+use uuid::Uuid;
 
 use super::{
     call::{Call, Contact},
     clock::Times,
-    limits::{MAX_KEPT_BODY, MAX_RECORD},
+    limits::{MAX_KEPT_BODY, MAX_MESSAGE_ID, MAX_RECORD},
     refusal::Unfit,
 };
 use crate::{
     fold::inbox_key,
     keys::Access,
-    store::{Name, NewContact, Refused},
+    store::{Name, NewContact, NewRefused, Refused},
 };
 
 /// A request, ready to be written down.
@@ -33,7 +34,7 @@ pub(crate) struct Prepared {
     pub(crate) contacts: Vec<NewContact>,
     /// At most one of each contact and name: the one that wins.
     pub(crate) names: Vec<Name>,
-    pub(crate) refused: Vec<Refused>,
+    pub(crate) refused: Vec<NewRefused>,
     pub(crate) accepted: u32,
 }
 
@@ -64,6 +65,14 @@ impl Prepared {
         u32::try_from(self.refused.len()).unwrap_or(u32::MAX)
     }
 
+    /// Bytes of what is to be written.
+    pub(crate) fn bytes(&self) -> usize {
+        let records: usize = self.records.iter().map(|(_, record)| record.len()).sum();
+        let names: usize = self.names.iter().map(Name::len).sum();
+        let refused: usize = self.refused.iter().map(|it| it.refused.body.len()).sum();
+        records + names + refused
+    }
+
     /// The records by the partition of their key, each in the order of the calls.
     pub(crate) fn by_partition(&self, partitions: u32) -> BTreeMap<u32, Vec<Bytes>> {
         let mut by_partition: BTreeMap<u32, Vec<Bytes>> = BTreeMap::new();
@@ -80,7 +89,7 @@ struct Preparing<'a> {
     records: Vec<(Key, Bytes)>,
     contacts: BTreeMap<u128, String>,
     names: BTreeMap<(u128, String), Name>,
-    refused: Vec<Refused>,
+    refused: Vec<NewRefused>,
 }
 
 impl Preparing<'_> {
@@ -123,15 +132,17 @@ impl Preparing<'_> {
         let mut body = text.as_bytes();
         body = &body[..body.len().min(MAX_KEPT_BODY)];
         let contact = who.contact().map(|contact| self.contact(&contact).to_be_bytes().to_vec());
-        self.refused.push(Refused {
+        let refused = Refused {
             id: chassis::ids::v7(),
             code: unfit.code.to_owned(),
             reason: unfit.reason.replace('\0', "\u{fffd}"),
-            message_id: who.message_id(),
+            message_id: who.message_id().unwrap_or_default().chars().take(MAX_MESSAGE_ID).collect(),
             received_at: self.received.0,
             contact,
             body: body.to_vec(),
-        });
+        };
+        let fingerprint = fingerprint(&self.access.source, who.message_id(), text, unfit.code);
+        self.refused.push(NewRefused { fingerprint, refused });
     }
 
     fn done(self) -> Prepared {
@@ -190,6 +201,15 @@ fn record(key: &Key, id: u128, times: Times, message: Message) -> Bytes {
     eventlog::concat_record(header, &body.encode_to_vec())
 }
 
+/// What a repeat of something refused is known by: the same sender, message id or else text, and reason.
+fn fingerprint(source: &str, message_id: Option<String>, text: &str, code: &str) -> Uuid {
+    let (kind, what) = match &message_id {
+        Some(id) => (b"id".as_slice(), id.as_str()),
+        None => (b"text".as_slice(), text),
+    };
+    Uuid::from_u128(derived(&[b"refused", source.as_bytes(), kind, what.as_bytes(), code.as_bytes()]))
+}
+
 fn message(call: Call, contact: Option<u128>, message_id: String, source: &str) -> Message {
     Message {
         kind: call.kind.into(),
@@ -225,8 +245,8 @@ impl Who {
         known.or_else(|| text_of(&self.anonymous_id).map(Contact::Anonymous))
     }
 
-    fn message_id(&self) -> String {
-        text_of(&self.message_id).unwrap_or_default().chars().take(100).collect()
+    fn message_id(&self) -> Option<String> {
+        text_of(&self.message_id)
     }
 }
 

@@ -7,7 +7,7 @@ use engine::Forwarded;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Refused, put_quarantine};
+use super::{NewRefused, Refused, put_quarantine};
 use crate::{
     attribution::{Belongs, Item, Quarantined},
     pseudonym,
@@ -22,7 +22,7 @@ pub(crate) async fn project(conn: &mut PgConnection, items: &[Forwarded<Item>]) 
     for (workspace, items) in by_workspace {
         count(conn, workspace, &items).await?;
         put_memberships(conn, workspace, &items).await?;
-        let refused: Vec<Refused> = items.iter().filter_map(|item| refused(item)).collect();
+        let refused: Vec<NewRefused> = items.iter().filter_map(|item| refused(item)).collect();
         if !refused.is_empty() {
             put_quarantine(conn, workspace, &refused).await?;
         }
@@ -105,18 +105,20 @@ async fn put_memberships(
     Ok(())
 }
 
-fn refused(item: &Forwarded<Item>) -> Option<Refused> {
+fn refused(item: &Forwarded<Item>) -> Option<NewRefused> {
     let Item::Quarantined(quarantined) = &item.item else { return None };
     let Quarantined { code, reason, message_id, received_at, contact, body } = quarantined;
-    Some(Refused {
-        id: place_id(item),
+    let id = place_id(item);
+    let refused = Refused {
+        id,
         code: (*code).to_owned(),
         reason: (*reason).to_owned(),
         message_id: message_id.clone(),
         received_at: *received_at,
         contact: Some(contact.clone()).filter(|contact| !contact.is_empty()),
         body: body.clone().into_bytes(),
-    })
+    };
+    Some(NewRefused { fingerprint: id, refused })
 }
 
 /// The same for the same place in the inbox, and rising with time like those the edge makes.

@@ -17,12 +17,23 @@ pub(crate) struct Refused {
     pub(crate) body: Vec<u8>,
 }
 
-/// Keeps refused events; those that are there already stay as they are.
+/// One that may be listed already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewRefused {
+    /// The same for a repeat.
+    pub(crate) fingerprint: Uuid,
+    pub(crate) refused: Refused,
+}
+
+/// Keeps refused events; those that are there already stay as they are. In one order everywhere: two clients that
+/// repeat the same wait for each other, and not both.
 pub(crate) async fn put_quarantine(
     conn: &mut PgConnection,
     workspace: &str,
-    refused: &[Refused],
+    new: &[NewRefused],
 ) -> sqlx::Result<()> {
+    let fingerprints: Vec<Uuid> = new.iter().map(|it| it.fingerprint).collect();
+    let refused: Vec<&Refused> = new.iter().map(|it| &it.refused).collect();
     let ids: Vec<Uuid> = refused.iter().map(|it| it.id).collect();
     let codes: Vec<String> = refused.iter().map(|it| it.code.clone()).collect();
     let reasons: Vec<String> = refused.iter().map(|it| it.reason.clone()).collect();
@@ -31,11 +42,13 @@ pub(crate) async fn put_quarantine(
     let contacts: Vec<Option<Vec<u8>>> = refused.iter().map(|it| it.contact.clone()).collect();
     let bodies: Vec<Vec<u8>> = refused.iter().map(|it| it.body.clone()).collect();
     sqlx::query!(
-        "INSERT INTO quarantine (workspace, id, code, reason, message_id, received_at, contact, body)
-         SELECT $1, id, code, reason, message_id, received_at, contact, body
-         FROM UNNEST($2::UUID[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], $7::BYTEA[], $8::BYTEA[])
-              AS new (id, code, reason, message_id, received_at, contact, body)
-         ON CONFLICT (workspace, id) DO NOTHING",
+        "INSERT INTO quarantine (workspace, id, code, reason, message_id, received_at, contact, body, fingerprint)
+         SELECT $1, id, code, reason, message_id, received_at, contact, body, fingerprint
+         FROM UNNEST($2::UUID[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], $7::BYTEA[], $8::BYTEA[],
+                     $9::UUID[])
+              AS new (id, code, reason, message_id, received_at, contact, body, fingerprint)
+         ORDER BY fingerprint
+         ON CONFLICT DO NOTHING",
         workspace,
         &ids,
         &codes,
@@ -44,10 +57,28 @@ pub(crate) async fn put_quarantine(
         &received_ats,
         &contacts as _,
         &bodies,
+        &fingerprints,
     )
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Deletes refused events before `before`, the oldest first, at most so many; how many it were.
+pub(crate) async fn forget_quarantined(
+    conn: &mut PgConnection,
+    before: Uuid,
+    most: i64,
+) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "DELETE FROM quarantine WHERE (workspace, id) IN
+             (SELECT workspace, id FROM quarantine WHERE id < $1 ORDER BY id LIMIT $2)",
+        before,
+        most,
+    )
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Refused events before `before`, newest first, without their bodies.

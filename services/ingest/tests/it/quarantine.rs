@@ -68,3 +68,52 @@ async fn a_refused_event_is_shown_as_it_came_and_listed_in_pages() -> anyhow::Re
     }
     ingest.stop().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_sent_again_is_listed_once() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    ingest.stop_log().await?;
+    for attempt in 0..3 {
+        let sent_at = format!("2024-01-01T00:00:0{attempt}Z");
+        let batch = json!({"batch": [
+            {"type": "track", "userId": "ada", "event": "E", "messageId": "1", "sentAt": sent_at},
+            {"type": "track", "userId": "ada", "messageId": "2", "sentAt": sent_at},
+            {"type": "track", "event": "E"},
+            {"type": "track", "event": "E"},
+        ]});
+        assert_eq!(ingest.post(&key, "/v1/batch", batch.to_string()).await?.status, 429);
+    }
+    assert_eq!(ingest.quarantined_soon("acme", 2).await?, ["NO_USER", "NO_EVENT_NAME"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_more_than_thirty_days_ago_is_forgotten() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    for message_id in ["old", "new"] {
+        ingest.send(&key, "/v1/track", &json!({"userId": "ada", "messageId": message_id})).await?;
+    }
+    // Received long ago, as what waited for its account was, is not refused long ago.
+    let mut conn = chassis::postgres::scoped(&ingest.database.pool, "acme").await?;
+    sqlx::query("UPDATE quarantine SET received_at = 1").execute(&mut *conn).await?;
+    sqlx::query("UPDATE quarantine SET id = '018cc251-f400-7000-8000-000000000000' WHERE message_id = 'old'")
+        .execute(&mut *conn)
+        .await?;
+    conn.commit().await?;
+    assert_eq!(ingest.quarantined_soon("acme", 2).await?.len(), 2);
+    let mut ingest = ingest.restart().await?;
+    let begun = std::time::Instant::now();
+    loop {
+        let asked = ListQuarantineRequest { workspace: "acme".into(), ..Default::default() };
+        let left = ingest.admin.list_quarantine(asked).await?.into_inner().quarantined;
+        if left.len() == 1 {
+            assert_eq!(left[0].message_id, "new");
+            break;
+        }
+        assert!(begun.elapsed().as_secs() < 20, "nothing is forgotten: {left:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    ingest.stop().await
+}
