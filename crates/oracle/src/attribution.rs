@@ -16,6 +16,8 @@ use crate::{
 
 const REPEATED_WITHIN_MS: i64 = 24 * 3_600_000;
 const PARKED_FOR_MS: i64 = 30 * 24 * 3_600_000;
+/// A contact belongs to so many at once, and to one more by leaving the one it was named with longest ago.
+const ACCOUNTS: usize = 100;
 /// By this event a contact leaves an account.
 const REMOVED: &str = "Account Removed User";
 
@@ -172,6 +174,10 @@ impl Contact {
                 facts.push(by.fact(account, *event_at, contact_traits(contact, &holding)));
             }
         }
+        if self.accounts.len() > ACCOUNTS {
+            let oldest = self.accounts.remove(0);
+            facts.push(by.fact(&oldest, by.event_at, membership(contact, false)));
+        }
         for parked in std::mem::take(&mut self.parked) {
             let parked = Said { clock: by.clock, ..parked };
             usage_of(account, &parked, false, facts);
@@ -205,6 +211,10 @@ fn usage_of(account: &str, said: &Said, guessed: bool, facts: &mut Vec<Attribute
     let Message { contact, event, properties, active, .. } = &said.message;
     let fact = usage(contact, event, &named(properties.clone()), *active, guessed);
     facts.push(said.fact(account, said.event_at, fact));
+    let traits = named(said.message.traits.clone());
+    if !guessed && !traits.is_empty() {
+        facts.push(said.fact(account, said.event_at, account_traits(&traits)));
+    }
 }
 
 impl Said {

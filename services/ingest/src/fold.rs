@@ -118,6 +118,7 @@ impl Attributing<'_, '_> {
             return self.about_the_account(&held);
         }
         let joined: Vec<Joined> = named(&held.message).filter_map(|account| self.join(account)).collect();
+        let forgotten: Vec<String> = std::iter::from_fn(|| self.state.leave_oldest()).collect();
         let mut used = None;
         match held.message.kind() {
             MessageKind::Identify => self.identify(&held),
@@ -127,6 +128,9 @@ impl Attributing<'_, '_> {
         }
         for joined in joined {
             self.introduce(joined, &held);
+        }
+        for account in forgotten {
+            self.membership(&account, false, &held);
         }
         let left = used.filter(|_| held.message.event == REMOVED);
         if let Some(account) = left.filter(|account| self.state.leave(account)) {
@@ -204,6 +208,7 @@ impl Attributing<'_, '_> {
         account
     }
 
+    /// An account that is only guessed is not told what the usage says of it: it may be about another.
     fn usage_of(&mut self, account: &str, held: &Held, guessed: bool) {
         let message = &held.message;
         let usage = Usage {
@@ -214,6 +219,10 @@ impl Attributing<'_, '_> {
             guessed,
         };
         self.forward(account, held.id, held, Body::Usage(usage));
+        if !guessed && !message.traits.is_empty() {
+            let traits = AccountTraits { traits: message.traits.clone() };
+            self.forward(account, held.id.wrapping_add(1), held, Body::AccountTraits(traits));
+        }
     }
 
     fn park(&mut self, held: Held) {

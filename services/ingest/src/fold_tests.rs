@@ -214,12 +214,27 @@ fn a_trait_too_large_to_be_kept_reaches_the_accounts_of_the_day_and_no_later_one
 #[test]
 fn a_contact_with_more_accounts_than_are_kept_leaves_the_one_seen_longest_ago() {
     let mut inbox = Inbox::new();
-    for at in 0..=100 {
+    for at in 0..100 {
         inbox.say(at, group(&format!("a{at}"), &[]));
     }
+    let said = inbox.say(100, group("a100", &[]));
+    assert_eq!(said, ["a100: joined at 100", "a0: left at 100"], "a0 is told");
     assert_eq!(inbox.state.accounts().len(), 100);
     assert_eq!(inbox.say(200, identify(&[("title", "CTO")])).len(), 100);
     assert_eq!(inbox.say(201, track_in("a1", "E")), ["a1: E at 201"]);
+    let both = Message { context_account: "b".into(), ..group("c", &[]) };
+    assert_eq!(
+        inbox.say(300, both),
+        [
+            "b: joined at 300",
+            "b: contact is title at 200",
+            "c: joined at 300",
+            "c: contact is title at 200",
+            "a2: left at 300",
+            "a3: left at 300",
+        ]
+    );
+    assert_eq!(inbox.state.accounts().len(), 100);
 }
 
 #[test]
@@ -271,6 +286,22 @@ fn the_facts_of_one_message_have_ids_in_the_order_in_which_they_are_forwarded() 
             vec![7, 7 + NEXT, 7 + 2 * NEXT]
         )
     );
+}
+
+#[test]
+fn what_usage_says_of_its_account_becomes_the_accounts_traits_unless_the_account_is_guessed() {
+    let told = |message: Message| Message { traits: values(&[("trial", "yes")]), ..message };
+    let mut inbox = Inbox::new();
+    assert!(inbox.say(1, told(track("Trial Started"))).is_empty(), "it waits like any other");
+    assert_eq!(
+        inbox.say(2, track_in("acme", "E")),
+        ["acme: Trial Started at 1", "acme: is trial at 1", "acme: E at 2", "acme: joined at 2"]
+    );
+    assert_eq!(
+        inbox.say(3, told(track_in("bolt", "Trial Ended"))),
+        ["bolt: Trial Ended at 3", "bolt: is trial at 3", "bolt: joined at 3"]
+    );
+    assert_eq!(inbox.say(4, told(track("Trial Ended"))), ["bolt: guessed Trial Ended at 4"]);
 }
 
 #[test]

@@ -65,18 +65,19 @@ impl ContactState {
         self.accounts.last().map(String::as_str)
     }
 
-    /// The contact is seen in the account. Whether it belonged to it before. One with more accounts than are kept
-    /// leaves the one it was seen in longest ago.
+    /// The contact is seen in the account. Whether it belonged to it before.
     pub(crate) fn see_in(&mut self, account: &str) -> bool {
         if self.last_seen_in() == Some(account) {
             return true;
         }
         let belonged = self.leave(account);
         self.accounts.push(account.to_owned());
-        if self.accounts.len() > MAX_ACCOUNTS {
-            self.accounts.remove(0);
-        }
         belonged
+    }
+
+    /// A contact with more accounts than are kept leaves the one it was seen in longest ago.
+    pub(crate) fn leave_oldest(&mut self) -> Option<String> {
+        (self.accounts.len() > MAX_ACCOUNTS).then(|| self.accounts.remove(0))
     }
 
     /// Whether the contact belonged to it until now.
