@@ -7,6 +7,7 @@ use domain::{time::Instant, value::Value};
 use serde_json::{Map, Value as Json};
 
 use super::{
+    b2b,
     clock::{self, Times},
     envelope::{CallType, Envelope},
     limits::{MAX_CONTACT_ID, MAX_EVENT, MAX_MESSAGE_ID, MAX_NAME},
@@ -194,10 +195,11 @@ impl Fields<'_> {
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case("email"))
             .map(|(_, email)| domain_of(email));
-        let personal = |(name, value): &(String, Value)| names::personal(name) || personal_value(value);
+        let personal =
+            |(name, value): &(String, Value)| names::personal(name) || names::personal_value(value);
         (call.names, call.traits) = traits.into_iter().partition(personal);
         if let Some(domain) = domain {
-            put(&mut call.traits, "email_domain", domain);
+            values::put(&mut call.traits, "email_domain", domain);
         }
         Ok(())
     }
@@ -209,11 +211,7 @@ impl Fields<'_> {
             return Err(Unfit::new("NO_GROUP_ID", "a group call names its group"));
         }
         let traits = self.fields.get("traits").and_then(Json::as_object).cloned().unwrap_or_default();
-        for (name, value) in values::flatten(&traits)? {
-            if !names::personal_of_account(&name) && !personal_value(&value) {
-                put(&mut call.traits, &names::spelled(&name), value);
-            }
-        }
+        call.traits = b2b::of_account(values::flatten(&traits)?);
         Ok(())
     }
 
@@ -221,7 +219,11 @@ impl Fields<'_> {
         (call.kind, call.event) = (kind, event);
         if let Some(Json::Object(properties)) = self.fields.get("properties") {
             call.properties = values::flatten(properties)?;
-            call.properties.retain(|(name, value)| !(names_somebody(name, value) || personal_value(value)));
+        }
+        call.properties
+            .retain(|(name, value)| !(names_somebody(name, value) || names::personal_value(value)));
+        if kind == MessageKind::Track {
+            call.traits = b2b::traits_of_account(&call.event, &call.properties);
         }
         Ok(())
     }
@@ -279,16 +281,17 @@ fn not_an_id(code: &'static str, name: &str) -> Unfit {
     Unfit::new(code, format!("{name} is neither a text nor a number"))
 }
 
-/// A usage property under a personal name, unless it is a mere yes or no.
+/// A usage property under a personal name, if it is one that can name somebody: counts and yes or no stay.
 fn names_somebody(name: &str, value: &Value) -> bool {
-    names::personal(name) && !matches!(value, Value::Bool(_) | Value::Null)
+    names::personal(name) && can_name(value)
 }
 
-fn personal_value(value: &Value) -> bool {
+fn can_name(value: &Value) -> bool {
     match value {
-        Value::Text(text) => names::shaped_like_a_person(text),
-        Value::List(items) => items.iter().any(personal_value),
-        Value::Null | Value::Bool(_) | Value::Decimal(_) => false,
+        Value::Null | Value::Bool(_) => false,
+        Value::Text(_) => true,
+        Value::Decimal(number) => names::as_long_as_a_phone_number(*number),
+        Value::List(items) => items.iter().any(can_name),
     }
 }
 
@@ -296,14 +299,6 @@ fn domain_of(email: &Value) -> Value {
     match email {
         Value::Text(text) => names::email_domain(text).map_or(Value::Null, Value::Text),
         _ => Value::Null,
-    }
-}
-
-/// Puts a value into a list sorted by name; the last one put holds.
-fn put(sorted: &mut Vec<(String, Value)>, name: &str, value: Value) {
-    match sorted.binary_search_by(|(other, _)| other.as_str().cmp(name)) {
-        Ok(at) => sorted[at].1 = value,
-        Err(at) => sorted.insert(at, (name.to_owned(), value)),
     }
 }
 

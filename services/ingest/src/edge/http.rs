@@ -6,22 +6,17 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, HeaderValue, Method, Uri, header},
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{get, post},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use bytes::{Bytes, BytesMut};
 use chassis::Problem;
 use domain::time::Instant;
-use futures_util::StreamExt;
 use tracing::Instrument;
 
-use super::{
-    Edge, Refusal, Request, Route, Shown, Taken,
-    limits::{MAX_BODY, MAX_HEARD},
-};
+use super::{Edge, Refusal, Request, Route, Shown, Taken, hearing::whole, limits::BODY_WITHIN};
 
 /// The answer to what was taken: exactly 200 with this, or clients send again.
 const TAKEN: &str = r#"{"success": true}"#;
@@ -39,24 +34,24 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
     Router::new()
         .route("/", get(|| async { WELCOME }))
         .route("/v1/{call}", post(take).fallback(unknown))
-        .route("/v1/{call}/{*rest}", any(unknown))
-        .route("/v1", any(unknown))
-        .route("/v1/", any(unknown))
+        .fallback(unknown)
         .with_state(edge)
 }
 
 async fn take(
     State(edge): State<Arc<Edge>>,
-    Path(call): Path<String>,
+    call: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let span = tracing::error_span!("ingest", call = %call, trace_id = tracing::field::Empty);
-    chassis::trace::follow_headers(&span, &headers);
+    // A path that is no text is none of ours.
+    let call = call.map_or(String::new(), |Path(call)| call);
     let Some(route) = Route::parse(&call) else {
         return refuse(Refusal::UnknownPath(format!("POST {}", uri.path())));
     };
+    let span = tracing::error_span!("ingest", call = %call, trace_id = tracing::field::Empty);
+    chassis::trace::follow_headers(&span, &headers);
     match edge.answer(taken(&edge, route, &headers, body)).instrument(span).await {
         Ok(_) => ([(header::CONTENT_TYPE, "application/json")], TAKEN).into_response(),
         Err(refusal) => refuse(refusal),
@@ -64,12 +59,20 @@ async fn take(
 }
 
 async fn taken(edge: &Edge, route: Route, headers: &HeaderMap, body: Body) -> Result<Taken, Refusal> {
-    let body = whole(body).await?;
+    let shown = shown(text(headers, header::AUTHORIZATION));
+    let (access, verdict) = match edge.look_at(&shown).await {
+        Ok(access) => (access, Ok(())),
+        Err(refusal) => (None, Err(refusal)),
+    };
+    let mut held = edge.rooms.enter(access.is_some());
+    let body = whole(body, verdict, &mut held, BODY_WITHIN).await?;
     let request = Request {
         route,
+        shown,
+        access,
         encoding: text(headers, header::CONTENT_ENCODING),
-        shown: shown(text(headers, header::AUTHORIZATION)),
         body,
+        held,
         received: Instant(chassis::clock::now()),
     };
     let taken = edge.take_body(request).await?;
@@ -87,7 +90,7 @@ fn refuse(refusal: Refusal) -> Response {
         _ => None,
     };
     let unauthorized = matches!(refusal, Refusal::Unauthorized(_));
-    let too_large = matches!(refusal, Refusal::TooLarge(_));
+    let unheard = matches!(refusal, Refusal::TooLarge(_) | Refusal::TooSlow(_));
     let mut response = Problem::from(refusal).into_response();
     if let Some(wait) = wait {
         // Milliseconds since 1970: what Segment's Node client subtracts its clock from.
@@ -96,7 +99,7 @@ fn refuse(refusal: Refusal) -> Response {
             response.headers_mut().insert("x-ratelimit-reset", reset);
         }
     }
-    if too_large {
+    if unheard {
         // What is left of the body stands in the way of the next request.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -106,25 +109,6 @@ fn refuse(refusal: Refusal) -> Response {
             .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Perennial\""));
     }
     response
-}
-
-/// The whole body. Of one that is too large some more is read, and dropped: its sender hears the answer only when it
-/// has said everything.
-async fn whole(body: Body) -> Result<Bytes, Refusal> {
-    let mut chunks = body.into_data_stream();
-    let (mut kept, mut length) = (BytesMut::new(), 0);
-    while length <= MAX_HEARD
-        && let Some(chunk) = chunks.next().await
-    {
-        let chunk = chunk.map_err(|_| Refusal::Malformed("the body broke off".into()))?;
-        length += chunk.len();
-        if length <= MAX_BODY {
-            kept.extend_from_slice(&chunk);
-        } else {
-            kept = BytesMut::new();
-        }
-    }
-    if length <= MAX_BODY { Ok(kept.freeze()) } else { Err(Refusal::body_too_large()) }
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {

@@ -1,9 +1,17 @@
 //! The bounds that the edge keeps: everything a client can make grow has one.
 
+use std::time::Duration;
+
 /// Bytes of a body, as it comes and as it is after decompression.
 pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
 /// Bytes that are read of a body that is too large.
 pub(crate) const MAX_HEARD: usize = 16 * MAX_BODY;
+/// Bytes that all requests of senders with a key may hold at once, in this process: bodies, and what becomes of them.
+pub(crate) const MAX_HELD: usize = 224 * 1024 * 1024;
+/// The same of those who have not shown one yet: it may stand in the body.
+pub(crate) const MAX_HELD_BY_STRANGERS: usize = 32 * 1024 * 1024;
+/// How long a body may take to come.
+pub(crate) const BODY_WITHIN: Duration = Duration::from_secs(30);
 /// Bytes of one event. One that is larger goes to quarantine; the rest of its batch is kept.
 pub(crate) const MAX_EVENT: usize = 32 * 1024;
 /// Bytes of one event as the log and the directory have it, each leaf under its whole path: nesting repeats the

@@ -4,10 +4,12 @@
 //! directory, what makes no sense to quarantine, the rest to the inbox. Invariant: "taken" is said only after the log
 //! has every event and Postgres every name and refusal.
 
+mod b2b;
 mod body;
 mod call;
 mod clock;
 mod envelope;
+mod hearing;
 pub(crate) mod http;
 mod limits;
 mod names;
@@ -30,7 +32,8 @@ pub(crate) use self::{body::measure, record::Prepared, refusal::Refusal};
 use self::{
     call::{Around, Call},
     envelope::{Envelope, Route},
-    limits::{MAX_APPEND, MAX_IN_FLIGHT},
+    hearing::{Held, Rooms},
+    limits::{MAX_APPEND, MAX_CALLS, MAX_IN_FLIGHT},
     told::Told,
 };
 use crate::{
@@ -48,6 +51,7 @@ pub(crate) struct Edge {
     pub(crate) untimed: Untimed,
     directory: Directory,
     in_flight: Semaphore,
+    rooms: Rooms,
     told: Told,
 }
 
@@ -63,7 +67,10 @@ pub(crate) struct Request<'a> {
     pub(crate) route: Route,
     pub(crate) encoding: Option<&'a str>,
     pub(crate) shown: Shown,
+    /// What the key shown opens.
+    pub(crate) access: Option<Access>,
     pub(crate) body: Bytes,
+    pub(crate) held: Held<'a>,
     pub(crate) received: Instant,
 }
 
@@ -86,6 +93,7 @@ impl Edge {
             untimed: Untimed::default(),
             directory: Directory::default(),
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
+            rooms: Rooms::default(),
             told: Told::new(metrics),
         }
     }
@@ -101,20 +109,32 @@ impl Edge {
         answer
     }
 
-    /// Takes an HTTP request's calls. A key in the header is looked at before the body is.
-    pub(crate) async fn take_body(&self, request: Request<'_>) -> Result<Taken, Refusal> {
-        let mut access = None;
-        if let Shown::Key(key) = &request.shown {
-            access = Some(self.access(Some(key), request.received).await?);
+    /// What the key in a request's header opens, looked at before its body is. `None`: it shows none, or a token that
+    /// is none; then the key is in the body.
+    pub(crate) async fn look_at(&self, shown: &Shown) -> Result<Option<Access>, Refusal> {
+        let now = Instant(chassis::clock::now());
+        match shown {
+            Shown::Key(key) => self.access(Some(key), now).await.map(Some),
+            Shown::Token(token) if WriteKey::parse(token).is_some() => {
+                Ok(self.access(Some(token), now).await.ok())
+            }
+            Shown::Token(_) | Shown::Nothing => Ok(None),
         }
-        let body = body::open(request.encoding, request.body)?;
-        let envelope = Envelope::split(request.route, &body)?;
-        let access = match (access, request.shown, &envelope.write_key) {
-            (Some(access), ..) => access,
-            (None, Shown::Token(token), None) => self.access(Some(&token), request.received).await?,
-            (None, _, key) => self.access(key.as_deref(), request.received).await?,
+    }
+
+    /// Takes an HTTP request's calls.
+    pub(crate) async fn take_body(&self, request: Request<'_>) -> Result<Taken, Refusal> {
+        let Request { route, encoding, shown, access, body, mut held, received } = request;
+        let body = body::open(encoding, body)?;
+        held.take(encoding.map_or(0, |_| body.len()))?;
+        let envelope = Envelope::split(route, &body)?;
+        let access = match (shown, access, envelope.write_key.as_deref()) {
+            (Shown::Key(_), Some(access), _) | (Shown::Token(_), Some(access), None) => access,
+            (Shown::Token(token), None, None) => self.access(Some(&token), received).await?,
+            (_, _, key) => self.access(key, received).await?,
         };
-        self.take(&access, &envelope, request.received).await
+        held.make_known()?;
+        self.take(&access, &envelope, held, received).await
     }
 
     /// Takes calls that came one by one, each a JSON object.
@@ -125,7 +145,12 @@ impl Edge {
         sent_at: Option<Instant>,
         received: Instant,
     ) -> Result<Taken, Refusal> {
+        if calls.len() > MAX_CALLS {
+            return Err(Refusal::too_many_calls(calls.len()));
+        }
         let access = self.access(Some(key), received).await?;
+        let mut held = self.rooms.enter(true);
+        held.take(calls.iter().map(String::len).sum())?;
         let mut raw: Vec<&RawValue> = Vec::with_capacity(calls.len());
         for (index, text) in calls.iter().enumerate() {
             measure(text.as_bytes())?;
@@ -133,7 +158,7 @@ impl Edge {
                 serde_json::from_str(text).map_err(|e| Refusal::Malformed(format!("calls[{index}]: {e}")))?;
             raw.push(call);
         }
-        self.take(&access, &Envelope::of_calls(raw, sent_at), received).await
+        self.take(&access, &Envelope::of_calls(raw, sent_at), held, received).await
     }
 
     async fn access(&self, key: Option<&str>, received: Instant) -> Result<Access, Refusal> {
@@ -144,7 +169,7 @@ impl Edge {
         };
         let key = WriteKey::parse(key).ok_or(Refusal::Unauthorized("this is not a write key"))?;
         let found = self.keys.find(&self.pool, &key, received.0).await;
-        let found = found.map_err(|error| away("Postgres", &error))?;
+        let found = found.map_err(|error| Refusal::of_postgres(&error))?;
         let access = found.ok_or(Refusal::Unauthorized("nobody has this write key"))?;
         if access.ready { Ok(access) } else { Err(Refusal::away("the workspace is being made; it")) }
     }
@@ -153,14 +178,17 @@ impl Edge {
         &self,
         access: &Access,
         envelope: &Envelope<'_>,
+        mut held: Held<'_>,
         received: Instant,
     ) -> Result<Taken, Refusal> {
         let _room = self.room(envelope.calls.len())?;
         let around = Around { envelope, received, clock: access.clock };
         let read = envelope.calls.iter().map(|call| (call.get(), Call::read(call.get(), &around)));
         let prepared = Prepared::new(access, received, read);
+        held.take(prepared.bytes())?;
         let counted = self.untimed.admit(access, prepared.accepted)?;
-        self.directory.keep(&self.pool, access, &prepared).await.map_err(|error| away("Postgres", &error))?;
+        let kept = self.directory.keep(&self.pool, access, &prepared).await;
+        kept.map_err(|error| Refusal::of_postgres(&error))?;
         self.append(&prepared).await?;
         counted.keep();
         Ok(Taken { accepted: prepared.accepted, quarantined: prepared.quarantined() })
@@ -190,7 +218,7 @@ impl Edge {
             }
         }
         for ack in acks {
-            ack.await.unwrap_or_else(|_| Err(stopped())).map_err(|error| away("the log", &error))?;
+            ack.await.unwrap_or_else(|_| Err(stopped())).map_err(|error| Refusal::of_log(&error))?;
         }
         Ok(())
     }
@@ -210,11 +238,6 @@ fn chunks(values: &[Bytes]) -> impl Iterator<Item = &[Bytes]> {
         rest = after;
         (!batch.is_empty()).then_some(batch)
     })
-}
-
-fn away(what: &str, error: &dyn std::fmt::Display) -> Refusal {
-    tracing::warn!(%error, "refused for now, {what} is away: {error}");
-    Refusal::away(what)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Names of traits and properties are compared without case and punctuation, so `firstName`, `first_name` and
 //! `First Name` are one. A nested value is personal when any part of its path is.
 
+use domain::value::{Decimal, Value};
+
 /// Traits and properties that name a person or say how to reach one.
 const PERSONAL: [&str; 36] = [
     "address",
@@ -88,6 +90,23 @@ pub(crate) fn spelled(name: &str) -> String {
 /// Whether a text is, or holds, an e-mail address, a phone number or a URL with a query.
 pub(crate) fn shaped_like_a_person(text: &str) -> bool {
     is_phone(text) || words(text).any(|word| is_email(word) || has_query(word))
+}
+
+/// Whether a value is, or holds, a text shaped like that.
+pub(crate) fn personal_value(value: &Value) -> bool {
+    match value {
+        Value::Text(text) => shaped_like_a_person(text),
+        Value::List(items) => items.iter().any(personal_value),
+        Value::Null | Value::Bool(_) | Value::Decimal(_) => false,
+    }
+}
+
+/// Whether a number is a whole one of seven digits or more: under a personal name it is a phone number, a date of birth
+/// or an id, and no count.
+pub(crate) fn as_long_as_a_phone_number(number: Decimal) -> bool {
+    const ONE: u64 = 1_000_000;
+    let size = number.0.unsigned_abs();
+    size.is_multiple_of(ONE) && size / ONE >= 1_000_000
 }
 
 /// The part of an e-mail address that names a company and not a person, in lower case.

@@ -1,8 +1,9 @@
 //! Why something is not taken: a whole request, or one event of it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use chassis::{Code, Problem};
+use eventlog::LogError;
 
 use super::limits::{MAX_BODY, MAX_CALLS, MAX_CONTEXTS, MAX_DEPTH};
 
@@ -17,9 +18,13 @@ pub(crate) enum Refusal {
     TooDeep,
     /// More bytes than are taken, as they came or decompressed.
     TooLarge(String),
+    /// The body did not come within this time.
+    TooSlow(Duration),
     /// A compression that is not understood.
     UnknownEncoding(String),
     UnknownPath(String),
+    /// A mistake of ours, which is in the log.
+    Internal,
     /// For a passing reason: to be sent again after so many seconds.
     Busy {
         code: &'static str,
@@ -33,6 +38,30 @@ impl Refusal {
     pub(crate) fn away(what: &str) -> Self {
         let message = format!("{what} is away for a moment: send this again");
         Self::Busy { code: "UNAVAILABLE", message, retry_after_s: 1 }
+    }
+
+    /// Where Postgres did not answer: away, or else asked for something that it will never do.
+    pub(crate) fn of_postgres(error: &sqlx::Error) -> Self {
+        if chassis::postgres::is_away(error) {
+            tracing::warn!(%error, "refused for now, Postgres is away: {error}");
+            return Self::away("Postgres");
+        }
+        tracing::error!(%error, "refused, Postgres refuses: {error}");
+        Self::Internal
+    }
+
+    /// The same where the log did not take something.
+    pub(crate) fn of_log(error: &LogError) -> Self {
+        match error {
+            LogError::Transient(_) => {
+                tracing::warn!(%error, "refused for now: {error}");
+                Self::away("the log")
+            }
+            LogError::Poison(_) => {
+                tracing::error!(%error, "refused: {error}");
+                Self::Internal
+            }
+        }
     }
 
     pub(crate) fn body_too_large() -> Self {
@@ -57,8 +86,10 @@ impl Refusal {
             Self::Malformed(_) => "MALFORMED",
             Self::TooDeep => "TOO_DEEP",
             Self::TooLarge(_) => "TOO_LARGE",
+            Self::TooSlow(_) => "TOO_SLOW",
             Self::UnknownEncoding(_) => "UNKNOWN_ENCODING",
             Self::UnknownPath(_) => "NOT_FOUND",
+            Self::Internal => "INTERNAL",
             Self::Busy { code, .. } => code,
         }
     }
@@ -72,6 +103,8 @@ impl From<Refusal> for Problem {
             Refusal::Unauthorized(_) => Code::Unauthenticated,
             Refusal::UnknownPath(_) => Code::NotFound,
             Refusal::TooLarge(_) => Code::PayloadTooLarge,
+            Refusal::TooSlow(_) => Code::RequestTimeout,
+            Refusal::Internal => Code::Internal,
             Refusal::Busy { .. } => Code::ResourceExhausted,
         };
         let problem = Self::new(code, refusal.code(), refusal.to_string());
@@ -96,6 +129,10 @@ impl fmt::Display for Refusal {
                 "there is nothing at {path}; calls go to POST /v1/identify, /v1/track, /v1/page, /v1/screen, \
                  /v1/group, /v1/alias, /v1/batch and /v1/import"
             ),
+            Self::Internal => f.write_str("something went wrong here; it has been logged"),
+            Self::TooSlow(within) => {
+                write!(f, "the body did not come within {} seconds: send this again", within.as_secs())
+            }
             Self::TooLarge(why) | Self::Busy { message: why, .. } => f.write_str(why),
         }
     }
@@ -111,5 +148,26 @@ pub(crate) struct Unfit {
 impl Unfit {
     pub(crate) fn new(code: &'static str, reason: impl Into<String>) -> Self {
         Self { code, reason: reason.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(refusal: Refusal, code: &str, status: u16) {
+        assert_eq!(refusal.code(), code, "{refusal:?}");
+        let problem = Problem::from(refusal);
+        assert_eq!((problem.reason, problem.code.http().as_u16()), (code, status));
+        assert_eq!(problem.retry_after.is_some(), status == 429);
+    }
+
+    #[test]
+    fn clients_are_asked_to_wait_only_for_what_passes() {
+        check(Refusal::of_postgres(&sqlx::Error::PoolTimedOut), "UNAVAILABLE", 429);
+        check(Refusal::of_postgres(&sqlx::Error::RowNotFound), "INTERNAL", 500);
+        check(Refusal::of_postgres(&sqlx::Error::ColumnNotFound("c".into())), "INTERNAL", 500);
+        check(Refusal::of_log(&LogError::Transient("starting".into())), "UNAVAILABLE", 429);
+        check(Refusal::of_log(&LogError::Poison("too large".into())), "INTERNAL", 500);
     }
 }

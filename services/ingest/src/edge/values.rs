@@ -20,6 +20,14 @@ pub(crate) fn flatten(object: &Map<String, Json>) -> Result<Vec<(String, Value)>
     Ok(leaves)
 }
 
+/// Puts a value into a list sorted by name; the last one put holds.
+pub(crate) fn put(sorted: &mut Vec<(String, Value)>, name: &str, value: Value) {
+    match sorted.binary_search_by(|(other, _)| other.as_str().cmp(name)) {
+        Ok(at) => sorted[at].1 = value,
+        Err(at) => sorted.insert(at, (name.to_owned(), value)),
+    }
+}
+
 /// A text without what Postgres cannot hold.
 pub(crate) fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")

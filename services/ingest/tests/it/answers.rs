@@ -64,6 +64,12 @@ async fn what_is_no_request_gets_its_answer_and_the_next_one_is_served() -> anyh
     check(&answer(ingest.http.get(ingest.url("/v1/track"))).await?, 404, "NOT_FOUND");
     check(&answer(ingest.http.get(ingest.url("/v1"))).await?, 404, "NOT_FOUND");
     assert!(answer(ingest.http.get(ingest.url("/"))).await?.text.contains("POST /v1/identify"));
+    for path in ["/api", "/api/v1/track", "/v1/%FF", "/v1/%FF/x", "/%FF", "/v1/", "/v1/a/b/c"] {
+        check(&answer(ingest.http.post(ingest.url(path)).body(TRACK)).await?, 404, "NOT_FOUND");
+    }
+    for path in ["/", "/metrics", "/readyz", "/livez"] {
+        check(&answer(ingest.http.post(ingest.url(path)).body(TRACK)).await?, 405, "METHOD_NOT_ALLOWED");
+    }
     ingest.send(&key, "/v1/track", &serde_json::from_str(TRACK)?).await?;
     ingest.stop().await
 }
@@ -95,6 +101,17 @@ async fn while_the_log_is_away_clients_are_asked_to_wait() -> anyhow::Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_postgres_will_never_do_is_no_reason_to_wait() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    sqlx::query("ALTER TABLE contacts RENAME TO elsewhere").execute(&ingest.database.pool).await?;
+    let answer = ingest.post(&key, "/v1/track", TRACK).await?;
+    check(&answer, 500, "INTERNAL");
+    assert!(!answer.headers.contains_key("retry-after"));
+    ingest.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_by_grpc_get_the_same_treatment() -> anyhow::Result<()> {
     let mut ingest = Ingest::start().await?;
     let write_key = ingest.workspace("acme", ClockKind::Wall).await?;
@@ -112,6 +129,9 @@ async fn calls_by_grpc_get_the_same_treatment() -> anyhow::Result<()> {
     assert_eq!(status.code(), tonic::Code::InvalidArgument);
     let status = ingest.ingest.ingest_batch(ask(&[&"[".repeat(1_000)])).await.unwrap_err();
     assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    let status = ingest.ingest.ingest_batch(ask(&["{}"; 50_001])).await.unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    assert!(status.message().contains("at most 50000 calls, not 50001"), "{status:?}");
     let stranger = contracts::ingest::IngestBatchRequest { write_key: "pk_x".into(), ..ask(&[track]) };
     assert_eq!(ingest.ingest.ingest_batch(stranger).await.unwrap_err().code(), tonic::Code::Unauthenticated);
     ingest.stop().await

@@ -7,4 +7,5 @@ mod clock;
 mod contacts;
 mod keys;
 mod quarantine;
+mod senders;
 mod support;

@@ -96,14 +96,18 @@ impl Ingest {
         let log = open_log(&log_database.pool, &log_tasks).await?;
         let tasks = Tasks::new();
         let readiness = Readiness::new();
-        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &readiness);
+        let metrics = Metrics::new();
+        let workers = Workers::new(log.clone(), &tasks, &metrics, &readiness);
         let ports = ingest::Ports { log: log.clone(), pool: database.pool.clone(), workers };
         let started = ingest::start(ingest::Config::default(), ports).await?;
         readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = chassis::http::serve(listener, started.http, &tasks)?;
+        let router = started.http.merge(chassis::metrics::router(metrics, readiness.clone()));
+        let address = chassis::http::serve(listener, router, &tasks)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let grpc = chassis::grpc::serve(listener, started.grpc, &[contracts::DESCRIPTORS], &tasks).await?;
+        let grpc =
+            chassis::grpc::serve(listener, started.grpc, &[contracts::DESCRIPTORS], &readiness, &tasks)
+                .await?;
         let channel = Channel::from_shared(format!("http://{grpc}"))?.connect_lazy();
         Ok(Self {
             admin: AdminServiceClient::new(channel.clone()),
@@ -128,6 +132,10 @@ impl Ingest {
         ensure!(made.catalogue_version == 1, "made without a catalogue");
         let asked = CreateWriteKeyRequest { workspace, source: String::new() };
         Ok(self.admin.create_write_key(asked).await?.into_inner().secret)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
