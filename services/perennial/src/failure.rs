@@ -6,6 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::clients::Unreachable;
+use crate::myself;
 
 /// Prints the error for people.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
@@ -17,7 +18,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 pub(crate) fn in_words(error: &anyhow::Error) -> String {
     if let Some(unreachable) = error.downcast_ref::<Unreachable>() {
         return format!(
-            "{unreachable}\n  Is `perennial up` running? Another address: --grpc http://HOST:PORT"
+            "{unreachable}\n  Is `{} up` running? Another address: --grpc http://HOST:PORT",
+            myself::called()
         );
     }
     if let Some(status) = error.chain().find_map(|cause| cause.downcast_ref::<Status>()) {
@@ -35,7 +37,7 @@ fn of_status(status: &Status) -> String {
         lines.push(format!("  Try again in {} s.", retry.as_secs().max(1)));
     }
     let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
-    lines.extend(hint(status.code(), &reason).map(|hint| format!("  {hint}")));
+    lines.extend(hint(status.code(), &reason, &myself::called()).map(|hint| format!("  {hint}")));
     if !reason.is_empty() {
         lines[0] = format!("{} ({reason})", lines[0]);
     }
@@ -49,18 +51,40 @@ pub(crate) fn violations(status: &Status) -> Vec<(String, String)> {
     violations.map(|violation| (violation.field, violation.description)).collect()
 }
 
-fn hint(code: Code, reason: &str) -> Option<&'static str> {
-    match (code, reason) {
-        (Code::NotFound, reason) if reason.contains("WORKSPACE") => {
-            Some("`perennial workspaces ls` shows those there are; --workspace chooses one.")
+fn hint(code: Code, reason: &str, program: &str) -> Option<String> {
+    let hint = match (code, reason) {
+        (Code::NotFound, "WORKSPACE_NOT_FOUND") => {
+            return Some(format!(
+                "`{program} workspaces ls` shows those there are; --workspace chooses one."
+            ));
         }
-        (Code::Aborted, _) => Some("Somebody else was faster: look again (`perennial diff`), then repeat."),
+        (Code::Aborted, _) => {
+            return Some(format!("Somebody else was faster: look again (`{program} diff`), then repeat."));
+        }
         (Code::Unavailable | Code::DeadlineExceeded, _) => {
-            Some("Nothing is lost: repeat it. `/readyz` on the HTTP port says which part is away.")
+            "Nothing is lost: repeat it. What the service logs says which part is away."
         }
         (Code::Unimplemented, _) => {
-            Some("What answers there does not know this call: is it the right --grpc address?")
+            "What answers there does not know this call: is it the right --grpc address?"
         }
-        _ => None,
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+    use tonic_types::{ErrorDetails, StatusExt};
+
+    use super::in_words;
+
+    #[test]
+    fn who_names_no_workspace_hears_how_to_see_those_there_are() {
+        let details = ErrorDetails::with_error_info("WORKSPACE_NOT_FOUND", "perennial", []);
+        let status = Status::with_error_details(Code::NotFound, "there is no workspace \"typo\"", details);
+        let said = in_words(&status.into());
+        assert!(said.starts_with("there is no workspace \"typo\" (WORKSPACE_NOT_FOUND)\n"), "{said}");
+        assert!(said.contains("workspaces ls"), "{said}");
     }
 }

@@ -1,4 +1,4 @@
-//! `perennial`: the one binary. A subcommand per role, and the operator's tools.
+//! `perennial`: the one binary. Laptop mode (`up`), the demo, and the operator's tools.
 //!
 //! Invariant: the tools use the public gRPC API and nothing else; only `up` and `demo` start services.
 
@@ -8,6 +8,7 @@ mod commands;
 mod demo;
 mod document;
 mod failure;
+mod myself;
 mod output;
 mod up;
 mod words;

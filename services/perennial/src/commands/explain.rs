@@ -14,7 +14,7 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::cli::{Output, Target};
-use crate::commands::ctas;
+use crate::commands::{ctas, workspaces};
 use crate::{clients, output, words};
 
 #[derive(Args)]
@@ -65,17 +65,26 @@ impl Account {
             ..Default::default()
         };
         let ExplainHealthResponse { health, last_change } = explained(target, &id).await?;
-        Ok(Self {
+        let account = Self {
             health,
             last_change,
             memberships: memberships(target, &id).await?,
             ctas: ctas::list(target, &request, 100).await?,
             id,
-        })
+        };
+        if account.is_blank() {
+            // Nothing is decided about accounts of a workspace that is not there, either.
+            workspaces::get(target).await?;
+        }
+        Ok(account)
+    }
+
+    fn is_blank(&self) -> bool {
+        self.health.is_none() && self.memberships.is_empty() && self.ctas.is_empty()
     }
 
     pub(crate) fn in_words(&self) -> String {
-        if self.health.is_none() && self.memberships.is_empty() && self.ctas.is_empty() {
+        if self.is_blank() {
             return format!("Nothing has been decided about account {} yet.\n", self.id);
         }
         let mut text = format!("Account {}\n\n", self.id);

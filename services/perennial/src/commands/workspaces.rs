@@ -1,8 +1,8 @@
 //! `perennial workspaces create | ls`.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
-use contracts::ingest::{CreateWorkspaceRequest, ListWorkspacesRequest, Workspace};
+use contracts::ingest::{CreateWorkspaceRequest, GetWorkspaceRequest, ListWorkspacesRequest, Workspace};
 use contracts::log::ClockKind;
 
 use crate::cli::{Limit, Target};
@@ -76,6 +76,13 @@ impl Create {
         };
         CreateWorkspaceRequest { workspace: self.id, time_zone: self.time_zone, clock: clock.into() }
     }
+}
+
+/// The workspace as it stands; an error if there is none of that name.
+pub(crate) async fn get(target: &Target) -> Result<Workspace> {
+    let request = GetWorkspaceRequest { workspace: target.workspace.clone() };
+    let answer = clients::admin(&target.grpc).await?.get_workspace(request).await?.into_inner();
+    answer.workspace.context("the answer holds no workspace")
 }
 
 fn row(workspace: &Workspace) -> Vec<String> {
