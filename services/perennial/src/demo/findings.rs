@@ -6,13 +6,12 @@ use anyhow::{Context, Result, bail};
 use contracts::account::CtaState;
 use contracts::cta::ListCtasRequest;
 use contracts::health::{CountBandsRequest, CountBandsResponse};
-use contracts::ingest::{GetWorkspaceRequest, Workspace};
 use contracts::segment::SegmentSummary;
 use serde_json::{Map, Value, json};
 
 use super::receiver::Received;
 use crate::cli::Target;
-use crate::commands::{explain, segments};
+use crate::commands::{explain, segments, workspaces};
 use crate::{clients, output};
 
 /// How long the count of events may take to follow.
@@ -91,18 +90,11 @@ impl Findings {
     }
 }
 
-/// The workspace, with how many events it has taken.
-pub(crate) async fn workspace(target: &Target) -> Result<Workspace> {
-    let request = GetWorkspaceRequest { workspace: target.workspace.clone() };
-    let answer = clients::admin(&target.grpc).await?.get_workspace(request).await?.into_inner();
-    answer.workspace.context("the answer holds no workspace")
-}
-
 /// How many it has taken once that many have been counted: the count is a moment behind the answer to who sent them.
 async fn events_of(target: &Target, sent: u64) -> Result<u64> {
     let begun = Instant::now();
     loop {
-        let events = workspace(target).await?.events;
+        let events = workspaces::get(target).await?.events;
         if events >= sent || begun.elapsed() > COUNTED {
             return Ok(events);
         }

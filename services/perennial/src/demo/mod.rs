@@ -3,6 +3,7 @@
 //! Invariant: it uses the public APIs only, so it runs against any Perennial by its addresses as well.
 
 mod cdnow;
+mod checks;
 mod findings;
 mod receiver;
 mod replay;
@@ -23,6 +24,7 @@ use crate::cli::{Output, Target};
 use crate::clients::{self, Address};
 use crate::commands::notifications;
 use crate::document::Document;
+use crate::myself;
 use crate::up::{self, Ground, Laptop};
 use findings::Findings;
 use receiver::Receiver;
@@ -36,8 +38,8 @@ const SECRET: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
 pub(crate) struct Demo {
-    /// Send to a Perennial that runs: where its HTTP API answers. Give --grpc and --write-key with it; its clock must be
-    /// the log's, and it must allow webhooks to this machine.
+    /// Send to a Perennial that runs: where its HTTP API answers. Give --grpc and --write-key with it; it must allow
+    /// webhooks to this machine (`up --allow-loopback-webhooks`).
     #[arg(long, requires_all = ["grpc", "write_key"])]
     url: Option<String>,
     /// Where its gRPC answers: one address for everything, or NAME=ADDRESS of each service, repeated.
@@ -46,7 +48,7 @@ pub(crate) struct Demo {
     /// A write key of the workspace.
     #[arg(long, requires = "url")]
     write_key: Option<String>,
-    /// The workspace that the purchases go to; it must have no events yet.
+    /// The workspace that the purchases go to; it must be in UTC, on the log's clock, and have no events yet.
     #[arg(long, short, default_value = "demo", env = "PERENNIAL_WORKSPACE")]
     workspace: String,
     /// Write what was found as JSON.
@@ -82,11 +84,12 @@ impl Demo {
                 self.here(&Laptop::start(settings, ground, tasks).await?).await?
             }
         };
-        check_workspace(&stage.target).await?;
+        let sender = Sender::new(&stage.url, stage.write_key.clone())?;
+        sender.probe().await?;
+        checks::check(&stage.target, &stage.write_key).await?;
         let receiver = Receiver::start(tasks).await?;
         apply(&stage.target, receiver.url()).await?;
         receiver.trust(&secret(&stage.target).await?)?;
-        let sender = Sender::new(&stage.url, stage.write_key.clone())?;
         let purchases = cdnow::purchases()?;
         let sent = purchases.len() as u64;
         println!("Sending {sent} purchases to {}, workspace {} ...", stage.url, self.workspace);
@@ -131,21 +134,6 @@ impl Demo {
     }
 }
 
-/// The demo's figures hold for nothing but its own events, on the log's clock.
-async fn check_workspace(target: &Target) -> Result<()> {
-    let workspace = findings::workspace(target).await?;
-    if workspace.clock() != ClockKind::Log {
-        bail!(
-            "workspace {} goes by the wall clock: perennial workspaces create NAME --clock log",
-            target.workspace
-        );
-    }
-    if workspace.events > 0 {
-        bail!("workspace {} has events already: the demo wants an empty one", target.workspace);
-    }
-    Ok(())
-}
-
 /// The demo's definitions, with the receiver's address in the endpoint's place.
 async fn apply(target: &Target, receiver: &str) -> Result<()> {
     let mut document = Document::parse("demo/catalogue.yaml", CATALOGUE.to_owned())?.json();
@@ -176,13 +164,13 @@ async fn secret(target: &Target) -> Result<String> {
 impl Stage {
     fn next(&self) -> String {
         let grpc: String = self.target.grpc.iter().map(Address::as_argument).collect();
-        let workspace = &self.target.workspace;
+        let (workspace, program) = (&self.target.workspace, myself::called());
         format!(
             "\nIt stays up until ctrl-c. What to try next:\n\n\
-             \x20   perennial segments members slipping_away -w {workspace}{grpc} --limit 10\n\
-             \x20   perennial health ls --band red -w {workspace}{grpc} --limit 10\n\
-             \x20   perennial explain account 00004 -w {workspace}{grpc}\n\
-             \x20   perennial ctas ls --state open -w {workspace}{grpc} --limit 10\n\
+             \x20   {program} segments members slipping_away -w {workspace}{grpc} --limit 10\n\
+             \x20   {program} health ls --band red -w {workspace}{grpc} --limit 10\n\
+             \x20   {program} explain account 00004 -w {workspace}{grpc}\n\
+             \x20   {program} ctas ls --state open -w {workspace}{grpc} --limit 10\n\
              \x20   curl {}/metrics\n",
             self.url
         )

@@ -66,6 +66,11 @@ impl Receiver {
         self.locked().delivered
     }
 
+    /// Calls whose signature was wrong.
+    pub(crate) fn forged(&self) -> u64 {
+        self.locked().forged
+    }
+
     pub(crate) fn received(&self) -> Received {
         self.locked().clone()
     }

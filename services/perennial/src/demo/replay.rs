@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use contracts::ingest::AdvanceClockRequest;
 use contracts::{cta, health, segment};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,11 +15,20 @@ use super::receiver::Receiver;
 use super::sender::Sender;
 use crate::cli::Target;
 use crate::clients;
+use crate::commands::notifications;
 
+/// Where time stands before the first purchase: 1997-01-01T00:00:00Z.
+pub(crate) const BEGIN: Date = date(1997, 1, 1);
 /// Where time stands in the end: 1998-07-01T00:00:00Z.
 const END: Date = date(1998, 7, 1);
 /// How far the clock moves at once: far fewer events than may wait for it.
 const STEP_DAYS: i32 = 7;
+
+/// How often webhooks are looked at, and how many.
+const GLANCE: Duration = Duration::from_millis(500);
+const NEWEST: usize = 100;
+/// What workflow reports of a call that it may not make.
+const NOT_PUBLIC: &str = "the address is not public";
 
 pub(crate) struct Replay<'a> {
     target: &'a Target,
@@ -33,14 +42,22 @@ impl<'a> Replay<'a> {
         Self { target, sender, receiver, progress: ProgressBar::new(0) }
     }
 
-    /// Sends them all, moves the clock to the end, and waits for every service and every webhook.
+    /// Sends them all, moves the clock to the end, and waits for every service and every webhook. What is wrong with
+    /// the webhooks would let it wait for days: it ends that.
     pub(crate) async fn run(self, purchases: Vec<Purchase>) -> Result<()> {
+        tokio::select! {
+            played = self.play(purchases) => played,
+            fault = self.fault() => Err(fault),
+        }
+    }
+
+    async fn play(&self, purchases: Vec<Purchase>) -> Result<()> {
         self.progress.set_length(purchases.len() as u64);
         self.progress
             .set_style(ProgressStyle::with_template("{prefix:>11} {bar:40} {pos:>6} of {len}  {msg}")?);
         self.progress.set_prefix("sending");
         let mut rest = purchases.as_slice();
-        let mut now = rest.first().map_or(END, |first| first.day);
+        let mut now = BEGIN;
         while now < END {
             now = now.checked_add(STEP_DAYS.days())?.min(END);
             let (due, later) = rest.split_at(rest.partition_point(|purchase| purchase.day < now));
@@ -52,6 +69,27 @@ impl<'a> Replay<'a> {
         self.settle().await?;
         self.progress.finish_with_message(format!("{END}, {} webhooks", self.receiver.delivered()));
         Ok(())
+    }
+
+    /// Ends when something is wrong with the webhooks that waiting does not mend.
+    async fn fault(&self) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(GLANCE).await;
+            if self.receiver.forged() > 0 {
+                return anyhow!("a webhook came with a wrong signature");
+            }
+            if self.receiver.delivered() == 0 && self.is_refused().await {
+                return anyhow!(
+                    "that Perennial calls no webhooks on this machine: start it with --allow-loopback-webhooks"
+                );
+            }
+        }
+    }
+
+    /// Whether an attempt was not made because of where it would have gone. Who cannot be asked now is asked again.
+    async fn is_refused(&self) -> bool {
+        let newest = notifications::list(self.target, "", NEWEST).await.unwrap_or_default();
+        newest.iter().flat_map(|it| &it.attempts).any(|attempt| attempt.error.contains(NOT_PUBLIC))
     }
 
     async fn advance(&self, to: Date) -> Result<()> {
@@ -108,6 +146,7 @@ async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T, Status>) -> Result
     }
 }
 
-fn midnight(day: Date) -> Result<i64> {
+/// In UTC.
+pub(crate) fn midnight(day: Date) -> Result<i64> {
     Ok(day.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp().as_millisecond())
 }

@@ -32,6 +32,11 @@ impl Sender {
         Ok(Self { client, url: format!("{}/v1/batch", url.trim_end_matches('/')), write_key })
     }
 
+    /// Fails if nothing takes events at the address, or not with the key.
+    pub(crate) async fn probe(&self) -> Result<()> {
+        self.post(&[]).await
+    }
+
     /// Returns when the log has all of them; `sent` hears how many each request held.
     pub(crate) async fn send(&self, purchases: &[Purchase], sent: impl Fn(u64)) -> Result<()> {
         let mut lanes = vec![Vec::new(); LANES];
