@@ -1,6 +1,6 @@
 //! Laptop mode as a process, measured from outside: events a second with nothing lost, request to webhook, recovery.
 //!
-//! Each figure stands beside a floor measured in the same run: what the log alone takes.
+//! Under the definitions that `up` lays there itself, so that every account gets a score, and a playbook that calls. Each figure stands beside a floor measured in the same run: what the log alone takes.
 //!
 //!     cargo bench -p perennial --bench laptop
 
@@ -17,23 +17,33 @@ use anyhow::{Context, Result, ensure};
 use axum::{Router, routing::post};
 use chassis::Tasks;
 use contracts::{
-    catalogue::{ApplyCatalogueRequest, catalogue_service_client::CatalogueServiceClient},
+    catalogue::{
+        ApplyCatalogueRequest, ExportCatalogueRequest, catalogue_service_client::CatalogueServiceClient,
+    },
     cta::{ListEndpointsRequest, cta_service_client::CtaServiceClient},
+    health::{CountBandsRequest, health_service_client::HealthServiceClient},
+    ingest::{GetWorkspaceRequest, admin_service_client::AdminServiceClient},
 };
 use eventlog::{
     Log, NewRecord, Topic, TopicPartition,
     postgres::{PgLog, PgLogOptions},
 };
 use process::{Addresses, Home, Perennial};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc};
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 
+/// Every event is about an account of its own, so that afterwards there are as many accounts.
 const EVENTS: usize = 100_000;
+/// After the last checkpoint, about accounts that are there.
+const RECENT: usize = 5_000;
 const BATCH: usize = 100;
 const SENDERS: usize = 8;
 const CALLS: usize = 300;
 const PATIENCE: Duration = Duration::from_secs(300);
+const WORKSPACE: &str = "default";
+/// The services that fold the account log.
+const FOLDING: [&str; 3] = ["health-score", "segmentation", "workflow"];
 
 fn main() -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(run())
@@ -52,18 +62,42 @@ async fn run() -> Result<()> {
     webhook_latency(&addresses, &key, &log, &tasks).await?;
     throughput(&addresses, &key, &log).await?;
 
+    let (status, drained) = perennial.terminate().await?;
+    println!("SIGTERM with {EVENTS} accounts: {status}, after {drained:.2?}");
+    let again = recovery(&home, &key).await?;
+    println!("until ready: first start {first_start:.2?}, {again}");
+    Ok(())
+}
+
+/// A life from the checkpoints that the drain wrote, some more load, kill -9, and the next life until it is ready.
+async fn recovery(home: &Home, key: &str) -> Result<String> {
+    let mut perennial = Perennial::start(home).await?;
+    let addresses = perennial.ready().await?;
+    send_all(&addresses, key, (0..RECENT / BATCH).map(|number| batch("recent", number)).collect()).await?;
+    settled(&addresses, CALLS + EVENTS + RECENT).await?;
     perennial.kill()?;
+
     let begun = Instant::now();
-    let mut perennial = Perennial::start(&home).await?;
+    let mut perennial = Perennial::start(home).await?;
     let addresses = perennial.ready().await?;
     ready(&addresses).await?;
     let again = begun.elapsed();
-    println!(
-        "recovery after kill -9 with {EVENTS} accounts: {again:.2?} until ready (first start: {first_start:.2?})"
+    let metrics = metrics(&addresses).await?;
+    let refolded: Vec<(&str, u64)> = FOLDING
+        .into_iter()
+        .map(|service| (service, sum(&metrics, "perennial_worker_refolded_total", service)))
+        .collect();
+    let from_checkpoints = |count: u64| (RECENT as u64..EVENTS as u64).contains(&count);
+    ensure!(
+        refolded.iter().all(|(_, count)| from_checkpoints(*count)),
+        "refolded {refolded:?}: not from the checkpoints"
     );
-    let (status, took) = perennial.terminate().await?;
-    println!("SIGTERM: {status}, after {took:.2?}");
-    Ok(())
+    settled(&addresses, CALLS + EVENTS + RECENT).await?;
+    perennial.terminate().await?;
+    Ok(format!(
+        "after kill -9 {again:.2?}: {} accounts loaded by each of three services, facts refolded: {refolded:?}",
+        EVENTS + 1
+    ))
 }
 
 async fn open_log(home: &Home, tasks: &Tasks) -> Result<Arc<dyn Log>> {
@@ -77,21 +111,16 @@ async fn open_log(home: &Home, tasks: &Tasks) -> Result<Arc<dyn Log>> {
     Ok(log)
 }
 
-/// Every event is about an account of its own, so that afterwards there are as many accounts.
 async fn throughput(addresses: &Addresses, key: &str, log: &Arc<dyn Log>) -> Result<()> {
-    let batches: Vec<String> = (0..EVENTS / BATCH).map(batch).collect();
+    let batches: Vec<String> = (0..EVENTS / BATCH).map(|number| batch("first", number)).collect();
     let bytes: usize = batches.iter().map(String::len).sum();
     let floor = floor_throughput(log, bytes / EVENTS).await?;
 
     let begun = Instant::now();
-    let client = reqwest::Client::new();
-    let shares = batches.chunks(batches.len().div_ceil(SENDERS)).map(<[String]>::to_vec);
-    let url = format!("{}/v1/batch", addresses.http);
-    let sending: Vec<_> =
-        shares.map(|share| send(client.clone(), url.clone(), key.to_owned(), share)).collect();
-    futures_util::future::try_join_all(sending).await?;
+    send_all(addresses, key, batches).await?;
     let acknowledged = begun.elapsed();
-    settled(addresses, EVENTS as u64).await?;
+    settled(addresses, CALLS + EVENTS).await?;
+    even(addresses).await?;
     let decided = begun.elapsed();
     let rate = |took: Duration| EVENTS as f64 / took.as_secs_f64();
     println!(
@@ -104,16 +133,25 @@ async fn throughput(addresses: &Addresses, key: &str, log: &Arc<dyn Log>) -> Res
     Ok(())
 }
 
-fn batch(number: usize) -> String {
+fn batch(prefix: &str, number: usize) -> String {
     let event = |index: usize| {
         let account = number * BATCH + index;
         json!({
             "type": "track", "event": "Report Exported", "userId": format!("user-{account}"),
-            "messageId": format!("m-{account}"), "context": {"groupId": format!("account-{account}")},
+            "messageId": format!("{prefix}-{account}"), "context": {"groupId": format!("account-{account}")},
             "properties": {"pages": account % 40, "format": "pdf"},
         })
     };
     json!({"batch": (0..BATCH).map(event).collect::<Vec<_>>()}).to_string()
+}
+
+async fn send_all(addresses: &Addresses, key: &str, batches: Vec<String>) -> Result<()> {
+    let client = reqwest::Client::new();
+    let url = format!("{}/v1/batch", addresses.http);
+    let shares = batches.chunks(batches.len().div_ceil(SENDERS)).map(<[String]>::to_vec);
+    let sending = shares.map(|share| send(client.clone(), url.clone(), key.to_owned(), share));
+    futures_util::future::try_join_all(sending).await?;
+    Ok(())
 }
 
 async fn send(client: reqwest::Client, url: String, key: String, batches: Vec<String>) -> Result<()> {
@@ -149,30 +187,71 @@ async fn floor_throughput(log: &Arc<dyn Log>, size: usize) -> Result<f64> {
     Ok(EVENTS as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// Waits until the account log has every fact and no worker lags behind.
-async fn settled(addresses: &Addresses, events: u64) -> Result<()> {
+/// Waits until each of so many events is counted, every account has a score, and no worker lags behind.
+async fn settled(addresses: &Addresses, events: usize) -> Result<()> {
     let begun = Instant::now();
+    let channel = channel(addresses).await?;
     loop {
-        let metrics = reqwest::get(format!("{}/metrics", addresses.http)).await?.text().await?;
-        let of = |name: &str, service: &str| -> u64 {
-            let is_it =
-                |line: &&str| line.starts_with(name) && line.contains(&format!("service=\"{service}\""));
-            metrics
-                .lines()
-                .filter(is_it)
-                .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
-                .sum()
-        };
-        let lag: u64 = ["ingest", "health-score", "segmentation", "workflow"]
-            .iter()
-            .map(|service| of("perennial_worker_lag_records", service))
-            .sum();
-        if lag == 0 && of("perennial_worker_folded_total", "workflow") >= events {
+        let (counted, scored) = (counted(channel.clone()).await?, scored(channel.clone()).await?);
+        let lag = lag(&metrics(addresses).await?);
+        if counted == events as u64 && scored == EVENTS as u64 + 1 && lag == 0 {
             return Ok(());
         }
-        ensure!(begun.elapsed() < PATIENCE, "the workers do not catch up: lag {lag}");
+        ensure!(
+            begun.elapsed() < PATIENCE,
+            "of {events} events {counted} are counted, {scored} accounts have a score, the lag is {lag}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Waits until each service has folded as many facts as the others, in the life that begins with an empty log: the lag
+/// is what a worker saw last.
+async fn even(addresses: &Addresses) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let metrics = metrics(addresses).await?;
+        let folded = FOLDING.map(|service| sum(&metrics, "perennial_worker_folded_total", service));
+        if folded.iter().all(|count| *count == folded[0]) {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < PATIENCE, "the services have folded {folded:?} facts");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Events that the workspace has taken.
+async fn counted(channel: Channel) -> Result<u64> {
+    let request = GetWorkspaceRequest { workspace: WORKSPACE.to_owned() };
+    let answer = AdminServiceClient::new(channel).get_workspace(request).await?.into_inner();
+    Ok(answer.workspace.context("no workspace")?.events)
+}
+
+/// Accounts with a score.
+async fn scored(channel: Channel) -> Result<u64> {
+    let request = CountBandsRequest { workspace: WORKSPACE.to_owned() };
+    let bands = HealthServiceClient::new(channel).count_bands(request).await?.into_inner();
+    Ok(bands.red + bands.yellow + bands.green)
+}
+
+async fn channel(addresses: &Addresses) -> Result<Channel> {
+    Ok(Endpoint::from_shared(addresses.grpc.clone())?.connect().await?)
+}
+
+async fn metrics(addresses: &Addresses) -> Result<String> {
+    Ok(reqwest::get(format!("{}/metrics", addresses.http)).await?.text().await?)
+}
+
+fn lag(metrics: &str) -> u64 {
+    let services = FOLDING.into_iter().chain(["ingest"]);
+    services.map(|service| sum(metrics, "perennial_worker_lag_records", service)).sum()
+}
+
+/// Of one service, over its workers.
+fn sum(metrics: &str, name: &str, service: &str) -> u64 {
+    let label = format!("service=\"{service}\"");
+    let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(&label));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
 /// From the request's first byte to the webhook's arrival, one at a time.
@@ -217,24 +296,35 @@ async fn receive(addresses: &Addresses, tasks: &Tasks) -> Result<mpsc::Unbounded
         let _ = sender.send(Instant::now());
     });
     chassis::http::serve(listener, Router::new().route("/hook", hook), tasks)?;
-    let document = json!({
-        "endpoints": {"bench": {"url": url}},
-        "playbooks": {"call": {"trigger": {"event": {"name": "Support Escalated"}}, "steps": [{"notify": {"endpoint": "bench"}}]}},
-    });
-    let workspace = "default".to_owned();
-    let request = ApplyCatalogueRequest {
-        workspace: workspace.clone(),
-        document: document.to_string(),
-        ..Default::default()
-    };
-    let channel = Endpoint::from_shared(addresses.grpc.clone())?.connect().await?;
-    CatalogueServiceClient::new(channel.clone()).apply_catalogue(request).await?;
+    let channel = channel(addresses).await?;
+    add(channel.clone(), &url).await?;
     let mut ctas = CtaServiceClient::new(channel);
-    let request = ListEndpointsRequest { workspace, ..Default::default() };
+    let request = ListEndpointsRequest { workspace: WORKSPACE.to_owned(), ..Default::default() };
     while ctas.list_endpoints(request.clone()).await?.into_inner().endpoints.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(arrivals)
+}
+
+/// The endpoint and the playbook, beside what is defined already.
+async fn add(channel: Channel, url: &str) -> Result<()> {
+    let mut catalogue = CatalogueServiceClient::new(channel);
+    let request = ExportCatalogueRequest { workspace: WORKSPACE.to_owned(), ..Default::default() };
+    let found = catalogue.export_catalogue(request).await?.into_inner();
+    let mut document: Value = serde_json::from_str(&found.document)?;
+    ensure!(document["scorecards"].is_array() && document["segments"].is_object(), "there is no starter");
+    document["endpoints"]["bench"] = json!({ "url": url });
+    document["playbooks"]["call"] = json!({
+        "trigger": {"event": {"name": "Support Escalated"}}, "steps": [{"notify": {"endpoint": "bench"}}],
+    });
+    let request = ApplyCatalogueRequest {
+        workspace: WORKSPACE.to_owned(),
+        document: document.to_string(),
+        based_on: Some(found.version),
+        ..Default::default()
+    };
+    catalogue.apply_catalogue(request).await?;
+    Ok(())
 }
 
 /// Five times: one record appended, and read.
