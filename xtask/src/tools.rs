@@ -1,5 +1,5 @@
-//! What the tests and checks need beside Rust, each pinned, all under `.tools/`; the Postgres server's binaries come
-//! from the machine's packages.
+//! What the tests and checks need beside Rust: pinned and under `.tools/`, but for the Postgres server and Python, which
+//! come from the machine's packages.
 
 use std::path::{Path, PathBuf};
 
