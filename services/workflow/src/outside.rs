@@ -1,13 +1,16 @@
 //! What workflow does outside the house: webhooks, each an attempt that stands in the log as due, performed by whoever
 //! wrote it, and reported as a fact.
 //!
-//! Invariants: an attempt begins within ten seconds of its append or not at all; what is not reported is made again by
-//! the fold, under the notification's own id.
+//! Invariants: an attempt begins within ten seconds of its append or not at all, and is reported either way; what is not
+//! reported, or was not begun, is asked for again by the fold, under the notification's own id.
 
 mod address;
+mod attempt;
 mod call;
+mod find;
 mod lanes;
 mod retry_after;
+mod rooms;
 mod sender;
 mod signature;
 

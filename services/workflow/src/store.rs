@@ -16,7 +16,7 @@ use sqlx::PgConnection;
 pub(crate) use ctas::{CtaAfter, CtaFilter, CtaRow, answer, count_ctas, cta, ctas};
 pub(crate) use endpoints::{EndpointRow, disable, enable, endpoint, endpoints, meet};
 pub(crate) use notifications::{
-    AttemptRow, NotificationRow, Request, any_open, attempts, made, notifications, request,
+    AttemptRow, NotificationRow, Request, any_open, attempts, made, notifications, requests,
 };
 pub(crate) use runs::{RunRow, runs};
 

@@ -69,6 +69,25 @@ impl<T> Lanes<T> {
         Some((lane, item))
     }
 
+    /// Takes the first ones of each lane that are so, from those that wait.
+    pub(super) fn take_while(&mut self, is_so: impl Fn(&T) -> bool) -> Vec<(Lane, T)> {
+        let mut taken = Vec::new();
+        for (lane, queue) in &mut self.waiting {
+            while let Some(item) = queue.pop_front_if(|item| is_so(item)) {
+                taken.push((lane.clone(), item));
+            }
+        }
+        self.waiting.retain(|_, queue| !queue.is_empty());
+        self.turns.retain(|lane| self.waiting.contains_key(lane));
+        self.total_waiting -= taken.len();
+        taken
+    }
+
+    /// Whether something waits in it.
+    pub(super) fn is_busy(&self, lane: &Lane) -> bool {
+        self.waiting.contains_key(lane)
+    }
+
     /// One of a lane's is over.
     pub(super) fn done(&mut self, lane: &Lane) {
         let Some(running) = self.running.get_mut(lane) else { return };
@@ -108,6 +127,21 @@ mod tests {
         assert_eq!(started(&mut lanes), []);
         lanes.done(&lane("slow"));
         assert_eq!(started(&mut lanes), [("slow".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn those_who_waited_too_long_leave_and_the_others_keep_their_turn() {
+        let mut lanes = Lanes::new(9, 9);
+        [1, 2, 7].into_iter().for_each(|n| lanes.push(lane("some"), n));
+        lanes.push(lane("all"), 1);
+        lanes.push(lane("none"), 8);
+        let mut gone: Vec<_> =
+            lanes.take_while(|n| *n < 5).into_iter().map(|(lane, n)| (lane.endpoint, n)).collect();
+        gone.sort_unstable();
+        assert_eq!(gone, [("all", 1), ("some", 1), ("some", 2)].map(|(lane, n)| (lane.to_owned(), n)));
+        assert_eq!((lanes.waiting(), lanes.is_busy(&lane("all"))), (2, false));
+        let expected = [("some", 7), ("none", 8)];
+        assert_eq!(started(&mut lanes), expected.map(|(lane, n)| (lane.to_owned(), n)));
     }
 
     #[test]

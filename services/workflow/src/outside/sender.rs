@@ -1,5 +1,5 @@
 //! The sender: takes attempts as they become due, makes them at bounded concurrency, fair between endpoints, and
-//! reports.
+//! reports; also those that it did not come to begin.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,43 +7,33 @@ use chassis::{
     Shutdown,
     metrics::{Durations, Metrics, Outcomes},
 };
-use domain::{
-    decision::AttemptReported,
-    ids::{NotificationId, derived},
-    notification::BEGIN_WITHIN_MS,
-    time::Instant,
-};
-use eventlog::{Key, Log};
+use domain::decision::AttemptReported;
+use eventlog::Log;
 use sqlx::PgPool;
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
-    time::{sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
     Due,
-    call::{Call, Caller},
+    attempt::in_time,
+    call::Caller,
+    find::{Found, find},
     lanes::{Lane, Lanes},
+    rooms::Rooms,
 };
-use crate::{
-    config::Config,
-    facts,
-    store::{self, EndpointRow, Request},
-};
+use crate::{config::Config, store::Request};
 
 /// Attempts taken from the queue that may wait for their turn.
 const MAX_WAITING: usize = 10_000;
 /// How long calls under way may take to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(5);
-/// Between looks for something that another task is about to write.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// How long the outcome of an attempt is held on to when the log or the store is away.
-const REPORT_FOR: Duration = Duration::from_secs(30);
-/// Gone, as the receiver says it, and as a disabled endpoint is reported.
-const GONE: u16 = 410;
+/// Between looks for attempts whose turn did not come in time.
+const LOOK_FOR_LATE: Duration = Duration::from_millis(500);
 
 /// Makes attempts.
 #[derive(Clone)]
@@ -69,8 +59,9 @@ impl Told {
         }
     }
 
-    fn note(&self, report: &AttemptReported, called: bool) {
+    pub(super) fn note(&self, report: &AttemptReported, called: bool) {
         let outcome = match report.status {
+            _ if !report.begun => "not begun".to_owned(),
             _ if !called => "not called".to_owned(),
             Some(status) => format!("{}xx", status / 100),
             None => "no answer".to_owned(),
@@ -84,10 +75,19 @@ impl Told {
 
 /// What a task of the sender has done.
 enum Done {
-    Found(Due, Request),
-    /// Nowhere to be found, or not in time: the fold will ask again.
-    Lost,
-    Made(Lane),
+    Looked(Found),
+    Made(Lane, Duration),
+    Said,
+}
+
+/// What is under way.
+struct Desk {
+    lanes: Lanes<(Due, Request)>,
+    rooms: Rooms,
+    /// Of which it is not known what they say.
+    unknown: Vec<Due>,
+    is_looking: bool,
+    tasks: JoinSet<Done>,
 }
 
 impl Sender {
@@ -98,190 +98,136 @@ impl Sender {
         mut queue: mpsc::Receiver<Due>,
         shutdown: Shutdown,
     ) -> anyhow::Result<()> {
-        let mut lanes = Lanes::new(config.calls, config.calls_per_endpoint);
-        let mut tasks = JoinSet::new();
+        let mut desk = Desk::new(&config);
+        let mut late = interval(LOOK_FOR_LATE);
+        late.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stop = shutdown.wait();
         tokio::pin!(stop);
         loop {
-            while let Some((lane, (due, request))) = lanes.next() {
-                self.begin(&mut tasks, lane, due, request);
-            }
+            self.begin(&mut desk);
+            self.look(&mut desk);
             tokio::select! {
                 () = &mut stop => break,
-                Some(due) = queue.recv(), if lanes.waiting() + tasks.len() < MAX_WAITING => {
-                    self.sort(&mut tasks, &mut lanes, due);
-                }
-                Some(done) = tasks.join_next() => settle(&mut lanes, done)?,
+                Some(due) = queue.recv(), if desk.has_room() => desk.sort(due),
+                Some(done) = desk.tasks.join_next() => desk.settle(done)?,
+                _ = late.tick() => self.put_off_late(&mut desk),
             }
         }
-        let drained = timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+        let drained = timeout(DRAIN, async { while desk.tasks.join_next().await.is_some() {} }).await;
         if drained.is_err() {
-            tracing::info!(calls = tasks.len(), "calls under way are left: they will be made again");
+            tracing::info!(calls = desk.tasks.len(), "calls under way are left: they will be made again");
         }
         Ok(())
     }
 
-    /// Puts an attempt into its lane, once it is known what is to be sent.
-    fn sort(&self, tasks: &mut JoinSet<Done>, lanes: &mut Lanes<(Due, Request)>, mut due: Due) {
-        match due.request.take() {
-            Some(request) => lanes.push(lane(&due, &request), (due, request)),
-            None => {
-                let sender = self.clone();
-                tasks.spawn(async move { sender.find(due).await });
+    /// Starts the attempts whose turn it is.
+    fn begin(&self, desk: &mut Desk) {
+        while let Some((lane, (due, request))) = desk.lanes.next() {
+            if in_time(&due) {
+                self.start(desk, lane, due, request);
+            } else {
+                desk.lanes.done(&lane);
+                self.put_off(desk, &lane, due);
             }
         }
     }
 
-    /// Starts an attempt, unless it is too late for it.
-    fn begin(&self, tasks: &mut JoinSet<Done>, lane: Lane, due: Due, request: Request) {
+    fn start(&self, desk: &mut Desk, lane: Lane, due: Due, request: Request) {
         let span = tracing::error_span!("webhook", workspace = due.workspace, account = due.account,
             notification = %Uuid::from_u128(due.attempt.notification.0), attempt = due.attempt.attempt,
             trace_id = tracing::field::Empty);
         chassis::trace::follow(&span, due.traceparent.as_deref());
         let sender = self.clone();
         let attempt = async move {
+            let begun = Instant::now();
             sender.attempt(&due, &request).await;
-            Done::Made(lane)
+            Done::Made(lane, begun.elapsed())
         };
-        tasks.spawn(attempt.instrument(span));
+        desk.tasks.spawn(attempt.instrument(span));
     }
 
-    /// What is to be sent: requested by a worker before this one, or long ago.
-    async fn find(&self, due: Due) -> Done {
-        let (workspace, notification) = (due.workspace.clone(), due.attempt.notification.0);
-        while in_time(&due) {
-            match self.request(&workspace, notification).await {
-                Ok(Some(request)) => return Done::Found(due, request),
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "a notification cannot be read"),
-            }
-            sleep(LOOK_AGAIN).await;
+    /// Looks for what attempts say, once at a time for all of them.
+    fn look(&self, desk: &mut Desk) {
+        if desk.is_looking {
+            return;
         }
-        Done::Lost
-    }
-
-    async fn request(&self, workspace: &str, notification: u128) -> sqlx::Result<Option<Request>> {
-        let mut tx = chassis::postgres::scoped(&self.pool, workspace).await?;
-        store::request(&mut tx, workspace, notification).await
-    }
-
-    async fn attempt(&self, due: &Due, request: &Request) {
-        let Some(endpoint) = self.endpoint(due, &request.recipient).await else { return };
-        let report = match endpoint.disabled_at {
-            Some(at) => not_called(due, at),
-            None => self.call(due, request, &endpoint).await,
-        };
-        self.told.note(&report, endpoint.disabled_at.is_none());
-        tracing::info!(status = report.status, error = report.error, took_ms = report.took_ms, "attempted");
-        if report.status == Some(GONE) && endpoint.disabled_at.is_none() {
-            self.disable(&due.workspace, &endpoint, report.began_at.0).await;
+        let (asked, late): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut desk.unknown).into_iter().partition(in_time);
+        for due in late {
+            self.say(desk, due, "what it says could not be read in time", None);
         }
-        let ((), ()) = tokio::join!(self.write_down(&due.workspace, &report), self.report(due, &report));
-    }
-
-    /// The endpoint, as soon as it is known; `None` when it is too late to begin.
-    async fn endpoint(&self, due: &Due, name: &str) -> Option<EndpointRow> {
-        while in_time(due) {
-            let found = async {
-                let mut tx = chassis::postgres::scoped(&self.pool, &due.workspace).await?;
-                store::endpoint(&mut tx, &due.workspace, name).await
-            };
-            match found.await {
-                Ok(Some(endpoint)) => return Some(endpoint),
-                Ok(None) => {}
-                Err(error) => tracing::warn!(%error, "an endpoint cannot be read"),
-            }
-            sleep(LOOK_AGAIN).await;
+        desk.is_looking = !asked.is_empty();
+        if asked.is_empty() {
+            return;
         }
-        None
+        let pool = self.pool.clone();
+        desk.tasks.spawn(async move { Done::Looked(find(pool, asked).await) });
     }
 
-    async fn call(&self, due: &Due, request: &Request, endpoint: &EndpointRow) -> AttemptReported {
-        let call = Call {
-            notification: due.attempt.notification,
-            attempt: due.attempt.attempt,
-            url: &endpoint.url,
-            secret: &endpoint.secret,
-            body: &request.body,
-        };
-        self.caller.make(&call).await
-    }
-
-    async fn disable(&self, workspace: &str, endpoint: &EndpointRow, at: i64) {
-        let disabled = async {
-            let mut tx = chassis::postgres::scoped(&self.pool, workspace).await?;
-            store::disable(&mut tx, workspace, endpoint, at).await?;
-            tx.commit().await
-        };
-        match disabled.await {
-            Ok(()) => tracing::warn!(workspace, endpoint = endpoint.endpoint, "answered 410: disabled"),
-            Err(error) => {
-                tracing::warn!(%error, workspace, endpoint = endpoint.endpoint, "cannot be disabled")
-            }
+    /// Those whose turn did not come in time.
+    fn put_off_late(&self, desk: &mut Desk) {
+        for (lane, (due, _)) in desk.lanes.take_while(|(due, _)| !in_time(due)) {
+            self.put_off(desk, &lane, due);
         }
     }
 
-    /// For those who ask what came of each attempt.
-    async fn write_down(&self, workspace: &str, report: &AttemptReported) {
-        let written = async {
-            let mut tx = chassis::postgres::scoped(&self.pool, workspace).await?;
-            store::made(&mut tx, workspace, report).await?;
-            tx.commit().await
-        };
-        if let Err(error) = written.await {
-            tracing::warn!(%error, "an attempt is not written down; its report stands in the log");
-        }
+    fn put_off(&self, desk: &mut Desk, lane: &Lane, due: Due) {
+        let room_at = desk.rooms.next(lane, chassis::clock::now());
+        self.say(desk, due, "the endpoint is busy", Some(room_at));
     }
 
-    /// Appends the report, as long as there is hope.
-    async fn report(&self, due: &Due, report: &AttemptReported) {
-        let appended = timeout(REPORT_FOR, async {
-            while let Err(error) = self.append(due, report).await {
-                tracing::warn!(%error, "a report cannot be appended");
-                sleep(LOOK_AGAIN).await;
-            }
+    fn say(&self, desk: &mut Desk, due: Due, why: &'static str, room_at: Option<i64>) {
+        let sender = self.clone();
+        desk.tasks.spawn(async move {
+            sender.say_not_begun(&due, why, room_at).await;
+            Done::Said
         });
-        if appended.await.is_err() {
-            tracing::error!("an attempt stays unreported: it will be made again");
+    }
+}
+
+impl Desk {
+    fn new(config: &Config) -> Self {
+        let longest_call = i64::try_from(config.longest_call.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            lanes: Lanes::new(config.calls, config.calls_per_endpoint),
+            rooms: Rooms::new(config.calls_per_endpoint, longest_call),
+            unknown: Vec::new(),
+            is_looking: false,
+            tasks: JoinSet::new(),
         }
     }
 
-    async fn append(&self, due: &Due, report: &AttemptReported) -> Result<(), eventlog::LogError> {
-        let key = Key::new(&*due.workspace, &*due.account);
-        let NotificationId(notification) = report.notification;
-        let id = derived(&[b"report", &notification.to_be_bytes(), &report.attempt.to_be_bytes()]);
-        let about = facts::About { id, request: notification, attempt: report.attempt };
-        facts::append(&*self.log, &key, about, report.clone().into(), chassis::clock::now()).await
+    fn has_room(&self) -> bool {
+        self.lanes.waiting() + self.unknown.len() + self.tasks.len() < MAX_WAITING
     }
-}
 
-fn settle(lanes: &mut Lanes<(Due, Request)>, done: Result<Done, JoinError>) -> anyhow::Result<()> {
-    match done? {
-        Done::Found(due, request) => lanes.push(lane(&due, &request), (due, request)),
-        Done::Lost => tracing::warn!("an attempt is too late to be made: it will be made again"),
-        Done::Made(lane) => lanes.done(&lane),
+    /// Puts an attempt into its lane, once it is known what is to be sent.
+    fn sort(&mut self, mut due: Due) {
+        match due.request.take() {
+            Some(request) => self.wait(due, request),
+            None => self.unknown.push(due),
+        }
     }
-    Ok(())
-}
 
-fn lane(due: &Due, request: &Request) -> Lane {
-    Lane { workspace: due.workspace.clone(), endpoint: request.recipient.clone() }
-}
+    fn wait(&mut self, due: Due, request: Request) {
+        let lane = Lane { workspace: due.workspace.clone(), endpoint: request.recipient.clone() };
+        self.lanes.push(lane, (due, request));
+    }
 
-fn in_time(due: &Due) -> bool {
-    chassis::clock::now() - due.appended_at < BEGIN_WITHIN_MS
-}
-
-/// A disabled endpoint is not called; that it is gone is what it said itself.
-fn not_called(due: &Due, disabled_at: i64) -> AttemptReported {
-    AttemptReported {
-        notification: due.attempt.notification,
-        attempt: due.attempt.attempt,
-        begun: true,
-        status: Some(GONE),
-        error: format!("not called: the endpoint answered 410 at {}", Instant(disabled_at)),
-        retry_at: None,
-        began_at: Instant(chassis::clock::now()),
-        took_ms: 0,
+    fn settle(&mut self, done: Result<Done, JoinError>) -> anyhow::Result<()> {
+        match done? {
+            Done::Looked((found, missing)) => {
+                self.is_looking = false;
+                self.unknown.extend(missing);
+                found.into_iter().for_each(|(due, request)| self.wait(due, request));
+            }
+            Done::Made(lane, took) => {
+                self.lanes.done(&lane);
+                let took = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+                self.rooms.took(&lane, took, self.lanes.is_busy(&lane), chassis::clock::now());
+            }
+            Done::Said => {}
+        }
+        Ok(())
     }
 }

@@ -157,20 +157,23 @@ pub(crate) async fn made(
     Ok(())
 }
 
-/// What a notification is to say, and to whom.
-pub(crate) async fn request(
+/// What notifications, known by their workspace and id, are to say, and to whom: of those that are there.
+pub(crate) async fn requests(
     conn: &mut PgConnection,
-    workspace: &str,
-    notification: u128,
-) -> sqlx::Result<Option<Request>> {
-    sqlx::query_as!(
-        Request,
-        "SELECT recipient, body FROM notifications WHERE workspace = $1 AND notification = $2",
-        workspace,
-        uuid(notification)
+    asked: &[(&str, Uuid)],
+) -> sqlx::Result<Vec<(Uuid, Request)>> {
+    let rows = sqlx::query!(
+        "SELECT notifications.notification, notifications.recipient, notifications.body
+         FROM UNNEST($1::text[], $2::uuid[]) AS asked (workspace, notification)
+         JOIN notifications ON notifications.workspace = asked.workspace
+                           AND notifications.notification = asked.notification",
+        &column(asked, |(workspace, _)| (*workspace).to_owned()),
+        &column(asked, |(_, notification)| *notification)
     )
-    .fetch_optional(conn)
-    .await
+    .fetch_all(conn)
+    .await?;
+    let request = |recipient, body| Request { recipient, body };
+    Ok(rows.into_iter().map(|row| (row.notification, request(row.recipient, row.body))).collect())
 }
 
 /// Whether a notification of the workspace is not settled.

@@ -1,6 +1,7 @@
 //! workflow as its users meet it: its gRPC API and its webhooks, on real Postgres, a real log and a real receiver.
 
 mod above;
+mod busy;
 mod commands;
 mod receiver;
 mod signature;

@@ -50,6 +50,8 @@ pub(crate) struct Receiver {
 
 #[derive(Clone)]
 struct Script {
+    /// Before each answer.
+    pause: Duration,
     answers: Arc<Mutex<VecDeque<Answer>>>,
     calls: mpsc::UnboundedSender<Call>,
 }
@@ -57,11 +59,20 @@ struct Script {
 impl Receiver {
     /// Gives these answers in turn, and 204 from then on.
     pub(crate) async fn start(answers: impl IntoIterator<Item = Answer>) -> anyhow::Result<Self> {
+        Self::answering(answers.into_iter().collect(), Duration::ZERO).await
+    }
+
+    /// Gives 204, and takes its time for it.
+    pub(crate) async fn slow(pause: Duration) -> anyhow::Result<Self> {
+        Self::answering(VecDeque::new(), pause).await
+    }
+
+    async fn answering(answers: VecDeque<Answer>, pause: Duration) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (sender, calls) = mpsc::unbounded_channel();
-        let answers = Arc::new(Mutex::new(answers.into_iter().collect()));
-        let router = Router::new().fallback(receive).with_state(Script { answers, calls: sender });
+        let script = Script { pause, answers: Arc::new(Mutex::new(answers)), calls: sender };
+        let router = Router::new().fallback(receive).with_state(script);
         chassis::Tasks::new().spawn_once("receiver", async { Ok(axum::serve(listener, router).await?) });
         Ok(Self { address, calls })
     }
@@ -93,6 +104,7 @@ async fn receive(State(script): State<Script>, uri: Uri, headers: HeaderMap, bod
     let body = String::from_utf8_lossy(&body).into_owned();
     let answer = script.answers.lock().map(|mut answers| answers.pop_front()).ok().flatten();
     let _ = script.calls.send(Call { path: uri.path().to_owned(), headers, body });
+    tokio::time::sleep(script.pause).await;
     let status = |status| StatusCode::from_u16(status).unwrap_or_default();
     match answer.unwrap_or(Answer::Status(204)) {
         Answer::Status(code) => status(code).into_response(),

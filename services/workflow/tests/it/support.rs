@@ -134,7 +134,8 @@ impl World {
         let routes = workflow::start(config.clone(), ports, &tasks).await?;
         readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = chassis::grpc::serve(listener, routes, &[contracts::DESCRIPTORS], &tasks).await?;
+        let address =
+            chassis::grpc::serve(listener, routes, &[contracts::DESCRIPTORS], &readiness, &tasks).await?;
         let channel = Channel::from_shared(format!("http://{address}"))?.connect_lazy();
         let client = CtaServiceClient::new(channel);
         Ok(Self { client, database, held, log, log_database, tasks, config, place })
@@ -163,8 +164,12 @@ impl World {
 
     /// An order of the account.
     pub(crate) async fn order(&self, id: u128) -> anyhow::Result<()> {
-        let key = Key::new(WORKSPACE, ACCOUNT);
-        let header = Header { workspace: WORKSPACE.into(), account: ACCOUNT.into(), ..header(id) };
+        self.order_of(ACCOUNT, id).await
+    }
+
+    pub(crate) async fn order_of(&self, account: &str, id: u128) -> anyhow::Result<()> {
+        let key = Key::new(WORKSPACE, account);
+        let header = Header { workspace: WORKSPACE.into(), account: account.into(), ..header(id) };
         let usage = Usage { event: "Order Completed".into(), active: true, ..Usage::default() };
         let record = AccountRecord { header: Some(header), control: None, kind: Some(Kind::Usage(usage)) };
         let partition = key.partition(self.log.partitions(Topic::Account));
