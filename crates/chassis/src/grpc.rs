@@ -5,26 +5,29 @@ use std::{collections::HashMap, net::SocketAddr, time::Duration};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Status, service::Routes, transport::Server};
+use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{Problem, Tasks};
+use crate::{Problem, Shutdown, Tasks, metrics::Readiness};
 
 /// Largest message a service reads, in bytes.
 pub const MAX_DECODED: usize = 4 << 20;
 /// Largest message a service writes, in bytes.
 pub const MAX_ENCODED: usize = 4 << 20;
 
-/// Serves `routes` with health and reflection until shutdown; calls under way are finished. `descriptors` are encoded
-/// `FileDescriptorSet`s. Returns the address bound.
+/// Serves `routes` with health and reflection until shutdown; calls under way are finished. Health says SERVING from
+/// readiness until shutdown. `descriptors` are encoded `FileDescriptorSet`s. Returns the address bound.
 pub async fn serve(
     listener: TcpListener,
     routes: Routes,
     descriptors: &[&[u8]],
+    readiness: &Readiness,
     tasks: &Tasks,
 ) -> anyhow::Result<SocketAddr> {
     let address = listener.local_addr()?;
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    health.set_service_status("", ServingStatus::NotServing).await;
+    tasks.spawn(format!("grpc health {address}"), tell(health, readiness.clone(), tasks.shutdown()));
     let mut reflection = tonic_reflection::server::Builder::configure();
     for set in descriptors {
         reflection = reflection.register_encoded_file_descriptor_set(set);
@@ -49,6 +52,16 @@ pub async fn serve(
         Ok(())
     });
     Ok(address)
+}
+
+async fn tell(health: HealthReporter, readiness: Readiness, shutdown: Shutdown) -> anyhow::Result<()> {
+    tokio::select! {
+        () = readiness.ready() => health.set_service_status("", ServingStatus::Serving).await,
+        () = shutdown.clone().wait() => {}
+    }
+    shutdown.wait().await;
+    health.set_service_status("", ServingStatus::NotServing).await;
+    Ok(())
 }
 
 /// The reason as `ErrorInfo`, the fields as `BadRequest`, the wait as `RetryInfo`.
