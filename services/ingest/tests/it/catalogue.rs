@@ -151,6 +151,29 @@ async fn a_version_that_was_left_half_handed_over_is_finished_at_the_next_start(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_cannot_be_handed_over_holds_up_no_other_workspace() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let stuck = ingest.workspace("acme", ClockKind::Wall).await?;
+    let key = ingest.workspace("bolt", ClockKind::Wall).await?;
+    let mut conn = chassis::postgres::unscoped(&ingest.database.pool).await?;
+    sqlx::query("UPDATE catalogue_versions SET in_force_at = NULL").execute(&mut *conn).await?;
+    // More than the log takes at once: it will never land.
+    sqlx::query("UPDATE catalogue_versions SET document = repeat('x', 9000000) WHERE workspace = 'acme'")
+        .execute(&mut *conn)
+        .await?;
+    conn.commit().await?;
+    let ingest = ingest.restart().await?;
+    let track = r#"{"userId": "ada", "event": "E"}"#;
+    let begun = std::time::Instant::now();
+    while ingest.post(&key, "/v1/track", track).await?.status != 200 {
+        assert!(begun.elapsed().as_secs() < 20, "it waits for the other");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(ingest.post(&stuck, "/v1/track", track).await?.status, 429, "its catalogue is in force");
+    ingest.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_workspaces_settings_are_fixed() -> anyhow::Result<()> {
     let mut ingest = Ingest::start().await?;
     ingest.workspace("acme", ClockKind::Wall).await?;
