@@ -17,6 +17,8 @@ pub(crate) struct Catalogue {
     pub(crate) scorecards: Vec<Scorecard>,
     pub(crate) segments: BTreeMap<String, Condition>,
     pub(crate) playbooks: BTreeMap<String, Playbook>,
+    /// Their addresses decide nothing.
+    pub(crate) endpoints: BTreeMap<String, ()>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +127,7 @@ impl Catalogue {
             scorecards: list(document, "scorecards", scorecard)?,
             segments: map(document, "segments", |s| condition(s.get("when")?))?,
             playbooks: map(document, "playbooks", playbook)?,
+            endpoints: map(document, "endpoints", |_| Some(()))?,
         })
     }
 }

@@ -15,6 +15,7 @@ mod identity;
 mod log;
 mod measure;
 mod number;
+mod post;
 mod reasons;
 mod said;
 mod scene;
@@ -26,12 +27,12 @@ mod workflow;
 
 pub use attribution::{Attributed, attributed, forwarded};
 pub use log::Record;
-pub use said::said;
+pub use said::{said, said_of_deliveries};
 pub use story::{
-    Band, CtaChange, Driver, HealthChange, MembershipChange, NotificationChange, Reason, RunChange, Stories,
-    Story, When, Work,
+    Band, CtaChange, Deliveries, Driver, HealthChange, MembershipChange, NotificationChange, Reason,
+    RunChange, Stories, Story, Turn, When, Work,
 };
-pub use truth::truth;
+pub use truth::{truth, truth_with_deliveries};
 
 /// The oracle's own messages, generated from `proto/`.
 pub mod wire {

@@ -4,8 +4,8 @@ use crate::{
     account::id,
     log::{Record, What, entries, partitions},
     story::{
-        Band, CtaChange, Driver, HealthChange, MembershipChange, NotificationChange, Reason, RunChange,
-        Stories, Story, When, Work,
+        Band, CtaChange, Deliveries, Driver, HealthChange, MembershipChange, NotificationChange, Reason,
+        RunChange, Stories, Story, Turn, When, Work,
     },
     wire::perennial::{
         account::v1::{self as account, account_record::Kind},
@@ -26,6 +26,43 @@ pub fn said(log: &[Record]) -> Stories {
     }
     stories.retain(|_, story| *story != Story::default());
     stories
+}
+
+/// What stands in an account log as decided about notifications on their way.
+pub fn said_of_deliveries(log: &[Record]) -> Deliveries {
+    let mut deliveries = Deliveries::new();
+    for records in partitions(log).values() {
+        for entry in entries(records) {
+            let What::Decided(kind) = entry.what else { continue };
+            let header = entry.header;
+            if let Some(turn) = turn(&header, kind) {
+                deliveries.entry((header.workspace, header.account)).or_default().push(turn);
+            }
+        }
+    }
+    deliveries
+}
+
+fn turn(header: &Header, kind: Kind) -> Option<Turn> {
+    let when = When { at: header.instant_at, fact: id(&header.fact_id) };
+    Some(match kind {
+        Kind::AttemptDue(said) => {
+            let notification = id(&said.notification).unwrap_or_default();
+            Turn::Asked { when, notification, attempt: said.attempt }
+        }
+        Kind::NotificationSettled(said) => {
+            let state = match said.state() {
+                account::NotificationState::Unspecified => "",
+                account::NotificationState::Delivered => "delivered",
+                account::NotificationState::Dropped => "dropped",
+                account::NotificationState::Failed => "failed",
+                account::NotificationState::Gone => "gone",
+            };
+            let notification = id(&said.notification).unwrap_or_default();
+            Turn::Settled { when, notification, state: state.into(), attempts: said.attempts }
+        }
+        _ => return None,
+    })
 }
 
 impl Story {

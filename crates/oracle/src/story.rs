@@ -13,6 +13,27 @@ pub struct Story {
     pub work: Vec<Work>,
 }
 
+/// What became of the notifications about each (workspace, account) that had any, in order.
+pub type Deliveries = BTreeMap<(String, String), Vec<Turn>>;
+
+/// A turn that a notification took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    Asked {
+        when: When,
+        notification: u128,
+        /// From 1.
+        attempt: u32,
+    },
+    Settled {
+        when: When,
+        notification: u128,
+        /// "delivered", "dropped", "failed" or "gone".
+        state: String,
+        attempts: u32,
+    },
+}
+
 /// The step at which something was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct When {

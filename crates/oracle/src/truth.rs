@@ -7,7 +7,8 @@ use crate::{
     calendar::Calendar,
     catalogue::Catalogue,
     log::{Entry, Record, What, entries, partitions},
-    story::Stories,
+    post::{Report, Terms},
+    story::{Deliveries, Stories},
     view::Rules,
     walk::{Around, Role, Step, Walk},
     wire::perennial::{
@@ -19,15 +20,25 @@ use crate::{
 
 /// What should have been decided from the facts of an account log (all its partitions, every record).
 pub fn truth(log: &[Record]) -> Stories {
-    let mut stories = Stories::new();
+    truth_with_deliveries(log, 0).0
+}
+
+/// Beside that, what should have become of notifications. That depends on append times, and on how many milliseconds
+/// a call takes at most: two logs with the same facts may differ in it.
+pub fn truth_with_deliveries(log: &[Record], longest_call: i64) -> (Stories, Deliveries) {
+    let (mut stories, mut deliveries) = (Stories::new(), Deliveries::new());
     for records in partitions(log).values() {
         let entries = entries(records);
-        let mut partition = Partition::new(&entries);
+        let mut partition = Partition::new(&entries, longest_call);
         entries.into_iter().for_each(|entry| partition.read(entry));
-        stories.extend(partition.stories());
+        for (whose, walk) in partition.walks() {
+            stories.insert(whose.clone(), walk.story);
+            deliveries.insert(whose, walk.desk.turns);
+        }
     }
     stories.retain(|_, story| *story != crate::Story::default());
-    stories
+    deliveries.retain(|_, turns| !turns.is_empty());
+    (stories, deliveries)
 }
 
 struct Partition {
@@ -37,6 +48,9 @@ struct Partition {
     place: u64,
     last_append: i64,
     last_clock: BTreeMap<String, i64>,
+    longest_call: i64,
+    /// By the record that is read: workspaces and accounts that something happened to.
+    touched: BTreeSet<(String, String)>,
 }
 
 struct Workspace {
@@ -52,7 +66,7 @@ struct Workspace {
 }
 
 impl Partition {
-    fn new(entries: &[Entry]) -> Self {
+    fn new(entries: &[Entry], longest_call: i64) -> Self {
         let mut last_clock: BTreeMap<String, i64> = BTreeMap::new();
         for entry in entries {
             if let What::Clock(clock) = &entry.what {
@@ -66,15 +80,15 @@ impl Partition {
             place: 0,
             last_append: entries.iter().map(|entry| entry.appended_at).max().unwrap_or_default(),
             last_clock,
+            longest_call,
+            touched: BTreeSet::new(),
         }
     }
 
-    fn stories(self) -> Stories {
-        let of = |(workspace, held): (String, Workspace)| {
-            let story = move |(account, walk): (String, Walk)| ((workspace.clone(), account), walk.story);
-            held.walks.into_iter().map(story).collect::<Vec<_>>()
-        };
-        self.workspaces.into_iter().flat_map(of).collect()
+    fn walks(self) -> impl Iterator<Item = ((String, String), Walk)> {
+        self.workspaces.into_iter().flat_map(|(workspace, held)| {
+            held.walks.into_iter().map(move |(account, walk)| ((workspace.clone(), account), walk))
+        })
     }
 
     fn read(&mut self, entry: Entry) {
@@ -87,13 +101,33 @@ impl Partition {
             What::Clock(clock) => self.clock(appended_at, &header, clock),
             What::Said(kind) => self.said(appended_at, &header, kind),
         }
+        self.deliver(appended_at);
+    }
+
+    /// Whatever a record brought for an account, attempts that are due come last.
+    fn deliver(&mut self, appended_at: i64) {
+        for (workspace, account) in std::mem::take(&mut self.touched) {
+            let Some(held) = self.workspaces.get_mut(&workspace) else { continue };
+            let now = if held.log_clock { held.now } else { Some(appended_at) };
+            let (rules, deciding, horizon) = (&held.rules, &self.deciding, held.horizon);
+            let around = Around { rules, deciding, horizon, appended_at };
+            let terms = Terms { asks_again: !held.log_clock, longest_call: self.longest_call };
+            if let Some(walk) = held.walks.get_mut(&account) {
+                walk.deliver(&around, now.unwrap_or_default(), terms);
+            }
+        }
+    }
+
+    fn touch(&mut self, workspace: &str, account: &str) {
+        self.touched.insert((workspace.to_owned(), account.to_owned()));
     }
 
     /// Time passes for all accounts of wall-clock workspaces; then, for all accounts, a step if there is one.
     fn everybody(&mut self, appended_at: i64, step: impl Fn(&Workspace) -> Option<Step>) {
-        for workspace in self.workspaces.values_mut() {
+        for (of, workspace) in &mut self.workspaces {
             let names: Vec<String> = workspace.walks.keys().cloned().collect();
             for name in names {
+                self.touched.insert((of.clone(), name.clone()));
                 let step = step(workspace);
                 workspace.at_append(&self.deciding, &name, appended_at, step);
             }
@@ -127,6 +161,7 @@ impl Partition {
         };
         let accounts: Vec<String> = held.walks.keys().cloned().collect();
         for account in &accounts {
+            self.touched.insert((name.clone(), account.clone()));
             held.at_append(&self.deciding, account, appended_at, None);
         }
         held.rules =
@@ -150,12 +185,15 @@ impl Partition {
         let due: Vec<(String, i64, Fact)> = due;
         for (account, due, fact) in due {
             self.place += 1;
+            self.touched.insert((header.workspace.clone(), account.clone()));
             held.look(&self.deciding, &account, appended_at, due, None);
             let step = Step::Fact(Fact { place: self.place, ..fact });
             held.look(&self.deciding, &account, appended_at, due, Some(step));
         }
         for account in held.walks.keys().cloned().collect::<Vec<_>>() {
-            held.look(&self.deciding, &account, appended_at, now, None);
+            if held.look(&self.deciding, &account, appended_at, now, None) {
+                self.touched.insert((header.workspace.clone(), account));
+            }
         }
     }
 
@@ -164,12 +202,15 @@ impl Partition {
         let id = account::id(&header.id).unwrap_or_default();
         let account = header.account.clone();
         held.walks.entry(account.clone()).or_insert_with(|| Walk::new(&header.workspace, &account));
-        if let Some(command) = command(id, &kind) {
+        let asked = command(id, &kind).map(Step::Command).or_else(|| report(id, &kind).map(Step::Report));
+        if let Some(step) = asked {
             held.at_append(&self.deciding, &account, appended_at, None);
-            return held.at_append(&self.deciding, &account, appended_at, Some(Step::Command(command)));
+            held.at_append(&self.deciding, &account, appended_at, Some(step));
+            return self.touch(&header.workspace, &account);
         }
         let Some(body) = account::body(kind) else {
-            return held.at_append(&self.deciding, &account, appended_at, None);
+            held.at_append(&self.deciding, &account, appended_at, None);
+            return self.touch(&header.workspace, &account);
         };
         self.place += 1;
         let fact = Fact { event_at: header.event_at, id, place: self.place, body };
@@ -179,6 +220,7 @@ impl Partition {
         }
         held.at_append(&self.deciding, &account, appended_at, None);
         held.at_append(&self.deciding, &account, appended_at, Some(Step::Fact(fact)));
+        self.touch(&header.workspace, &account);
     }
 }
 
@@ -198,10 +240,11 @@ impl Workspace {
     /// At the account's time when a record is appended: on the wall clock the append time, else the log's clock.
     fn at_append(&mut self, deciding: &BTreeSet<Role>, account: &str, appended_at: i64, step: Option<Step>) {
         let now = if self.log_clock { self.now } else { Some(appended_at) };
-        self.look(deciding, account, appended_at, now.unwrap_or_default(), step);
+        let _ = self.look(deciding, account, appended_at, now.unwrap_or_default(), step);
     }
 
-    /// Takes the step; without one, time passes up to now.
+    /// Takes the step; without one, time passes up to now. Whether anything came of it for playbooks: a wait was over, or
+    /// something was said that they may wait for.
     fn look(
         &mut self,
         deciding: &BTreeSet<Role>,
@@ -209,14 +252,30 @@ impl Workspace {
         appended_at: i64,
         now: i64,
         step: Option<Step>,
-    ) {
-        let Some(walk) = self.walks.get_mut(account) else { return };
-        let around = Around { rules: &self.rules, deciding, horizon: self.horizon, appended_at };
+    ) -> bool {
+        let Some(walk) = self.walks.get_mut(account) else { return false };
+        let horizon = self.horizon;
+        let around = Around { rules: &self.rules, deciding, horizon, appended_at };
+        let is_over = walk.desk.wake().is_some_and(|at| at <= now);
+        let said = (walk.story.health.len(), walk.story.memberships.len());
         match step {
             Some(step) => walk.step(&around, now, step),
             None => walk.advance(&around, now),
         }
+        is_over || said != (walk.story.health.len(), walk.story.memberships.len())
     }
+}
+
+fn report(id: u128, kind: &Kind) -> Option<Report> {
+    let Kind::AttemptReported(report) = kind else { return None };
+    Some(Report {
+        id,
+        notification: account::id(&report.notification).unwrap_or_default(),
+        attempt: report.attempt,
+        begun: !report.not_begun,
+        status: report.status,
+        not_before: report.retry_at,
+    })
 }
 
 fn command(id: u128, kind: &Kind) -> Option<Command> {

@@ -7,6 +7,7 @@ use crate::{
     boundaries::boundaries,
     health::Reading,
     identity,
+    post::{Report, Terms},
     scene::Scene,
     story::{HealthChange, MembershipChange, Story, When},
     view::{Health, Rules},
@@ -19,7 +20,12 @@ pub(crate) enum Step {
     Timer,
     Fact(Fact),
     Command(Command),
-    Catalogue { fire_playbooks: bool },
+    Report(Report),
+    /// Attempts that are due, behind all else that a record brings.
+    Deliver(Terms),
+    Catalogue {
+        fire_playbooks: bool,
+    },
     Joined(Role),
 }
 
@@ -33,6 +39,7 @@ pub(crate) enum Role {
 /// How the engine names steps that no fact with an id causes.
 const CATALOGUE_STEP: u128 = 1;
 const JOINED_STEP: u128 = 2;
+const DELIVER_STEP: u128 = 3;
 
 pub(crate) struct Walk {
     workspace: String,
@@ -40,7 +47,7 @@ pub(crate) struct Walk {
     account: Account,
     reading: Reading,
     members: BTreeMap<String, u128>,
-    desk: Desk,
+    pub(crate) desk: Desk,
     /// Instants to look at, ascending, as far as the log goes.
     ahead: VecDeque<i64>,
     pub(crate) story: Story,
@@ -184,8 +191,21 @@ impl Walk {
             health: &self.story.health[before.0..],
             memberships: &self.story.memberships[before.1..],
         };
+        if let Step::Deliver(terms) = step {
+            return self.desk.deliver(&scene, *terms);
+        }
         let done = self.desk.work(&scene);
         self.story.work.extend(done);
+    }
+
+    /// Behind all else that a record brings: attempts that are due.
+    pub(crate) fn deliver(&mut self, around: &Around<'_>, now: i64, terms: Terms) {
+        if !self.desk.is_due(around.appended_at, terms) {
+            return;
+        }
+        let said = (self.story.health.len(), self.story.memberships.len());
+        let step = Step::Deliver(terms);
+        self.work(around, When { at: now, fact: fact_of(&step) }, &step, said);
     }
 
     fn health(&self) -> Health {
@@ -196,9 +216,10 @@ impl Walk {
 /// What tells an episode that begins at a step from others of the same instant.
 fn begun_by(step: &Step, version: u64) -> Vec<u8> {
     match step {
-        Step::Timer | Step::Joined(Role::Health | Role::Workflow) => Vec::new(),
+        Step::Timer | Step::Deliver(_) | Step::Joined(Role::Health | Role::Workflow) => Vec::new(),
         Step::Fact(fact) => fact.id.to_be_bytes().to_vec(),
         Step::Command(command) => command.id.to_be_bytes().to_vec(),
+        Step::Report(report) => report.id.to_be_bytes().to_vec(),
         Step::Catalogue { .. } => version.to_be_bytes().to_vec(),
         Step::Joined(Role::Segmentation) => b"joined".to_vec(),
     }
@@ -209,6 +230,8 @@ fn fact_of(step: &Step) -> Option<u128> {
         Step::Timer => None,
         Step::Fact(fact) => Some(fact.id),
         Step::Command(command) => Some(command.id),
+        Step::Report(report) => Some(report.id),
+        Step::Deliver(_) => Some(DELIVER_STEP),
         Step::Catalogue { .. } => Some(CATALOGUE_STEP),
         Step::Joined(_) => Some(JOINED_STEP),
     }

@@ -3,8 +3,9 @@
 use crate::{
     account::Body,
     catalogue::{Action, Playbook, Trigger},
+    post::{Letter, Post, Terms},
     scene::{Kind, News, Scene, holds},
-    story::{CtaChange, NotificationChange, RunChange, Work},
+    story::{CtaChange, NotificationChange, RunChange, Turn, Work},
     walk::Step,
 };
 
@@ -33,6 +34,8 @@ pub(crate) struct Desk {
     closed: Vec<u128>,
     answered: Vec<(u128, i64)>,
     done: Vec<Work>,
+    post: Post,
+    pub(crate) turns: Vec<Turn>,
 }
 
 #[derive(Debug, Clone)]
@@ -63,7 +66,25 @@ impl Desk {
         self.end_waits(scene);
         self.start_runs(scene);
         self.answer(scene);
+        if let Step::Report(report) = scene.step {
+            self.turns.extend(self.post.report(scene.when, scene.appended_at, report));
+        }
         std::mem::take(&mut self.done)
+    }
+
+    pub(crate) fn is_due(&self, appended_at: i64, terms: Terms) -> bool {
+        self.post.is_due(appended_at, terms.longest_call)
+    }
+
+    /// Attempts that are due; where conditions are asked again, what no longer meets its own is dropped.
+    pub(crate) fn deliver(&mut self, scene: &Scene<'_>, terms: Terms) {
+        let wanted = |letter: &Letter| {
+            let catalogue = &scene.view.catalogue;
+            let Some(playbook) = catalogue.playbooks.get(&letter.playbook) else { return false };
+            let holds = playbook.only_while.as_ref().is_none_or(|c| scene.view.holds(c) == Some(true));
+            (holds || !terms.asks_again) && catalogue.endpoints.contains_key(&letter.endpoint)
+        };
+        self.turns.extend(self.post.deliver(scene.when, scene.appended_at, terms.longest_call, wanted));
     }
 
     fn end_orphans(&mut self, scene: &Scene<'_>) {
@@ -168,9 +189,12 @@ impl Desk {
     fn notify(&mut self, scene: &Scene<'_>, run: &Run, endpoint: &str, playbook: &Playbook, place: usize) {
         let holds = playbook.only_while.as_ref().is_none_or(|c| scene.view.holds(c) == Some(true));
         let step = &playbook.steps[place].0;
+        let notification = scene.id("notification", &run.playbook, run.news.trigger, Some(step));
+        let of = [&*run.playbook, endpoint];
+        self.turns.extend(self.post.request(scene.when, scene.appended_at, of, notification, holds));
         self.done.push(Work::Notification(NotificationChange {
             when: scene.when,
-            notification: scene.id("notification", &run.playbook, run.news.trigger, Some(step)),
+            notification,
             playbook: run.playbook.clone(),
             run: run.id,
             step: step.clone(),

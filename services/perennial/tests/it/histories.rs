@@ -1,6 +1,8 @@
 //! Random histories: two workspaces, one on each clock, whose customers, catalogues, commands and deliveries come
 //! from the seed, in a world where workers die, live on, and lose appends and acks.
 
+use std::collections::BTreeSet;
+
 use contracts::{
     account::{
         AccountRecord, AttemptReported, CloseCta, CtaState, ReassignCta, SnoozeCta, TakeCta,
@@ -18,7 +20,7 @@ use crate::{
     dice::Dice,
     people::{DAY_MS, HOUR_MS, People},
     records::{Version, clock, fact, version},
-    world::{Place, Weather, World},
+    world::{LONGEST_CALL, Place, Weather, World},
 };
 
 const ZONES: [&str; 5] = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"];
@@ -208,7 +210,9 @@ fn report(world: &World, dice: &mut Dice) {
         let kind = Kind::AttemptReported(AttemptReported {
             notification: attempt.notification.0.to_be_bytes().to_vec(),
             attempt: attempt.attempt,
-            status: *dice.pick(&[200, 200, 500, 410, 0]),
+            not_begun: dice.once_in(4),
+            status: *dice.pick(&[200, 500, 500, 410, 0]),
+            retry_at: if dice.once_in(3) { now + dice.range(0, 2 * HOUR_MS) } else { 0 },
             began_at: now,
             ..AttemptReported::default()
         });
@@ -229,7 +233,9 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
             should.len()
         ));
     }
-    let (truth, said) = (oracle::truth(&log), oracle::said(&log));
+    let (truth, deliveries) = oracle::truth_with_deliveries(&log, LONGEST_CALL);
+    check_deliveries(&deliveries, &oracle::said_of_deliveries(&log))?;
+    let said = oracle::said(&log);
     for (account, story) in &truth {
         let nothing = oracle::Story::default();
         let told = said.get(account).unwrap_or(&nothing);
@@ -244,6 +250,15 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
         Some(account) => Err(format!("{account:?}: nothing should have been said")),
         None => Ok(()),
     }
+}
+
+/// Every attempt that was asked for, and every end, is the oracle's.
+fn check_deliveries(truth: &oracle::Deliveries, said: &oracle::Deliveries) -> Result<(), String> {
+    for account in truth.keys().chain(said.keys()) {
+        let of = |all: &oracle::Deliveries| all.get(account).cloned().unwrap_or_default();
+        differ(&of(truth), &of(said)).map_err(|d| format!("{account:?} deliveries {d}"))?;
+    }
+    Ok(())
 }
 
 fn differ<T: PartialEq + std::fmt::Debug>(truth: &[T], said: &[T]) -> Result<(), String> {
@@ -293,6 +308,24 @@ fn random_histories_are_decided_as_the_oracle_computes() {
         wrong.len(),
         wrong.iter().map(|(s, _)| s).collect::<Vec<_>>()
     );
+}
+
+/// What is compared of notifications is not nothing.
+#[test]
+fn notifications_of_random_histories_are_asked_for_again_delivered_dropped_and_gone() {
+    let mut met = BTreeSet::new();
+    for seed in 0..40 {
+        let log = play(history(seed, None)).records(Topic::Account);
+        met.extend(oracle::said_of_deliveries(&log).into_values().flatten().map(|turn| match turn {
+            oracle::Turn::Asked { attempt, .. } if attempt > 1 => "asked again".to_owned(),
+            oracle::Turn::Asked { .. } => "asked".to_owned(),
+            oracle::Turn::Settled { state, .. } => state,
+        }));
+        if ["asked", "asked again", "delivered", "dropped", "gone"].iter().all(|turn| met.contains(*turn)) {
+            return;
+        }
+    }
+    panic!("only {met:?}");
 }
 
 /// From PERENNIAL_SEED on, PERENNIAL_HISTORIES of them.

@@ -17,6 +17,9 @@ use workflow::WorkflowFold;
 
 use crate::dice::Dice;
 
+/// Milliseconds that a call takes at most.
+pub(crate) const LONGEST_CALL: i64 = 10_000;
+
 /// Attempts that are to be made: what the workers' holders would do outside.
 pub(crate) type Due = Arc<Mutex<Vec<Decided<Decision>>>>;
 
@@ -278,7 +281,7 @@ impl World {
 
 fn workflow_fold() -> WorkflowFold {
     let (met, _) = tokio::sync::mpsc::unbounded_channel();
-    WorkflowFold { longest_call: 10_000, met }
+    WorkflowFold { longest_call: LONGEST_CALL, met }
 }
 
 /// What all workers over the account log share.
