@@ -23,7 +23,7 @@ use crate::{
     client::Answer,
     garbage,
     log::Log,
-    process::{Perennial, alone, program},
+    process::{Home, Perennial, alone, program},
     stage::Stage,
 };
 
@@ -36,7 +36,7 @@ const MB: usize = 1 << 20;
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_input_gets_its_answer_and_nobody_else_feels_it() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new(20).await?;
+    let stage = Stage::new(Home::new(20)?).await?;
     answered(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     evidence,
-    process::{Addresses, Perennial, alone, program},
+    process::{Addresses, Home, Perennial, alone, program},
     stage::Stage,
 };
 
@@ -18,7 +18,7 @@ const WORKSPACE: &str = "demo";
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_finds_what_the_oracle_computes() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new(20).await?;
+    let stage = Stage::new(Home::new(20)?).await?;
     compared(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }

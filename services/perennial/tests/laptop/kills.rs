@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::{
     evidence::Outcome,
     metrics,
-    process::{Perennial, alone},
+    process::{Home, Perennial, alone},
     stage::Stage,
 };
 
@@ -24,6 +24,8 @@ const IN_FLIGHT: usize = 16;
 const LONGEST_CALL: u32 = 1;
 /// Webhooks under way at once, to two endpoints.
 const UNDER_WAY: usize = 16;
+/// So few that every worker begins again from a checkpoint, time after time.
+const CHECKPOINT_RECORDS: u32 = 100;
 /// A moment that does not come is not waited for longer.
 const MOMENT: Duration = Duration::from_secs(20);
 /// How long `/metrics` may take of what is about to be killed.
@@ -63,7 +65,8 @@ async fn a_process_killed_fifty_times_loses_nothing_and_decides_nothing_twice() 
 
 /// What became of the shop, and how many webhooks were repeated.
 async fn run(kills: usize) -> Result<(Outcome, usize)> {
-    let stage = Stage::new(LONGEST_CALL).await?;
+    let home = Home::new(LONGEST_CALL)?.checkpointing(CHECKPOINT_RECORDS);
+    let stage = Stage::new(home).await?;
     let found =
         disturbed(&stage, kills).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await?;
@@ -83,6 +86,7 @@ async fn disturbed(stage: &Stage, kills: usize) -> Result<(Outcome, usize)> {
 /// As many lives as it is killed, and one more, in which everything is let through.
 async fn live(stage: &Stage, kills: usize) -> Result<Perennial<'_>> {
     let mut dice = Rng::new(SEED);
+    let mut checkpoints = 0;
     for kill in 1..=kills {
         let moment = moment(&mut dice, kill);
         let mut process = Perennial::spawn(&stage.home)?;
@@ -90,10 +94,12 @@ async fn live(stage: &Stage, kills: usize) -> Result<Perennial<'_>> {
         timeout(MOMENT, wait_for(moment, &mut process, stage)).await.unwrap_or(Ok(()))?;
         if let Ok(Ok(metrics)) = timeout(GLANCE, stage.client.metrics()).await {
             metrics::check_sound(&metrics)?;
+            checkpoints += metrics::sum(&metrics, "perennial_worker_checkpoints_total")?;
         }
         let postgres_too = dice.below(POSTGRES) == 0;
         println!(
-            "seed {SEED}, kill {kill}: {moment:?}, Postgres too: {postgres_too}; {} answers, {} webhooks so far",
+            "seed {SEED}, kill {kill}: {moment:?}, Postgres too: {postgres_too}; {} answers, {} webhooks, {checkpoints} checkpoints \
+             so far",
             stage.gate.answered(),
             stage.receiver.count()
         );
@@ -102,6 +108,7 @@ async fn live(stage: &Stage, kills: usize) -> Result<Perennial<'_>> {
         }
         process.kill()?;
     }
+    ensure!(checkpoints >= kills as u64, "only {checkpoints} checkpoints in {kills} lives");
     stage.gate.open();
     Perennial::start(&stage.home).await
 }

@@ -42,6 +42,12 @@ pub(crate) struct Home {
     folder: PathBuf,
     /// Seconds that a webhook may take.
     longest_call: u32,
+    /// Records after which workers begin a checkpoint, unless the usual budget holds.
+    checkpoint_records: Option<u32>,
+    /// Whether webhooks may go to this machine.
+    loopback: bool,
+    /// The folder of another home, whose server it uses instead of one of its own.
+    beside: Option<PathBuf>,
     answers: watch::Sender<Option<Addresses>>,
     _reaper: Reaper,
 }
@@ -52,7 +58,25 @@ impl Home {
         let folder = std::env::temp_dir().join(format!("perennial-laptop-{}-{number}", std::process::id()));
         let reaper = Reaper::watch(&folder)?;
         fs::create_dir_all(&folder)?;
-        Ok(Self { folder, longest_call, answers: watch::Sender::new(None), _reaper: reaper })
+        let answers = watch::Sender::new(None);
+        let (checkpoint_records, loopback, beside) = (None, true, None);
+        Ok(Self { folder, longest_call, checkpoint_records, loopback, beside, answers, _reaper: reaper })
+    }
+
+    /// Of another process on the same server, set alike.
+    pub(crate) fn beside(&self) -> Result<Self> {
+        let checkpoint_records = self.checkpoint_records;
+        Ok(Self { checkpoint_records, beside: Some(self.folder.clone()), ..Self::new(self.longest_call)? })
+    }
+
+    /// With a checkpoint after so many records of each worker.
+    pub(crate) fn checkpointing(self, records: u32) -> Self {
+        Self { checkpoint_records: Some(records), ..self }
+    }
+
+    /// With no webhooks to this machine.
+    pub(crate) fn without_loopback(self) -> Self {
+        Self { loopback: false, ..self }
     }
 
     pub(crate) fn answers(&self) -> watch::Receiver<Option<Addresses>> {
@@ -113,7 +137,17 @@ impl<'a> Perennial<'a> {
             "127.0.0.1:0",
         ]);
         command.args(["--longest-call", &home.longest_call.to_string()]);
-        command.args(["--allow-loopback-webhooks", "--data-dir"]).arg(&home.folder);
+        if let Some(records) = home.checkpoint_records {
+            command.args(["--checkpoint-records", &records.to_string()]);
+        }
+        command.args(home.loopback.then_some("--allow-loopback-webhooks"));
+        match &home.beside {
+            None => command.arg("--data-dir").arg(&home.folder),
+            Some(folder) => {
+                let server = format!("postgres://perennial@localhost/postgres?host={}/run", folder.display());
+                command.args(["--database-url", &server])
+            }
+        };
         let mut child = command.stdout(Stdio::piped()).stderr(complaints).spawn()?;
         fs::write(home.folder.join("process.pid"), child.id().to_string())?;
         let said = child.stdout.take().context("no standard output")?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join;
 
 use crate::{
-    process::{Perennial, alone},
+    process::{Home, Perennial, alone},
     stage::Stage,
 };
 
@@ -17,7 +17,7 @@ const AFTER: [usize; 3] = [400, 900, 700];
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_drains_within_ten_seconds() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new(20).await?;
+    let stage = Stage::new(Home::new(20)?).await?;
     drained(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }

@@ -30,9 +30,8 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// With the longest that a webhook may take, in seconds.
-    pub(crate) async fn new(longest_call: u32) -> Result<Self> {
-        let (home, tasks) = (Home::new(longest_call)?, Tasks::new());
+    pub(crate) async fn new(home: Home) -> Result<Self> {
+        let tasks = Tasks::new();
         Ok(Self {
             client: Client::new(home.answers())?,
             gate: Gate::new(),

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use tokio::time::timeout;
 
 use crate::{
-    process::{Perennial, alone},
+    process::{Home, Perennial, alone},
     script::{LIVE, live_catalogue, live_order},
     stage::Stage,
 };
@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(30);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_and_the_log_lines_belong_to_the_trace_of_the_request() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new(20).await?;
+    let stage = Stage::new(Home::new(20)?).await?;
     traced(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }
