@@ -21,7 +21,7 @@ pub(crate) fn run() -> Result<()> {
     tools::postgres()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--profile", "checked", "--no-fail-fast"]);
-    tests.env("STANDARDWEBHOOKS_PYTHON", tools::python()?);
+    tests.env("TEST_PYTHON", tools::python()?);
     let (tally, success) = run_and_count(&mut tests)?;
     tally.names.iter().for_each(|name| println!("failed: {name}"));
     println!("{} passed, {} failed", tally.passed, tally.failed);

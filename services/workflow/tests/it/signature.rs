@@ -29,8 +29,8 @@ async fn the_official_library_verifies_a_call_and_refuses_a_changed_one() -> any
 }
 
 fn is_verified(secret: &str, call: &Call) -> anyhow::Result<bool> {
-    let python = std::env::var_os("STANDARDWEBHOOKS_PYTHON").context(
-        "STANDARDWEBHOOKS_PYTHON must name a Python that has `standardwebhooks` (`cargo xtask test` makes one)",
+    let python = std::env::var_os("TEST_PYTHON").context(
+        "TEST_PYTHON must name a Python that has `standardwebhooks` (`cargo xtask test` makes one)",
     )?;
     let mut verifier = Command::new(python)
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/verify_signature.py"))

@@ -42,7 +42,7 @@ pub(super) async fn fetch(build: &Build, repository: &str, maven: &str) -> Resul
         Ok(archive) => return Ok(archive),
         Err(fault) => format!("{fault:#}"),
     };
-    println!("{fault}");
+    println!("That failed: {fault}");
     match by_maven(build, maven).await {
         Ok(Some(archive)) => Ok(archive),
         Ok(None) => bail!("{fault} (another repository or a mirror: --maven-repository URL)"),
