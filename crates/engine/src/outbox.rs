@@ -111,7 +111,7 @@ impl Outbox {
                     self.flights[index].landed = true;
                     heard.appended_at = heard.appended_at.max(Some(appended.appended_at));
                     self.retry_ms = FIRST_RETRY_MS;
-                    self.most = BATCH_RECORDS;
+                    self.most = (self.most * 2).min(BATCH_RECORDS);
                 }
                 Err(error) => {
                     heard.failed += 1;
@@ -163,7 +163,9 @@ impl Outbox {
 
     /// Sends what may be sent.
     pub(crate) fn pump(&mut self, log: &Arc<dyn Log>, now: i64) {
-        while self.flights.len() < FLIGHTS && now >= self.retry_at {
+        // After a refusal nothing follows until it is known what is taken: readers would have to drop it, again and again.
+        let flights = if self.most < BATCH_RECORDS { 1 } else { FLIGHTS };
+        while self.flights.len() < flights && now >= self.retry_at {
             let records = self.next_batch();
             if records.is_empty() {
                 return;

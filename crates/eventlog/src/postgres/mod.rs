@@ -158,7 +158,7 @@ impl Log for PgLog {
             Ok(_) if batch.records.is_empty() => {
                 Some((batch, LogError::Poison("a batch without records".into())))
             }
-            Ok(_) if batch.bytes > MAX_BATCH_BYTES => {
+            Ok(_) if batch.values() > MAX_BATCH_BYTES => {
                 Some((batch, LogError::Poison(format!("a batch over {MAX_BATCH_BYTES} bytes"))))
             }
             Ok(_) => self.queue.push(batch).err().map(|refusal| match refusal {

@@ -17,6 +17,7 @@ const OVERHEAD: usize = 64;
 pub(super) struct Batch {
     pub(super) at: TopicPartition,
     pub(super) records: Vec<NewRecord>,
+    /// That it takes while it waits.
     pub(super) bytes: usize,
     done: Ack,
 }
@@ -31,6 +32,11 @@ impl Batch {
     pub(super) fn new(at: TopicPartition, records: Vec<NewRecord>, done: Ack) -> Self {
         let bytes = records.iter().map(|record| record.value.len() + OVERHEAD).sum();
         Self { at, records, bytes, done }
+    }
+
+    /// Bytes of its values.
+    pub(super) fn values(&self) -> usize {
+        self.records.iter().map(|record| record.value.len()).sum()
     }
 
     pub(super) fn landed(self, appended: Appended) {
