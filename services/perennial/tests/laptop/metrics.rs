@@ -7,6 +7,11 @@ pub(crate) fn sum(metrics: &str, name: &str) -> Result<u64> {
     sum_of(metrics, name, "")
 }
 
+/// How many series a metric has.
+pub(crate) fn series(metrics: &str, name: &str) -> usize {
+    metrics.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'))).count()
+}
+
 /// Of the series with a label.
 fn sum_of(metrics: &str, name: &str, label: &str) -> Result<u64> {
     let lines: Vec<&str> = metrics
