@@ -143,18 +143,26 @@ const EVERY_WORKSPACE: &str = "*";
 
 /// A transaction that sees one workspace's rows only, whatever is asked for in its place.
 pub async fn scoped(pool: &PgPool, workspace: &str) -> sqlx::Result<Transaction<'static, Postgres>> {
-    see(pool.begin().await?, only(workspace)).await
+    see(begun(pool, "BEGIN").await?, only(workspace)).await
 }
 
 /// As [`scoped`], and all that is read in it is of one instant: a list and its count agree.
 pub async fn reading(pool: &PgPool, workspace: &str) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let begun = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-    see(begun, only(workspace)).await
+    see(begun(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?, only(workspace)).await
 }
 
 /// A transaction that sees every workspace's rows: for workers.
 pub async fn unscoped(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgres>> {
-    see(pool.begin().await?, EVERY_WORKSPACE).await
+    see(begun(pool, "BEGIN").await?, EVERY_WORKSPACE).await
+}
+
+/// Begins where a caller who goes away does not break it off half-way: the transaction would stay open on its connection,
+/// perhaps a read-only one, for whoever is given that next.
+async fn begun(pool: &PgPool, statement: &'static str) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let pool = pool.clone();
+    #[expect(clippy::disallowed_methods, reason = "it ends by itself, and rolls back what nobody waits for")]
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+    begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
 fn only(workspace: &str) -> &str {

@@ -1,6 +1,7 @@
 //! Laptop mode as a process, measured from outside: events a second with nothing lost, request to webhook, recovery.
 //!
-//! Under the definitions that `up` lays there itself, so that every account gets a score, and a playbook that calls. Each figure stands beside a floor measured in the same run: what the log alone takes.
+//! Under the definitions that `up` lays there itself, so that every account gets a score, and a playbook that calls.
+//! Each figure stands beside a floor measured in the same run: what the log alone takes.
 //!
 //!     cargo bench -p perennial --bench laptop
 

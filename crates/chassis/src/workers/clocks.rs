@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use engine::postgres::{Reached, clock_reached};
 use sqlx::PgPool;
 
-use crate::{Problem, Shutdown};
+use crate::{Problem, Shutdown, postgres::reading};
 
 /// How often somebody who waits for a clock looks at it.
 const LOOK: Duration = Duration::from_millis(20);
@@ -38,7 +38,7 @@ impl Clocks {
     ) -> Result<(), Problem> {
         let begun = Instant::now();
         while !self.shutdown.requested() {
-            match clock_reached(&self.pool, workspace, to_at, self.partitions).await? {
+            match self.reached(workspace, to_at).await? {
                 Reached::Yes if quiet().await? => return Ok(()),
                 Reached::WallClock => return Err(wall_clock(workspace)),
                 Reached::Unknown if begun.elapsed() > STRANGER => {
@@ -48,6 +48,11 @@ impl Clocks {
             }
         }
         Err(Problem::away("the service is stopping"))
+    }
+
+    async fn reached(&self, workspace: &str, to_at: i64) -> sqlx::Result<Reached> {
+        let mut tx = reading(&self.pool, workspace).await?;
+        clock_reached(&mut tx, workspace, to_at, self.partitions).await
     }
 }
 

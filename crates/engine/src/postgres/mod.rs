@@ -194,16 +194,15 @@ pub enum Reached {
     Unknown,
 }
 
-/// Whether every one of `partitions` has projected a workspace's decisions up to an instant.
+/// Whether every one of `partitions` has projected a workspace's decisions up to an instant. Asked within a transaction
+/// that sees the workspace's rows.
 pub async fn clock_reached(
-    pool: &PgPool,
+    conn: &mut PgConnection,
     workspace: &str,
     to_at: i64,
     partitions: u32,
 ) -> sqlx::Result<Reached> {
-    let mut transaction = pool.begin().await?;
-    sql::see_workspace(&mut transaction, workspace).await?;
-    sql::reached(&mut transaction, workspace, to_at, partitions).await
+    sql::reached(conn, workspace, to_at, partitions).await
 }
 
 /// Whether trying again later may help: the server is away, starting, stopping or too busy, or broke off to resolve

@@ -10,7 +10,7 @@ use std::{
 use anyhow::ensure;
 use chassis::{
     Tasks,
-    postgres::{scoped, unscoped},
+    postgres::{connect, reading, scoped, unscoped},
 };
 use engine::{
     Checkpoint, Clock, Progress, Store, Write,
@@ -19,6 +19,7 @@ use engine::{
 use eventlog::Key;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use testkit::servers::{Database, OwnPostgres, postgres};
+use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -113,14 +114,35 @@ async fn projections_are_counted_and_a_clock_is_reached_when_every_partition_has
     }
     written(&stores[0]).await?;
     assert_eq!(stores[0].done(), 100);
-    assert_eq!(clock_reached(pool, "acme", 99, 2).await?, Reached::NotYet);
+    assert_eq!(reached(pool, "acme", 99).await?, Reached::NotYet);
     stores[1].submit(project_up_to(1, vec![], 99));
     written(&stores[1]).await?;
-    assert_eq!(clock_reached(pool, "acme", 99, 2).await?, Reached::Yes);
-    assert_eq!(clock_reached(pool, "acme", 100, 2).await?, Reached::NotYet);
-    assert_eq!(clock_reached(pool, "initech", 0, 2).await?, Reached::WallClock);
-    assert_eq!(clock_reached(pool, "other", 0, 2).await?, Reached::Unknown);
+    assert_eq!(reached(pool, "acme", 99).await?, Reached::Yes);
+    assert_eq!(reached(pool, "acme", 100).await?, Reached::NotYet);
+    assert_eq!(reached(pool, "initech", 0).await?, Reached::WallClock);
+    assert_eq!(reached(pool, "other", 0).await?, Reached::Unknown);
     assert_eq!(count(pool).await?, 100);
+    Ok(())
+}
+
+/// By both partitions.
+async fn reached(pool: &PgPool, workspace: &str, to_at: i64) -> sqlx::Result<Reached> {
+    clock_reached(&mut *reading(pool, workspace).await?, workspace, to_at, 2).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_whose_caller_goes_away_is_not_left_to_who_comes_next() -> anyhow::Result<()> {
+    let database = database().await?;
+    let pool = connect(database.options.clone(), 1);
+    for number in 0..400_i64 {
+        let patience = Duration::from_micros(number.cast_unsigned());
+        // Given up somewhere between asking for a connection and the answer to its first statement.
+        drop(timeout(patience, reading(&pool, "acme")).await);
+        let mut tx = scoped(&pool, "acme").await?;
+        sqlx::query("INSERT INTO numbers VALUES ($1)").bind(number).execute(&mut *tx).await?;
+        tx.commit().await?;
+    }
+    assert_eq!(count(&database.pool).await?, 400);
     Ok(())
 }
 
