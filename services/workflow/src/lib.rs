@@ -28,7 +28,7 @@ use tonic::service::Routes;
 
 pub use config::Config;
 pub use fold::{Account, Met, WorkflowFold};
-use outside::{Actor, Caller, Due, Sender, Told};
+use outside::{Actor, Caller, Due, Ledger, Sender, Told};
 
 /// What the service stands on.
 pub struct Ports {
@@ -64,7 +64,7 @@ fn start_sender(config: &Config, ports: &Ports, tasks: &Tasks) -> anyhow::Result
     let (due, queue) = outside::queue();
     let sender = Sender {
         log: ports.log.clone(),
-        pool: ports.pool.clone(),
+        ledger: Ledger::open(ports.pool.clone(), tasks),
         caller: Caller::new(config.longest_call, config.allow_loopback)?,
         told: Told::new(ports.workers.metrics()),
     };

@@ -7,12 +7,13 @@
 mod address;
 mod attempt;
 mod call;
-mod find;
 mod lanes;
+mod ledger;
 mod retry_after;
 mod rooms;
 mod sender;
 mod signature;
+mod together;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -24,6 +25,7 @@ use engine::Decided;
 use tokio::sync::mpsc;
 
 pub(crate) use call::Caller;
+pub(crate) use ledger::Ledger;
 pub(crate) use sender::{Sender, Told};
 
 use crate::store::Request;

@@ -14,7 +14,7 @@ use engine::{Decided, Projected};
 use sqlx::PgConnection;
 
 pub(crate) use ctas::{CtaAfter, CtaFilter, CtaRow, answer, count_ctas, cta, ctas};
-pub(crate) use endpoints::{EndpointRow, disable, enable, endpoint, endpoints, meet};
+pub(crate) use endpoints::{EndpointRow, disable, enable, endpoints, endpoints_of, meet};
 pub(crate) use notifications::{
     AttemptRow, NotificationRow, Request, any_open, attempts, made, notifications, requests,
 };

@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// Where Maven artifacts come from, unless somebody says otherwise.
 const REPOSITORY: &str = "https://repo.maven.apache.org/maven2";
 
+/// Calls at once to the demo's own receiver, which is quick where the machine, with eighteen months to replay, is not.
+const DEMO_CALLS: u8 = 32;
+
 #[derive(Args)]
 pub(crate) struct ListenArgs {
     /// Where HTTP listens: /v1, /metrics, /livez, /readyz.
@@ -46,6 +49,9 @@ pub(crate) struct ServiceArgs {
     /// A webhook that has not answered after so many seconds has failed.
     #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60))]
     longest_call: u64,
+    /// Webhooks that one endpoint is sent at once; of all endpoints together it is 64.
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    calls_per_endpoint: u8,
     /// Each partition's workers begin a checkpoint after so many records: for tests.
     #[arg(long, hide = true, value_name = "N")]
     checkpoint_records: Option<u64>,
@@ -82,6 +88,8 @@ pub(super) struct ServiceOptions {
     pub(super) allow_loopback: bool,
     /// ... and how long each may take.
     pub(super) longest_call: Duration,
+    /// Calls to one endpoint at once.
+    pub(super) calls_per_endpoint: u8,
     /// Absent: the usual budget.
     pub(super) checkpoint_records: Option<u64>,
 }
@@ -124,6 +132,7 @@ impl Settings {
             services: ServiceOptions {
                 allow_loopback: services.allow_loopback_webhooks,
                 longest_call: Duration::from_secs(services.longest_call),
+                calls_per_endpoint: services.calls_per_endpoint,
                 checkpoint_records: services.checkpoint_records,
             },
         })
@@ -142,6 +151,7 @@ impl Settings {
             services: ServiceOptions {
                 allow_loopback: true,
                 longest_call: Duration::from_secs(20),
+                calls_per_endpoint: DEMO_CALLS,
                 checkpoint_records: None,
             },
         })

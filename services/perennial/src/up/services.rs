@@ -60,6 +60,7 @@ type Configs = (ingest::Config, health_score::Config, segmentation::Config, work
 fn configs(options: &ServiceOptions) -> Configs {
     let (mut ingest, mut health_score, mut segmentation, mut workflow) = Configs::default();
     workflow.longest_call = options.longest_call;
+    workflow.calls_per_endpoint = options.calls_per_endpoint.into();
     workflow.allow_loopback = options.allow_loopback;
     if let Some(records) = options.checkpoint_records {
         let workers =

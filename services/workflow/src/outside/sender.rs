@@ -9,10 +9,9 @@ use chassis::{
 };
 use domain::decision::AttemptReported;
 use eventlog::Log;
-use sqlx::PgPool;
 use tokio::{
     sync::mpsc,
-    task::{JoinError, JoinSet},
+    task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tracing::Instrument;
@@ -20,10 +19,10 @@ use uuid::Uuid;
 
 use super::{
     Due,
-    attempt::in_time,
+    attempt::{in_time, not_begun, time_left},
     call::Caller,
-    find::{Found, find},
     lanes::{Lane, Lanes},
+    ledger::Ledger,
     rooms::Rooms,
 };
 use crate::{config::Config, store::Request};
@@ -39,7 +38,7 @@ const LOOK_FOR_LATE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub(crate) struct Sender {
     pub log: Arc<dyn Log>,
-    pub pool: PgPool,
+    pub ledger: Ledger,
     pub caller: Caller,
     pub told: Told,
 }
@@ -59,35 +58,40 @@ impl Told {
         }
     }
 
-    pub(super) fn note(&self, report: &AttemptReported, called: bool) {
-        let outcome = match report.status {
-            _ if !report.begun => "not begun".to_owned(),
-            _ if !called => "not called".to_owned(),
-            Some(status) => format!("{}xx", status / 100),
-            None => "no answer".to_owned(),
-        };
+    /// An attempt that came to a call.
+    pub(super) fn called(&self, report: &AttemptReported) {
+        let outcome = report.status.map_or("no answer".to_owned(), |status| format!("{}xx", status / 100));
         self.attempts.add(&outcome, 1);
-        if called {
-            self.took.add(Duration::from_millis(report.took_ms.into()));
-        }
+        self.took.add(Duration::from_millis(report.took_ms.into()));
+    }
+
+    /// One that did not: the endpoint is disabled.
+    pub(super) fn not_called(&self) {
+        self.attempts.add("not called", 1);
+    }
+
+    /// One that nobody began.
+    pub(super) fn not_begun(&self) {
+        self.attempts.add("not begun", 1);
     }
 }
 
-/// What a task of the sender has done.
-enum Done {
-    Looked(Found),
-    Made(Lane, Duration),
-    Said,
+/// An attempt that is over, so that its lane has room again; what came of it is yet to be told.
+struct Made {
+    lane: Lane,
+    took: Duration,
+    due: Due,
+    report: AttemptReported,
 }
 
 /// What is under way.
 struct Desk {
     lanes: Lanes<(Due, Request)>,
     rooms: Rooms,
-    /// Of which it is not known what they say.
-    unknown: Vec<Due>,
-    is_looking: bool,
-    tasks: JoinSet<Done>,
+    /// Attempts of which it is not known yet what they say.
+    reading: JoinSet<(Due, Option<Request>)>,
+    making: JoinSet<Made>,
+    telling: JoinSet<()>,
 }
 
 impl Sender {
@@ -105,19 +109,54 @@ impl Sender {
         tokio::pin!(stop);
         loop {
             self.begin(&mut desk);
-            self.look(&mut desk);
             tokio::select! {
                 () = &mut stop => break,
-                Some(due) = queue.recv(), if desk.has_room() => desk.sort(due),
-                Some(done) = desk.tasks.join_next() => desk.settle(done)?,
+                Some(due) = queue.recv(), if desk.has_room() => self.sort(&mut desk, due),
+                Some(read) = desk.reading.join_next() => self.place(&mut desk, read?),
+                Some(made) = desk.making.join_next() => self.settle(&mut desk, made?),
+                Some(told) = desk.telling.join_next() => told?,
                 _ = late.tick() => self.put_off_late(&mut desk),
             }
         }
-        let drained = timeout(DRAIN, async { while desk.tasks.join_next().await.is_some() {} }).await;
-        if drained.is_err() {
-            tracing::info!(calls = desk.tasks.len(), "calls under way are left: they will be made again");
+        match timeout(DRAIN, self.drain(&mut desk)).await {
+            Ok(drained) => drained,
+            Err(_) => {
+                let calls = desk.making.len() + desk.telling.len();
+                tracing::info!(calls, "calls under way are left: they will be made again");
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets what is under way end, and tells it.
+    async fn drain(&self, desk: &mut Desk) -> anyhow::Result<()> {
+        while let Some(made) = desk.making.join_next().await {
+            self.settle(desk, made?);
+        }
+        while let Some(told) = desk.telling.join_next().await {
+            told?;
         }
         Ok(())
+    }
+
+    /// Puts an attempt into its lane, once it is known what is to be sent.
+    fn sort(&self, desk: &mut Desk, mut due: Due) {
+        if let Some(request) = due.request.take() {
+            return desk.wait(due, request);
+        }
+        let ledger = self.ledger.clone();
+        desk.reading.spawn(async move {
+            let request = timeout(time_left(&due), ledger.request(&due)).await.ok();
+            (due, request)
+        });
+    }
+
+    fn place(&self, desk: &mut Desk, (due, request): (Due, Option<Request>)) {
+        if let Some(request) = request {
+            return desk.wait(due, request);
+        }
+        let report = not_begun(&due, "what it says could not be read in time", None);
+        self.tell(desk, due, report);
     }
 
     /// Starts the attempts whose turn it is.
@@ -133,35 +172,28 @@ impl Sender {
     }
 
     fn start(&self, desk: &mut Desk, lane: Lane, due: Due, request: Request) {
-        let span = tracing::error_span!("webhook", workspace = due.workspace, account = due.account,
-            notification = %Uuid::from_u128(due.attempt.notification.0), attempt = due.attempt.attempt,
-            trace_id = tracing::field::Empty);
-        chassis::trace::follow(&span, due.traceparent.as_deref());
+        let span = span(&due);
         let sender = self.clone();
         let attempt = async move {
             let begun = Instant::now();
-            sender.attempt(&due, &request).await;
-            Done::Made(lane, begun.elapsed())
+            let report = sender.attempt(&lane, &due, &request).await;
+            Made { lane, took: begun.elapsed(), due, report }
         };
-        desk.tasks.spawn(attempt.instrument(span));
+        desk.making.spawn(attempt.instrument(span));
     }
 
-    /// Looks for what attempts say, once at a time for all of them.
-    fn look(&self, desk: &mut Desk) {
-        if desk.is_looking {
-            return;
-        }
-        let (asked, late): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut desk.unknown).into_iter().partition(in_time);
-        for due in late {
-            self.say(desk, due, "what it says could not be read in time", None);
-        }
-        desk.is_looking = !asked.is_empty();
-        if asked.is_empty() {
-            return;
-        }
-        let pool = self.pool.clone();
-        desk.tasks.spawn(async move { Done::Looked(find(pool, asked).await) });
+    fn settle(&self, desk: &mut Desk, made: Made) {
+        desk.made(&made.lane, made.took);
+        self.tell(desk, made.due, made.report);
+    }
+
+    /// Writes down and reports what came of an attempt. Its lane does not wait for that: an endpoint is to get its
+    /// calls however long Postgres and the log take.
+    fn tell(&self, desk: &mut Desk, due: Due, report: AttemptReported) {
+        let span = span(&due);
+        let sender = self.clone();
+        let telling = async move { sender.tell_of(&due, &report).await };
+        desk.telling.spawn(telling.instrument(span));
     }
 
     /// Those whose turn did not come in time.
@@ -173,15 +205,8 @@ impl Sender {
 
     fn put_off(&self, desk: &mut Desk, lane: &Lane, due: Due) {
         let room_at = desk.rooms.next(lane, chassis::clock::now());
-        self.say(desk, due, "the endpoint is busy", Some(room_at));
-    }
-
-    fn say(&self, desk: &mut Desk, due: Due, why: &'static str, room_at: Option<i64>) {
-        let sender = self.clone();
-        desk.tasks.spawn(async move {
-            sender.say_not_begun(&due, why, room_at).await;
-            Done::Said
-        });
+        let report = not_begun(&due, "the endpoint is busy", Some(room_at));
+        self.tell(desk, due, report);
     }
 }
 
@@ -191,22 +216,15 @@ impl Desk {
         Self {
             lanes: Lanes::new(config.calls, config.calls_per_endpoint),
             rooms: Rooms::new(config.calls_per_endpoint, longest_call),
-            unknown: Vec::new(),
-            is_looking: false,
-            tasks: JoinSet::new(),
+            reading: JoinSet::new(),
+            making: JoinSet::new(),
+            telling: JoinSet::new(),
         }
     }
 
     fn has_room(&self) -> bool {
-        self.lanes.waiting() + self.unknown.len() + self.tasks.len() < MAX_WAITING
-    }
-
-    /// Puts an attempt into its lane, once it is known what is to be sent.
-    fn sort(&mut self, mut due: Due) {
-        match due.request.take() {
-            Some(request) => self.wait(due, request),
-            None => self.unknown.push(due),
-        }
+        let under_way = self.reading.len() + self.making.len() + self.telling.len();
+        self.lanes.waiting() + under_way < MAX_WAITING
     }
 
     fn wait(&mut self, due: Due, request: Request) {
@@ -214,20 +232,17 @@ impl Desk {
         self.lanes.push(lane, (due, request));
     }
 
-    fn settle(&mut self, done: Result<Done, JoinError>) -> anyhow::Result<()> {
-        match done? {
-            Done::Looked((found, missing)) => {
-                self.is_looking = false;
-                self.unknown.extend(missing);
-                found.into_iter().for_each(|(due, request)| self.wait(due, request));
-            }
-            Done::Made(lane, took) => {
-                self.lanes.done(&lane);
-                let took = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-                self.rooms.took(&lane, took, self.lanes.is_busy(&lane), chassis::clock::now());
-            }
-            Done::Said => {}
-        }
-        Ok(())
+    fn made(&mut self, lane: &Lane, took: Duration) {
+        self.lanes.done(lane);
+        let took = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+        self.rooms.took(lane, took, self.lanes.is_busy(lane), chassis::clock::now());
     }
+}
+
+fn span(due: &Due) -> tracing::Span {
+    let span = tracing::error_span!("webhook", workspace = due.workspace, account = due.account,
+        notification = %Uuid::from_u128(due.attempt.notification.0), attempt = due.attempt.attempt,
+        trace_id = tracing::field::Empty);
+    chassis::trace::follow(&span, due.traceparent.as_deref());
+    span
 }

@@ -2,6 +2,8 @@
 
 use sqlx::PgConnection;
 
+use super::column;
+
 /// An endpoint as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EndpointRow {
@@ -51,21 +53,26 @@ pub(crate) async fn meet(
     Ok(())
 }
 
-/// One endpoint of the catalogue.
-pub(crate) async fn endpoint(
+/// Endpoints of catalogues, known by their workspace and name, with their workspace: of those that are there.
+pub(crate) async fn endpoints_of(
     conn: &mut PgConnection,
-    workspace: &str,
-    endpoint: &str,
-) -> sqlx::Result<Option<EndpointRow>> {
-    sqlx::query_as!(
-        EndpointRow,
-        "SELECT endpoint, url, secret, disabled_at FROM endpoints
-         WHERE workspace = $1 AND endpoint = $2 AND in_catalogue",
-        workspace,
-        endpoint
+    asked: &[(&str, &str)],
+) -> sqlx::Result<Vec<(String, EndpointRow)>> {
+    let rows = sqlx::query!(
+        "SELECT endpoints.workspace, endpoints.endpoint, url, secret, disabled_at
+         FROM UNNEST($1::text[], $2::text[]) AS asked (workspace, endpoint)
+         JOIN endpoints ON endpoints.workspace = asked.workspace AND endpoints.endpoint = asked.endpoint
+         WHERE in_catalogue",
+        &column(asked, |(workspace, _)| (*workspace).to_owned()),
+        &column(asked, |(_, endpoint)| (*endpoint).to_owned())
     )
-    .fetch_optional(conn)
-    .await
+    .fetch_all(conn)
+    .await?;
+    let endpoint = |endpoint, url, secret, disabled_at| EndpointRow { endpoint, url, secret, disabled_at };
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.workspace, endpoint(row.endpoint, row.url, row.secret, row.disabled_at)))
+        .collect())
 }
 
 /// The endpoints of the catalogue, by name.

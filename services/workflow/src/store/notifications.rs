@@ -132,25 +132,21 @@ fn state(state: NotificationState) -> i16 {
     }
 }
 
-/// Writes down what the sender saw of an attempt.
-pub(crate) async fn made(
-    conn: &mut PgConnection,
-    workspace: &str,
-    report: &AttemptReported,
-) -> sqlx::Result<()> {
+/// Writes down what the sender saw of attempts, each once, with the workspaces they are of.
+pub(crate) async fn made(conn: &mut PgConnection, rows: &[(&str, &AttemptReported)]) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO attempts (workspace, notification, attempt, status, error, began_at, took_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::bigint[], $7::int[])
          ON CONFLICT (workspace, notification, attempt) DO UPDATE
          SET status = excluded.status, error = excluded.error, began_at = excluded.began_at,
              took_ms = excluded.took_ms",
-        workspace,
-        uuid(report.notification.0),
-        report.attempt.cast_signed(),
-        i32::from(report.status.unwrap_or_default()),
-        &report.error,
-        report.began_at.0,
-        report.took_ms.cast_signed(),
+        &column(rows, |(workspace, _)| (*workspace).to_owned()),
+        &column(rows, |(_, made)| uuid(made.notification.0)),
+        &column(rows, |(_, made)| made.attempt.cast_signed()),
+        &column(rows, |(_, made)| i32::from(made.status.unwrap_or_default())),
+        &column(rows, |(_, made)| made.error.clone()),
+        &column(rows, |(_, made)| made.began_at.0),
+        &column(rows, |(_, made)| made.took_ms.cast_signed()),
     )
     .execute(conn)
     .await?;
@@ -160,14 +156,14 @@ pub(crate) async fn made(
 /// What notifications, known by their workspace and id, are to say, and to whom: of those that are there.
 pub(crate) async fn requests(
     conn: &mut PgConnection,
-    asked: &[(&str, Uuid)],
+    asked: &[&(String, Uuid)],
 ) -> sqlx::Result<Vec<(Uuid, Request)>> {
     let rows = sqlx::query!(
         "SELECT notifications.notification, notifications.recipient, notifications.body
          FROM UNNEST($1::text[], $2::uuid[]) AS asked (workspace, notification)
          JOIN notifications ON notifications.workspace = asked.workspace
                            AND notifications.notification = asked.notification",
-        &column(asked, |(workspace, _)| (*workspace).to_owned()),
+        &column(asked, |(workspace, _)| workspace.clone()),
         &column(asked, |(_, notification)| *notification)
     )
     .fetch_all(conn)

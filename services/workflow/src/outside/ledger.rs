@@ -1,0 +1,115 @@
+//! What the sender reads from Postgres and writes there. What many attempts need at once is one statement.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
+
+use chassis::Tasks;
+use domain::decision::AttemptReported;
+use sqlx::PgPool;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::{Due, lanes::Lane, together::Together};
+use crate::store::{self, EndpointRow, Request};
+
+/// Between looks for something that another task is about to write.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A notification, by its workspace and id.
+type Notification = (String, Uuid);
+/// What came of an attempt, and whose it was.
+type Made = (String, AttemptReported);
+
+/// Clones share what is asked.
+#[derive(Clone)]
+pub(crate) struct Ledger {
+    pool: PgPool,
+    requests: Together<Notification, Request>,
+    endpoints: Together<Lane, EndpointRow>,
+    made: Together<Made, ()>,
+}
+
+impl Ledger {
+    pub(crate) fn open(pool: PgPool, tasks: &Tasks) -> Self {
+        let of = || pool.clone();
+        let (requests, endpoints, made) = (of(), of(), of());
+        Self {
+            requests: Together::new("requests", tasks, move |asked| read_requests(requests.clone(), asked)),
+            endpoints: Together::new("endpoints of attempts", tasks, move |asked| {
+                read_endpoints(endpoints.clone(), asked)
+            }),
+            made: Together::new("attempts", tasks, move |rows| write_made(made.clone(), rows)),
+            pool,
+        }
+    }
+
+    /// What an attempt is to say when that is not at hand: requested by a worker before this one, or long ago. Waits
+    /// until it is there: another worker's projection may be about to write it.
+    pub(super) async fn request(&self, due: &Due) -> Request {
+        let id = Uuid::from_u128(due.attempt.notification.0);
+        until_there(|| self.requests.ask((due.workspace.clone(), id))).await
+    }
+
+    /// The endpoint as it stands now; waits until it is known.
+    pub(super) async fn endpoint(&self, lane: &Lane) -> EndpointRow {
+        until_there(|| self.endpoints.ask(lane.clone())).await
+    }
+
+    /// For those who ask what came of each attempt. Its report stands in the log, also when this cannot be written.
+    pub(super) async fn write_down(&self, workspace: &str, report: &AttemptReported) {
+        if self.made.ask((workspace.to_owned(), report.clone())).await.is_none() {
+            tracing::warn!("an attempt is not written down; its report stands in the log");
+        }
+    }
+
+    pub(super) async fn disable(&self, workspace: &str, endpoint: &EndpointRow, at: i64) -> sqlx::Result<()> {
+        let mut tx = chassis::postgres::scoped(&self.pool, workspace).await?;
+        store::disable(&mut tx, workspace, endpoint, at).await?;
+        tx.commit().await
+    }
+}
+
+async fn until_there<A, Asked: Future<Output = Option<A>>>(ask: impl Fn() -> Asked) -> A {
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn read_requests(pool: PgPool, asked: Vec<Notification>) -> sqlx::Result<Vec<Option<Request>>> {
+    let distinct: Vec<&Notification> = asked.iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let mut tx = chassis::postgres::unscoped(&pool).await?;
+    let found: HashMap<Uuid, Request> = store::requests(&mut tx, &distinct).await?.into_iter().collect();
+    tx.commit().await?;
+    Ok(asked.iter().map(|(_, id)| found.get(id).cloned()).collect())
+}
+
+async fn read_endpoints(pool: PgPool, asked: Vec<Lane>) -> sqlx::Result<Vec<Option<EndpointRow>>> {
+    let distinct: BTreeSet<(&str, &str)> =
+        asked.iter().map(|lane| (&*lane.workspace, &*lane.endpoint)).collect();
+    let distinct: Vec<_> = distinct.into_iter().collect();
+    let mut tx = chassis::postgres::unscoped(&pool).await?;
+    let found: HashMap<(String, String), EndpointRow> = store::endpoints_of(&mut tx, &distinct)
+        .await?
+        .into_iter()
+        .map(|(workspace, row)| ((workspace, row.endpoint.clone()), row))
+        .collect();
+    tx.commit().await?;
+    Ok(asked.into_iter().map(|lane| found.get(&(lane.workspace, lane.endpoint)).cloned()).collect())
+}
+
+async fn write_made(pool: PgPool, made: Vec<Made>) -> sqlx::Result<Vec<Option<()>>> {
+    let rows: BTreeMap<_, _> = made
+        .iter()
+        .map(|(workspace, report)| ((&**workspace, report.notification, report.attempt), report))
+        .collect();
+    let rows: Vec<_> = rows.into_iter().map(|((workspace, ..), report)| (workspace, report)).collect();
+    let mut tx = chassis::postgres::unscoped(&pool).await?;
+    store::made(&mut tx, &rows).await?;
+    tx.commit().await?;
+    Ok(vec![Some(()); made.len()])
+}
