@@ -90,6 +90,11 @@ impl Client {
         bail!("not acknowledged for {PATIENCE:?}: {body}")
     }
 
+    /// A connection to the Perennial that runs now, and to no other.
+    pub(crate) async fn channel(&self) -> Result<Channel> {
+        Ok(Endpoint::from_shared(self.addresses().await?.grpc)?.connect().await?)
+    }
+
     /// Asks by gRPC until there is an answer.
     pub(crate) async fn ask<T>(&self, ask: impl AsyncFn(Channel) -> Result<T, Status>) -> Result<T> {
         let begun = Instant::now();
