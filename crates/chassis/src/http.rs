@@ -93,6 +93,9 @@ async fn serve_until(shutdown: Shutdown, limits: Limits, listener: TcpListener, 
     }
     drop(listener);
     if timeout(limits.drain, graceful.shutdown()).await.is_err() {
+        while let Some(ended) = connections.try_join_next() {
+            note(ended);
+        }
         tracing::warn!("{} connections were broken off at shutdown", connections.len());
     }
 }

@@ -6,17 +6,22 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, PgPool, Postgres, Transaction,
+    AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Postgres, SqlSafeStr, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 pub mod private;
 
+pub use eventlog::postgres::is_away;
+
 /// How long a caller waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long a statement may run, milliseconds.
 const STATEMENT: &str = "30000";
+
+/// A statement that takes so long is told. A checkpoint of many accounts may take a second or two.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// A pool of at most so many connections. Connects when first used.
 pub fn connect(options: PgConnectOptions, most: u32) -> PgPool {
@@ -25,23 +30,8 @@ pub fn connect(options: PgConnectOptions, most: u32) -> PgPool {
         ("idle_in_transaction_session_timeout", STATEMENT),
         ("synchronous_commit", "on"),
     ]);
+    let options = options.log_slow_statements(log::LevelFilter::Warn, SLOW);
     PgPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).connect_lazy_with(options)
-}
-
-/// Whether trying again later may help: the server is away, starting, stopping or too busy, or broke off to resolve
-/// a conflict.
-pub fn is_away(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(error) => {
-            let code = error.code().unwrap_or_default();
-            ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
-        }
-        _ => false,
-    }
 }
 
 /// Why a service's database cannot be had.
@@ -156,12 +146,14 @@ pub async fn unscoped(pool: &PgPool) -> sqlx::Result<Transaction<'static, Postgr
     see(begun(pool, "BEGIN").await?, EVERY_WORKSPACE).await
 }
 
-/// Begins where a caller who goes away does not break it off half-way: the transaction would stay open on its connection,
-/// perhaps a read-only one, for whoever is given that next.
+/// Begins where a caller who goes away does not break it off half-way: the transaction would stay open on its
+/// connection, perhaps a read-only one, for whoever is given that next. He waits for the connection himself, so that
+/// nobody waits in his place when he has gone.
 async fn begun(pool: &PgPool, statement: &'static str) -> sqlx::Result<Transaction<'static, Postgres>> {
-    let pool = pool.clone();
+    let connection = pool.acquire().await?;
+    let begin = Transaction::begin(connection, Some(statement.into_sql_str()));
     #[expect(clippy::disallowed_methods, reason = "it ends by itself, and rolls back what nobody waits for")]
-    let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+    let begun = tokio::spawn(begin);
     begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 

@@ -150,7 +150,8 @@ impl Tasks {
     }
 
     /// Waits for a signal to end, for [`Tasks::stop`], or for a task to die; then stops everything, waiting for at
-    /// most `drain`, of which a tenth is left to what others stand on. An error if a task died or the time did not suffice. To be called once.
+    /// most `drain`, of which a tenth is left to what others stand on. An error if a task died or the time did not
+    /// suffice. To be called once.
     pub async fn finish(&self, drain: Duration) -> anyhow::Result<()> {
         let mut endings = locked(&self.0.endings).take().context("finish is called once")?;
         let first = tokio::select! {

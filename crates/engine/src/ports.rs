@@ -7,9 +7,9 @@ use eventlog::{Log, LogError};
 
 use crate::{Poison, Store, StoreAway};
 
-/// Looks at an own decision that this assignment wrote and that now stands in the log: the moment to act on it.
-/// Called on the worker's thread; must not block.
-pub type Act<D> = Box<dyn FnMut(&D) + Send>;
+/// Looks at an own decision that this assignment wrote and that now stands in the log, for so many milliseconds by the
+/// log's clock as far as that is known: the moment to act on it. Called on the worker's thread; must not block.
+pub type Act<D> = Box<dyn FnMut(&D, i64) + Send>;
 
 /// The outside of one worker. `P` is what it projects, `D` what it acts upon.
 pub struct Ports<P, D = ()> {

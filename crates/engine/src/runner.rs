@@ -10,8 +10,9 @@ use std::{
 
 use crate::WorkerError;
 
-/// How long draining may take, milliseconds.
-const DRAIN_MS: i64 = 9_000;
+/// How long draining may take, milliseconds: less than a process takes to end, so that partitions are given up in
+/// order.
+const DRAIN_MS: i64 = 8_000;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// What a turn found.

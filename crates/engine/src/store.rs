@@ -26,7 +26,7 @@ pub struct Checkpoint {
 pub struct Progress {
     /// Everything decided from facts below this offset is projected.
     pub settled: u64,
-    /// Per workspace.
+    /// Of the workspaces whose clock moved since the write before.
     pub clocks: Vec<(String, Clock)>,
 }
 

@@ -113,18 +113,19 @@ pub enum Change {
     Joined,
 }
 
-/// One member's part in a group that shares a topic's partitions. It lives while `next` is called, and ends when
-/// dropped. That two members do not do the same work is a matter of cost: what is decided twice is told apart by links.
+/// One member's part in a group that shares a topic's partitions, until it is dropped. Nothing here waits for the
+/// server. That two members do not do the same work is a matter of cost: what is decided twice is told apart by links.
 pub trait Membership: Send {
-    /// The next thing to do. May be cancelled.
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Change> + Send + '_>>;
+    /// The next thing to do; `None`: the membership has broken down. May be cancelled.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Change>> + Send + '_>>;
 
     /// Says that the group needs nothing below an offset of a partition any more: for monitors, and so that nothing is
-    /// dropped before. Correctness does not stand on it: it may be lost, and comes again.
-    fn commit(&mut self, partition: u32, offset: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// dropped before. It is said to the server until it has heard or this member ends; correctness does not stand on
+    /// it.
+    fn commit(&mut self, partition: u32, offset: u64);
 
     /// Gives up a partition on which work has stopped.
-    fn release(&mut self, partition: u32) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    fn release(&mut self, partition: u32);
 }
 
 /// The log port. Cluster: Kafka. Laptop: Postgres. Simulation: `testkit`.

@@ -194,9 +194,10 @@ fn changes(
 ) -> Result<Vec<catalogue::Change>, Problem> {
     let old = newest.map_or(EMPTY, |version| &version.document);
     let old: Json = serde_json::from_str(old).map_err(|e| Problem::internal(&e))?;
-    let old = Checked::of(&old, workspace).map_err(wrong)?;
-    let mut changes = catalogue::diff(&old.document, &new.document);
-    for measure in new.compiled.known_from_now(&old.compiled) {
+    let mut changes = catalogue::diff(&catalogue::parse(&old).map_err(wrong)?, &new.document);
+    // One that an earlier build took and this one would not is no reason to refuse what mends it.
+    let old = Checked::of(&old, workspace).ok();
+    for measure in old.iter().flat_map(|old| new.compiled.known_from_now(&old.compiled)) {
         let what = format!("measure {measure}");
         if let Some(change) = changes.iter_mut().find(|change| change.what == what) {
             change.details.push(FROM_NOW.to_owned());

@@ -66,7 +66,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
         topic: Topic::Inbox,
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
-        act: || -> Act<()> { Box::new(|(): &()| ()) },
+        act: || -> Act<()> { Box::new(|(): &(), _| ()) },
     };
     workers.start(work, move |ports, partition, counters| {
         Forwarder::start(Attribution, ports, partition, config.worker.clone(), counters)

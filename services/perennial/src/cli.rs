@@ -86,6 +86,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it starts services, which go on when nobody reads what they say.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self, Self::Up(_) | Self::Demo(_))
+    }
+
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Up(command) => command.run().await,

@@ -19,6 +19,10 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
+    if !cli.command.serves() {
+        // Whoever reads no further (`| head`) has seen enough: no reason to complain.
+        sigpipe::reset();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(&error.into()),

@@ -53,7 +53,7 @@ fn measure(segments: usize) -> Run {
     let ports = Ports {
         log: log.clone(),
         store: Box::new(store),
-        act: Box::new(|_: &Decided<_>| ()),
+        act: Box::new(|_: &Decided<_>, _| ()),
         writer: vec![1; 16].into(),
     };
     let metrics = Arc::new(Metrics::default());

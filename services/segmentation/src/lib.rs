@@ -10,10 +10,10 @@ mod store;
 use chassis::{
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
-    workers::{Work, Workers},
+    workers::{Work, Workers, told},
 };
 use contracts::segment::segment_service_server::SegmentServiceServer;
-use engine::{Act, Decided, Worker};
+use engine::{Decided, Worker};
 use eventlog::Topic;
 use sqlx::PgPool;
 use tonic::service::Routes;
@@ -27,7 +27,7 @@ pub struct Ports {
     pub workers: Workers,
 }
 
-/// Brings the database up to date, starts a worker for every partition, and returns the gRPC routes to serve.
+/// Brings the database up to date, starts a worker for each partition assigned, and returns the gRPC routes to serve.
 pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
     let Ports { pool, workers } = ports;
     migrate(&pool, &engine::postgres::migrator()).await?;
@@ -38,7 +38,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         topic: Topic::Account,
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
-        act: || -> Act<Decided<_>> { Box::new(|_| ()) },
+        act: || told("segmentation", |_: &Decided<_>, _| ()),
     };
     workers.start(work, move |ports, partition, counters| {
         Worker::start(SegmentFold, ports, partition, config.worker.clone(), counters)

@@ -16,7 +16,7 @@ use chassis::{
     Tasks,
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
-    workers::{Work, Workers},
+    workers::{Work, Workers, told},
 };
 use contracts::cta::cta_service_server::CtaServiceServer;
 use domain::decision::Decision;
@@ -37,7 +37,7 @@ pub struct Ports {
     pub workers: Workers,
 }
 
-/// Brings the database up to date, starts the sender and a worker for every partition, and returns the gRPC routes to
+/// Brings the database up to date, starts the sender and a worker for each partition assigned, and returns the gRPC routes to
 /// serve.
 pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Result<Routes> {
     migrate(&ports.pool, &engine::postgres::migrator()).await?;
@@ -75,7 +75,7 @@ fn start_sender(config: &Config, ports: &Ports, tasks: &Tasks) -> anyhow::Result
 fn start_workers(config: &Config, ports: &Ports, met: mpsc::UnboundedSender<Met>, due: mpsc::Sender<Due>) {
     let act = move || -> Act<Decided<Decision>> {
         let mut actor = Actor::new(due.clone());
-        Box::new(move |decided| actor.act(decided))
+        told("workflow", move |decided, age| actor.act(decided, age))
     };
     let work = Work {
         service: "workflow",

@@ -1,25 +1,30 @@
 //! What workflow does outside the house: webhooks, each an attempt that stands in the log as due, performed by whoever
 //! wrote it, and reported as a fact.
 //!
-//! Invariants: an attempt begins within ten seconds of its append or not at all, and is reported either way; what is not
-//! reported, or was not begun, is asked for again by the fold, under the notification's own id.
+//! Invariants: an attempt begins within ten seconds of its append or not at all; what was not begun, or is not reported
+//! because nobody came to it, is asked for again by the fold, under the notification's own id.
 
 mod address;
 mod attempt;
 mod call;
 mod lanes;
 mod ledger;
+mod places;
 mod retry_after;
-mod rooms;
 mod sender;
 mod signature;
 mod together;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::{
     decision::{AttemptDue, Decision},
     ids::NotificationId,
+    notification::BEGIN_WITHIN_MS,
 };
 use engine::Decided;
 use tokio::sync::mpsc;
@@ -41,8 +46,8 @@ pub(crate) struct Due {
     pub workspace: String,
     pub account: String,
     pub attempt: AttemptDue,
-    /// Append time of the attempt's record.
-    pub appended_at: i64,
+    /// Then it is too late to begin. By this machine's steady clock: the log's may show another time.
+    pub begin_by: Instant,
     pub traceparent: Option<Arc<str>>,
     /// What is to be sent, if it is at hand.
     pub request: Option<Request>,
@@ -64,8 +69,8 @@ impl Actor {
         Self { due, at_hand: HashMap::new() }
     }
 
-    /// Looks at a decision that this assignment wrote.
-    pub(crate) fn act(&mut self, decided: &Decided<Decision>) {
+    /// Looks at a decision that this assignment wrote, so many milliseconds ago.
+    pub(crate) fn act(&mut self, decided: &Decided<Decision>, age: i64) {
         match &decided.decision {
             Decision::Notification(request) => {
                 if self.at_hand.len() == AT_HAND {
@@ -74,7 +79,7 @@ impl Actor {
                 let (recipient, body) = (request.recipient.clone(), request.body.clone());
                 self.at_hand.insert(request.notification, Request { recipient, body });
             }
-            Decision::Attempt(attempt) => self.hand_over(decided, *attempt),
+            Decision::Attempt(attempt) => self.hand_over(decided, *attempt, age),
             Decision::Settled(settled) => {
                 self.at_hand.remove(&settled.notification);
             }
@@ -82,12 +87,13 @@ impl Actor {
         }
     }
 
-    fn hand_over(&mut self, decided: &Decided<Decision>, attempt: AttemptDue) {
+    fn hand_over(&mut self, decided: &Decided<Decision>, attempt: AttemptDue, age: i64) {
+        let left = u64::try_from(BEGIN_WITHIN_MS.saturating_sub(age)).unwrap_or_default();
         let due = Due {
             workspace: decided.header.workspace.clone(),
             account: decided.header.account.clone(),
             attempt,
-            appended_at: decided.appended_at,
+            begin_by: Instant::now() + Duration::from_millis(left),
             traceparent: decided.traceparent.clone(),
             request: self.at_hand.remove(&attempt.notification),
         };

@@ -16,7 +16,7 @@ use sqlx::PgConnection;
 pub(crate) use ctas::{CtaAfter, CtaFilter, CtaRow, answer, count_ctas, cta, ctas};
 pub(crate) use endpoints::{EndpointRow, disable, enable, endpoints, endpoints_of, meet};
 pub(crate) use notifications::{
-    AttemptRow, NotificationRow, Request, any_open, attempts, made, notifications, requests,
+    AttemptRow, NotificationRow, Request, any_open, attempts, notifications, outcomes, requests,
 };
 pub(crate) use runs::{RunRow, runs};
 

@@ -1,9 +1,11 @@
 //! One service's workers in this process: one for each partition that its group assigns to it.
 //!
-//! Invariant: a partition is released once its worker has drained, and not before.
+//! Invariant: a partition is released once its worker has ended: drained, or out of time. What that one's store still
+//! writes then may come late and changes nothing: rows are functions of positions, and the later one stays.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use anyhow::Context;
 use engine::{Metrics as Counters, Stop};
 use eventlog::{Change, Log, Membership, Topic, TopicPartition};
 use tokio::sync::mpsc;
@@ -69,10 +71,10 @@ impl Crew {
         while !shutdown.requested() {
             tokio::select! {
                 () = shutdown.clone().wait() => {}
-                change = self.membership.next() => self.follow(change),
-                Some(partition) = self.leaves.recv() => self.release(partition).await,
+                change = self.membership.next() => self.follow(change.context("the membership has broken down")?),
+                Some(partition) = self.leaves.recv() => self.release(partition),
                 () = tokio::time::sleep(GLANCE), if !is_ready => is_ready = self.look(),
-                _ = commits.tick() => self.commit().await,
+                _ = commits.tick() => self.commit(),
             }
         }
         self.component.set(Err("stopping".into()));
@@ -80,7 +82,7 @@ impl Crew {
         while !self.at_work.is_empty()
             && let Some(partition) = self.leaves.recv().await
         {
-            self.release(partition).await;
+            self.release(partition);
         }
         Ok(())
     }
@@ -103,20 +105,20 @@ impl Crew {
         }
     }
 
-    async fn commit(&mut self) {
+    fn commit(&mut self) {
         for (partition, worker) in &mut self.at_work {
             let stored = worker.counters.checkpointed.get();
-            if worker.committed != Some(stored) {
-                worker.committed = Some(stored);
-                self.membership.commit(*partition, stored).await;
+            if worker.committed.replace(stored) != Some(stored) {
+                self.membership.commit(*partition, stored);
             }
         }
     }
 
-    async fn release(&mut self, partition: u32) {
+    fn release(&mut self, partition: u32) {
+        self.commit();
         self.at_work.remove(&partition);
         (self.forget)(partition);
-        self.membership.release(partition).await;
+        self.membership.release(partition);
     }
 
     /// Ready once its first share has caught up. What comes to it later catches up beside questions: those are answered

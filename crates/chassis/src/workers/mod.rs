@@ -7,6 +7,7 @@
 mod clocks;
 mod crew;
 mod metrics;
+mod told;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use crate::{
 pub use clocks::Clocks;
 use crew::{AtWork, Begin, Crew};
 use metrics::Collected;
+pub use told::told;
 
 /// What the workers of a process share.
 #[derive(Clone)]

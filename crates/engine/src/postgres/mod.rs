@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use eventlog::postgres::is_away;
 use sqlx::{PgConnection, PgPool, migrate::Migrator};
 use tokio::{runtime::Handle, sync::mpsc};
 
@@ -203,21 +204,4 @@ pub async fn clock_reached(
     partitions: u32,
 ) -> sqlx::Result<Reached> {
     sql::reached(conn, workspace, to_at, partitions).await
-}
-
-/// Whether trying again later may help: the server is away, starting, stopping or too busy, or broke off to resolve
-/// a conflict.
-pub fn is_away(fault: &sqlx::Error) -> bool {
-    match fault {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(fault) => {
-            let code = fault.code().unwrap_or_default();
-            ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
-        }
-        _ => false,
-    }
 }

@@ -66,6 +66,9 @@ pub(super) async fn save_progress(
     )
     .execute(&mut *conn)
     .await?;
+    if progress.clocks.is_empty() {
+        return Ok(());
+    }
     let workspaces: Vec<String> = progress.clocks.iter().map(|(workspace, _)| workspace.clone()).collect();
     let clocks: Vec<Option<i64>> = progress.clocks.iter().map(|(_, clock)| column(*clock)).collect();
     sqlx::query!(

@@ -112,7 +112,8 @@ impl<F: Fold> Worker<F> {
         keeping.progress.settled = settled;
         let items = std::mem::take(&mut keeping.items);
         self.metrics.projected.add(items.len() as u64);
-        self.ports.store.submit(Write::Project { items, progress: keeping.progress.clone() });
+        let progress = Progress { settled, clocks: std::mem::take(&mut keeping.progress.clocks) };
+        self.ports.store.submit(Write::Project { items, progress });
     }
 
     fn begin_checkpoint(&mut self, now: i64) {

@@ -90,7 +90,7 @@ impl<F: Fold> Worker<F> {
     fn act_on(&mut self, decided: &Decided<F::Decision>, live: bool) {
         let age = self.sending.ticker.log_time().saturating_sub(decided.appended_at);
         if live && decided.header.writer == self.ports.writer && age < self.settings.act_ms {
-            (self.ports.act)(decided);
+            (self.ports.act)(decided, age);
         }
     }
 

@@ -5,7 +5,7 @@
 //! depend on it (the links of the log see to that).
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     ops::Range,
     pin::Pin,
     sync::Arc,
@@ -13,21 +13,41 @@ use std::{
 };
 
 use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 
 use super::store;
 use crate::{Change, Membership, Topic, partition_of};
 
 /// How often the group is looked at.
 const LOOK: Duration = Duration::from_millis(200);
+/// A server that does not answer for so long is away.
+const ANSWER: Duration = Duration::from_secs(5);
 /// Without a sight of the group for so long, others may have taken over: longer than the server takes to notice.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How soon the server notices that a member's machine is gone, in seconds: idle, between probes, probes.
 const KEEPALIVE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "2"), ("tcp_keepalives_count", "3")];
 
-/// One member's part in a group.
+/// A member, as who works on its partitions has it: the task that holds the session does the waiting.
 #[derive(Debug)]
-pub(super) struct Assignment {
+pub(super) struct Member {
+    changes: mpsc::UnboundedReceiver<Change>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+/// What a member is told to tell the server.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Commit(u32, u64),
+    Release(u32),
+}
+
+/// One member's part in a group, as its task has it.
+#[derive(Debug)]
+struct Assignment {
     pool: PgPool,
     group: String,
     topic: Topic,
@@ -37,10 +57,13 @@ pub(super) struct Assignment {
     leases: i32,
     partitions: u32,
     held: BTreeMap<u32, Hold>,
-    changes: VecDeque<Change>,
+    changes: mpsc::UnboundedSender<Change>,
     has_joined: bool,
-    /// When the group was seen for the last time.
+    /// What the server is still to hear, by partition.
+    commits: BTreeMap<u32, u64>,
+    /// When the group was seen for the last time, and whether it was the last time.
     seen: Instant,
+    in_sight: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +83,41 @@ struct Group {
     leased_here: BTreeSet<u32>,
 }
 
+impl Member {
+    /// To be called within a tokio runtime.
+    pub(super) fn join(pool: &PgPool, group: &str, topic: Topic, partitions: u32) -> Self {
+        let (says, changes) = mpsc::unbounded_channel();
+        let (orders, heard) = mpsc::unbounded_channel();
+        let assignment = Assignment::new(pool, group, topic, partitions, says);
+        #[expect(clippy::disallowed_methods, reason = "it ends with its member, who sees if it ends before")]
+        drop(tokio::spawn(assignment.run(heard)));
+        Self { changes, orders }
+    }
+}
+
+impl Membership for Member {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Change>> + Send + '_>> {
+        Box::pin(self.changes.recv())
+    }
+
+    fn commit(&mut self, partition: u32, offset: u64) {
+        // Without the task there is nobody to tell: `next` says so.
+        let _ = self.orders.send(Order::Commit(partition, offset));
+    }
+
+    fn release(&mut self, partition: u32) {
+        let _ = self.orders.send(Order::Release(partition));
+    }
+}
+
 impl Assignment {
-    pub(super) fn new(pool: &PgPool, group: &str, topic: Topic, partitions: u32) -> Self {
+    fn new(
+        pool: &PgPool,
+        group: &str,
+        topic: Topic,
+        partitions: u32,
+        changes: mpsc::UnboundedSender<Change>,
+    ) -> Self {
         let class = |kind: &str| {
             partition_of(format!("{kind} {group} {}", topic.name()).as_bytes(), u32::MAX).cast_signed()
         };
@@ -75,31 +131,51 @@ impl Assignment {
             leases: class("leases"),
             partitions,
             held: BTreeMap::new(),
-            changes: VecDeque::new(),
+            changes,
             has_joined: false,
+            commits: BTreeMap::new(),
             seen: Instant::now(),
+            in_sight: true,
         }
     }
 
-    async fn change(&mut self) -> Change {
+    /// Follows the group until its member is dropped.
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         loop {
-            if let Some(change) = self.changes.pop_front() {
-                return change;
+            match timeout(ANSWER, self.look()).await {
+                Ok(Ok(())) => self.see(),
+                Ok(Err(error)) => self.lose_sight(&error),
+                Err(silent) => self.lose_sight(&silent),
             }
-            match self.look().await {
-                Ok(()) => self.seen = Instant::now(),
-                Err(error) => self.lose_sight(&error),
+            let next = sleep(LOOK);
+            tokio::pin!(next);
+            loop {
+                tokio::select! {
+                    () = &mut next => break,
+                    order = orders.recv() => match order {
+                        Some(Order::Commit(partition, offset)) => drop(self.commits.insert(partition, offset)),
+                        Some(Order::Release(partition)) => self.give_up(partition).await,
+                        None => return self.leave().await,
+                    },
+                }
             }
-            if self.changes.is_empty() {
-                tokio::time::sleep(LOOK).await;
-            }
+            self.commit().await;
+        }
+    }
+
+    fn see(&mut self) {
+        self.seen = Instant::now();
+        if !std::mem::replace(&mut self.in_sight, true) {
+            tracing::info!(group = self.group, "who works on what is seen again");
         }
     }
 
     /// The session is gone, and with it the leases. They are taken again with the next one, unless that takes so long
     /// that others have begun.
-    fn lose_sight(&mut self, error: &sqlx::Error) {
-        tracing::warn!(%error, "cannot see who works on what: {error}");
+    fn lose_sight(&mut self, error: &dyn std::fmt::Display) {
+        if std::mem::replace(&mut self.in_sight, false) {
+            tracing::warn!(%error, group = self.group, "cannot see who works on what: {error}");
+        }
         self.session = None;
         if self.seen.elapsed() > PATIENCE {
             self.revoke(|_| true);
@@ -109,9 +185,31 @@ impl Assignment {
     async fn give_up(&mut self, partition: u32) {
         self.held.remove(&partition);
         let Some(session) = &mut self.session else { return };
-        if let Err(error) = unlock(session, self.leases, partition).await {
-            // The session ends, and with it the lease.
-            self.lose_sight(&error);
+        // A session that does not answer ends, and with it the lease.
+        match timeout(ANSWER, unlock(session, self.leases, partition)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.lose_sight(&error),
+            Err(silent) => self.lose_sight(&silent),
+        }
+    }
+
+    /// What is not heard now is said again with the next look.
+    async fn commit(&mut self) {
+        while let Some((partition, offset)) = self.commits.first_key_value() {
+            let commit = store::commit(&self.pool, &self.group, self.topic, *partition, *offset);
+            match timeout(ANSWER, commit).await {
+                Ok(Ok(())) => drop(self.commits.pop_first()),
+                Ok(Err(error)) => return tracing::debug!(%error, "a commit waits: {error}"),
+                Err(silent) => return tracing::debug!("a commit waits: {silent}"),
+            }
+        }
+    }
+
+    async fn leave(mut self) {
+        self.commit().await;
+        if let Some(session) = self.session.take() {
+            // The server notices anyway.
+            let _ = timeout(ANSWER, session.close()).await;
         }
     }
 
@@ -131,12 +229,12 @@ impl Assignment {
                 taken.insert(partition);
             } else if let Entry::Vacant(free) = self.held.entry(partition) {
                 free.insert(Hold::Working);
-                self.changes.push_back(Change::Assigned(partition));
+                say(&self.changes, Change::Assigned(partition));
             }
         }
         self.revoke(|partition| !share.contains(&partition) || taken.contains(&partition));
         if !std::mem::replace(&mut self.has_joined, true) {
-            self.changes.push_back(Change::Joined);
+            say(&self.changes, Change::Joined);
         }
         Ok(())
     }
@@ -145,28 +243,9 @@ impl Assignment {
         for (partition, hold) in &mut self.held {
             if which(*partition) && *hold == Hold::Working {
                 *hold = Hold::Stopping;
-                self.changes.push_back(Change::Revoked(*partition));
+                say(&self.changes, Change::Revoked(*partition));
             }
         }
-    }
-}
-
-impl Membership for Assignment {
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Change> + Send + '_>> {
-        Box::pin(self.change())
-    }
-
-    fn commit(&mut self, partition: u32, offset: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            let committed = store::commit(&self.pool, &self.group, self.topic, partition, offset).await;
-            if let Err(error) = committed {
-                tracing::debug!(%error, "a commit is lost: {error}");
-            }
-        })
-    }
-
-    fn release(&mut self, partition: u32) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.give_up(partition))
     }
 }
 
@@ -180,6 +259,11 @@ impl Group {
         let start = rank * each + rank.min(more);
         start..start + each + u32::from(rank < more)
     }
+}
+
+fn say(changes: &mpsc::UnboundedSender<Change>, change: Change) {
+    // A member who has gone is told no more.
+    let _ = changes.send(change);
 }
 
 async fn join(options: &PgConnectOptions, members: i32) -> sqlx::Result<PgConnection> {

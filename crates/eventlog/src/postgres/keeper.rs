@@ -44,12 +44,17 @@ pub(super) async fn keep_segments(log: &PgLog) {
     }
 }
 
-/// Makes every topic's segments of the time to come, and drops those past their keeping.
+/// Makes every topic's segments of the time to come, and drops those past their keeping. That some cannot be dropped is
+/// no reason to take no more records.
 pub(super) async fn keep(pool: &PgPool, options: &PgLogOptions) -> sqlx::Result<()> {
     for topic in Topic::ALL {
         let width = width(topic);
         let keep = i64::from(options.days(topic)) * DAY;
-        let (made, dropped) = store::keep_segments(pool, topic, width, 2 * width, keep).await?;
+        let made = store::create_segments(pool, topic, width, 2 * width).await?;
+        let dropped = store::drop_segments(pool, topic, width, keep).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "old segments of {} cannot be dropped: {error}", topic.name());
+            0
+        });
         if made + dropped > 0 {
             tracing::info!("{}: {made} segments made, {dropped} dropped", topic.name());
         }

@@ -19,8 +19,9 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use sqlx::{PgPool, migrate::Migrator};
 use tokio::runtime::Handle;
 
-use assignment::Assignment;
+use assignment::Member;
 use queue::{Batch, Queue, Refusal};
+pub use store::is_away;
 use tail::{Read, Tail};
 
 use crate::{Ack, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic, TopicPartition};
@@ -203,6 +204,6 @@ impl Log for PgLog {
     }
 
     fn join(&self, group: &str, topic: Topic) -> Box<dyn Membership> {
-        Box::new(Assignment::new(&self.pool, group, topic, self.partitions(topic)))
+        Box::new(Member::join(&self.pool, group, topic, self.partitions(topic)))
     }
 }

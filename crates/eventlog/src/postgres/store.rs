@@ -30,13 +30,16 @@ pub(super) fn log_error(error: &sqlx::Error) -> LogError {
     if is_away(error) { LogError::Transient(error.to_string()) } else { LogError::Poison(error.to_string()) }
 }
 
-fn is_away(error: &sqlx::Error) -> bool {
+/// Whether trying again later may help: the server is away, starting, stopping or too busy, or broke off to resolve a
+/// conflict.
+pub fn is_away(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
             ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
         }
         sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
@@ -106,26 +109,33 @@ async fn make_topic(pool: &PgPool, topic: Topic, partitions: i32) -> sqlx::Resul
     Ok(found)
 }
 
-/// Makes segments for what is appended during the next `ahead` milliseconds, and drops those older than `keep`.
-pub(super) async fn keep_segments(
+/// Makes segments for what is appended during the next `ahead` milliseconds; how many.
+pub(super) async fn create_segments(
     pool: &PgPool,
     topic: Topic,
     width: i64,
     ahead: i64,
-    keep: i64,
-) -> sqlx::Result<(i32, i32)> {
-    let kept = sqlx::query!(
-        r#"SELECT
-            eventlog.create_segments($1, $2, eventlog.now_ms(), eventlog.now_ms() + $3) AS "made!",
-            eventlog.drop_segments($1, $2, eventlog.now_ms() - $4) AS "dropped!""#,
+) -> sqlx::Result<i32> {
+    sqlx::query_scalar!(
+        r#"SELECT eventlog.create_segments($1, $2, eventlog.now_ms(), eventlog.now_ms() + $3) AS "made!""#,
         topic.name(),
         width,
-        ahead,
+        ahead
+    )
+    .fetch_one(pool)
+    .await
+}
+
+/// Drops segments older than `keep` milliseconds that no group needs; how many.
+pub(super) async fn drop_segments(pool: &PgPool, topic: Topic, width: i64, keep: i64) -> sqlx::Result<i32> {
+    sqlx::query_scalar!(
+        r#"SELECT eventlog.drop_segments($1, $2, eventlog.now_ms() - $3) AS "dropped!""#,
+        topic.name(),
+        width,
         keep
     )
     .fetch_one(pool)
-    .await?;
-    Ok((kept.made, kept.dropped))
+    .await
 }
 
 /// A group needs nothing below an offset any more.

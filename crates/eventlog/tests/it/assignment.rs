@@ -33,7 +33,7 @@ async fn a_partition_is_held_by_nobody_else_until_it_is_released() -> anyhow::Re
     let mut handed = BTreeSet::new();
     while handed.len() < 2 {
         if let Some(Change::Revoked(partition)) = first.hear(PATIENCE).await {
-            first.release(partition).await;
+            first.release(partition);
             handed.insert(partition);
         }
     }

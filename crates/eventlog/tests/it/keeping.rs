@@ -1,5 +1,7 @@
 //! How the log in Postgres is kept: partitions, segments, bounds, and its end.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use eventlog::{
     Log, LogError, MAX_BATCH_BYTES, NewRecord, Topic, TopicPartition, append,
@@ -10,6 +12,8 @@ use sqlx::PgPool;
 use crate::support::{Opened, database, on_a_thread};
 
 const HERE: TopicPartition = TopicPartition { topic: Topic::Inbox, partition: 2 };
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(20);
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 fn record(value: &'static str) -> NewRecord {
@@ -67,12 +71,14 @@ async fn a_segment_that_a_group_still_needs_is_kept_beyond_its_time() -> anyhow:
     append(&*opened.log, HERE, vec![record("old"), record("old")]).await?;
     append(&*opened.log, HERE, vec![record("new")]).await?;
     let mut member = opened.log.join("scores", HERE.topic);
-    member.commit(HERE.partition, 1).await;
+    member.commit(HERE.partition, 1);
+    committed(&database.pool, 1).await?;
     opened.close().await?;
     age(&database.pool, 2, 9 * DAY).await?;
 
     for (come_to, left) in [(1, vec![0, 1, 2]), (2, vec![2])] {
-        member.commit(HERE.partition, come_to).await;
+        member.commit(HERE.partition, come_to);
+        committed(&database.pool, come_to.cast_signed()).await?;
         let opened = Opened::open(&database.pool, PgLogOptions::default()).await?;
         let log = std::sync::Arc::clone(&opened.log);
         let read = on_a_thread(move || log.fetch(HERE, 0, 1_000)).await?;
@@ -80,6 +86,20 @@ async fn a_segment_that_a_group_still_needs_is_kept_beyond_its_time() -> anyhow:
         opened.close().await?;
     }
     Ok(())
+}
+
+/// Waits until the server has heard how far the group has come.
+async fn committed(pool: &PgPool, offset: i64) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let heard =
+            sqlx::query_scalar!("SELECT max(next_offset) FROM eventlog.commits").fetch_one(pool).await?;
+        if heard == Some(offset) {
+            return Ok(());
+        }
+        anyhow::ensure!(begun.elapsed() < PATIENCE, "the server has heard of {heard:?}");
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Lets the records below an offset have been appended so many milliseconds earlier, in segments of that time.

@@ -24,7 +24,7 @@ impl Member {
 
     /// The next change, if one comes in time; what is revoked is not released yet.
     pub async fn hear(&mut self, within: Duration) -> Option<Change> {
-        let change = timeout(within, self.membership.next()).await.ok()?;
+        let change = timeout(within, self.membership.next()).await.ok()?.expect("a membership lasts");
         match change {
             Change::Assigned(partition) => {
                 assert!(self.held.insert(partition), "partition {partition} is assigned twice");
@@ -40,8 +40,8 @@ impl Member {
         Some(change)
     }
 
-    pub async fn release(&mut self, partition: u32) {
-        self.membership.release(partition).await;
+    pub fn release(&mut self, partition: u32) {
+        self.membership.release(partition);
     }
 
     /// Does what it is told, and at once, until it has joined and `done` holds of its partitions.
@@ -50,7 +50,7 @@ impl Member {
             let change = self.hear(PATIENCE).await;
             let change = change.unwrap_or_else(|| panic!("no change in time; it holds {:?}", self.held));
             if let Change::Revoked(partition) = change {
-                self.release(partition).await;
+                self.release(partition);
             }
         }
     }

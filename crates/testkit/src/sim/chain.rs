@@ -159,7 +159,7 @@ impl History {
         let ports = Ports {
             log: self.log.clone(),
             store: Box::new(store),
-            act: Box::new(move |decided: &Decided<Toy>| locked(&acted).push(decided.offset)),
+            act: Box::new(move |decided: &Decided<Toy>, _| locked(&acted).push(decided.offset)),
             writer: Bytes::copy_from_slice(&writer),
         };
         Worker::start(ToyFold::default(), ports, 0, self.settings.clone(), self.metrics[service].clone())

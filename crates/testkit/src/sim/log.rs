@@ -37,20 +37,16 @@ struct Inner {
 struct Alone(VecDeque<Change>);
 
 impl Membership for Alone {
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Change> + Send + '_>> {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Change>> + Send + '_>> {
         match self.0.pop_front() {
-            Some(change) => Box::pin(std::future::ready(change)),
+            Some(change) => Box::pin(std::future::ready(Some(change))),
             None => Box::pin(std::future::pending()),
         }
     }
 
-    fn commit(&mut self, _partition: u32, _offset: u64) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(std::future::ready(()))
-    }
+    fn commit(&mut self, _partition: u32, _offset: u64) {}
 
-    fn release(&mut self, _partition: u32) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(std::future::ready(()))
-    }
+    fn release(&mut self, _partition: u32) {}
 }
 
 /// The log port, simulated. Appends land at once or never; acks come when the history lets them.

@@ -104,9 +104,13 @@ fn row(notification: &Notification) -> Vec<String> {
 }
 
 fn attempt(attempt: &Attempt) -> String {
-    let Attempt { attempt: number, status, error, took_ms, .. } = attempt;
-    let outcome = if error.is_empty() { status.to_string() } else { error.clone() };
-    format!("{number}: {outcome} in {took_ms} ms")
+    let Attempt { attempt: number, status, error, began_at, took_ms } = attempt;
+    match (began_at, error.as_str()) {
+        (0, "") => format!("{number}: nothing heard yet"),
+        (0, why) => format!("{number}: {why}"),
+        (_, "") => format!("{number}: {status} in {took_ms} ms"),
+        (_, error) => format!("{number}: {error} in {took_ms} ms"),
+    }
 }
 
 fn endpoint_row(endpoint: &Endpoint) -> Vec<String> {

@@ -5,8 +5,9 @@ use chassis::postgres;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
-/// Connections of one service; all of them stay well below a server's usual 100.
-const CONNECTIONS: u32 = 12;
+/// Connections of one service: those of two processes, each with five pools and a session for each of four groups, stay
+/// below a server's usual 100.
+const CONNECTIONS: u32 = 8;
 
 pub(super) struct Databases {
     pub(super) log: PgPool,

@@ -304,7 +304,7 @@ where
     Box::new(move |writer| {
         let (desk, store) = Desk::open(&disk, bug);
         let due = due.clone();
-        let act = Box::new(move |decided: &Decided<Decision>| {
+        let act = Box::new(move |decided: &Decided<Decision>, _| {
             if matches!(decided.decision, Decision::Attempt(_)) {
                 due.lock().unwrap_or_else(PoisonError::into_inner).push(decided.clone());
             }
@@ -320,7 +320,7 @@ fn forwarder(log: &Arc<SimLog>, partition: u32, settings: &Settings, bug: Option
     let (log, settings) = (log.clone(), settings.clone());
     Box::new(move |writer| {
         let (desk, store) = Desk::open(&disk, bug);
-        let act = Box::new(|(): &()| ());
+        let act = Box::new(|(): &(), _| ());
         let ports = Ports { log: log.clone(), store: boxed(store), act, writer: writer.to_vec().into() };
         let worker =
             Forwarder::start(Attribution, ports, partition, settings.clone(), Arc::new(Metrics::default()))?;

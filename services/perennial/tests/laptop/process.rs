@@ -46,6 +46,8 @@ pub(crate) struct Home {
     checkpoint_records: Option<u32>,
     /// Whether webhooks may go to this machine.
     loopback: bool,
+    /// What it logs.
+    log: &'static str,
     /// The folder of another home, whose server it uses instead of one of its own.
     beside: Option<PathBuf>,
     answers: watch::Sender<Option<Addresses>>,
@@ -58,9 +60,16 @@ impl Home {
         let folder = std::env::temp_dir().join(format!("perennial-laptop-{}-{number}", std::process::id()));
         let reaper = Reaper::watch(&folder)?;
         fs::create_dir_all(&folder)?;
-        let answers = watch::Sender::new(None);
-        let (checkpoint_records, loopback, beside) = (None, true, None);
-        Ok(Self { folder, longest_call, checkpoint_records, loopback, beside, answers, _reaper: reaper })
+        Ok(Self {
+            folder,
+            longest_call,
+            checkpoint_records: None,
+            loopback: true,
+            log: "warn,workflow=info",
+            beside: None,
+            answers: watch::Sender::new(None),
+            _reaper: reaper,
+        })
     }
 
     /// Of another process on the same server, set alike.
@@ -77,6 +86,11 @@ impl Home {
     /// With no webhooks to this machine.
     pub(crate) fn without_loopback(self) -> Self {
         Self { loopback: false, ..self }
+    }
+
+    /// Telling every decision.
+    pub(crate) fn telling_decisions(self) -> Self {
+        Self { log: "warn,workflow=info,perennial::decided=debug", ..self }
     }
 
     pub(crate) fn answers(&self) -> watch::Receiver<Option<Addresses>> {
@@ -128,7 +142,7 @@ impl<'a> Perennial<'a> {
             "up",
             "--quiet",
             "--log",
-            "warn,workflow=info",
+            home.log,
             "--log-format",
             "json",
             "--http",

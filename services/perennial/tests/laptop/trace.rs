@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(30);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_and_the_log_lines_belong_to_the_trace_of_the_request() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new(Home::new(20)?).await?;
+    let stage = Stage::new(Home::new(20)?.telling_decisions()).await?;
     traced(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }
@@ -40,12 +40,16 @@ async fn traced(stage: &Stage) -> Result<()> {
     ensure!(fields.len() == 4 && fields[1] == TRACE && fields[2] != SPAN, "{:?}", call.traceparent);
     let (status, _) = process.terminate().await?;
     ensure!(status.success(), "it ended with {status}");
-    let lines = stage.home.logged();
-    let spans = lines.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
-    let attempted: Vec<Json> = spans.filter(|line| line["message"] == "attempted").collect();
-    ensure!(
-        !attempted.is_empty() && attempted.iter().all(|line| line["span"]["trace_id"] == TRACE),
-        "{lines}"
-    );
+    let logged = stage.home.logged();
+    let lines: Vec<Json> = logged.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let attempted = traces(&lines, "attempted");
+    ensure!(!attempted.is_empty() && attempted.iter().all(|trace| *trace == TRACE), "{logged}");
+    ensure!(traces(&lines, "decided").contains(&TRACE), "{logged}");
     Ok(())
+}
+
+/// The traces of the lines that say so.
+fn traces<'a>(lines: &'a [Json], message: &str) -> Vec<&'a str> {
+    let said = lines.iter().filter(|line| line["message"] == message);
+    said.filter_map(|line| line["span"]["trace_id"].as_str()).collect()
 }

@@ -1,14 +1,13 @@
 //! One attempt: made in time and reported, or said not to have been begun.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::{
     decision::AttemptReported,
     ids::{NotificationId, derived},
-    notification::BEGIN_WITHIN_MS,
-    time::Instant,
+    time,
 };
-use eventlog::Key;
+use eventlog::{Key, LogError};
 use tokio::time::{sleep, timeout};
 
 use super::{Due, call::Call, lanes::Lane, sender::Sender};
@@ -19,7 +18,9 @@ use crate::{
 
 /// Before a report that the log did not take is appended again.
 const APPEND_AGAIN: Duration = Duration::from_millis(50);
-/// How long the outcome of an attempt is held on to when the log or the store is away.
+/// The longest pause of those, each of which is twice the one before.
+const APPEND_LATER: Duration = Duration::from_secs(2);
+/// How long the outcome of an attempt is held on to when the log is away.
 const REPORT_FOR: Duration = Duration::from_secs(30);
 /// Gone, as the receiver says it, and as a disabled endpoint is reported.
 const GONE: u16 = 410;
@@ -44,15 +45,12 @@ impl Sender {
         report
     }
 
-    /// Reports what came of it, and writes it down if it was begun.
+    /// Reports what came of it, and writes it down.
     pub(super) async fn tell_of(&self, due: &Due, report: &AttemptReported) {
-        if report.begun {
-            let ((), ()) =
-                tokio::join!(self.ledger.write_down(&due.workspace, report), self.report(due, report));
-        } else {
+        if !report.begun {
             self.told.not_begun();
-            self.report(due, report).await;
         }
+        let ((), ()) = tokio::join!(self.ledger.write_down(&due.workspace, report), self.report(due, report));
     }
 
     async fn call(&self, due: &Due, request: &Request, endpoint: &EndpointRow) -> AttemptReported {
@@ -77,18 +75,19 @@ impl Sender {
 
     /// Appends the report, as long as there is hope.
     async fn report(&self, due: &Due, report: &AttemptReported) {
-        let appended = timeout(REPORT_FOR, async {
-            while let Err(error) = self.append(due, report).await {
-                tracing::warn!(%error, "a report cannot be appended");
-                sleep(APPEND_AGAIN).await;
+        let (begun, mut pause) = (Instant::now(), APPEND_AGAIN);
+        while let Err(error) = self.append(due, report).await {
+            if matches!(error, LogError::Poison(_)) || begun.elapsed() > REPORT_FOR {
+                tracing::error!(%error, "an attempt stays unreported: it will be made again");
+                return;
             }
-        });
-        if appended.await.is_err() {
-            tracing::error!("an attempt stays unreported: it will be made again");
+            tracing::debug!(%error, "a report cannot be appended yet");
+            sleep(pause).await;
+            pause = (pause * 2).min(APPEND_LATER);
         }
     }
 
-    async fn append(&self, due: &Due, report: &AttemptReported) -> Result<(), eventlog::LogError> {
+    async fn append(&self, due: &Due, report: &AttemptReported) -> Result<(), LogError> {
         let key = Key::new(&*due.workspace, &*due.account);
         let NotificationId(notification) = report.notification;
         let id = derived(&[b"report", &notification.to_be_bytes(), &report.attempt.to_be_bytes()]);
@@ -103,8 +102,7 @@ pub(super) fn in_time(due: &Due) -> bool {
 }
 
 pub(super) fn time_left(due: &Due) -> Duration {
-    let left = due.appended_at + BEGIN_WITHIN_MS - chassis::clock::now();
-    Duration::from_millis(u64::try_from(left).unwrap_or_default())
+    due.begin_by.saturating_duration_since(Instant::now())
 }
 
 /// It was not begun, and why: so that it is asked for again when there will be room, if that is known, and counts for
@@ -113,7 +111,7 @@ pub(super) fn not_begun(due: &Due, why: &str, room_at: Option<i64>) -> AttemptRe
     AttemptReported {
         begun: false,
         error: format!("not begun: {why}"),
-        retry_at: room_at.map(Instant),
+        retry_at: room_at.map(time::Instant),
         ..no_answer(due)
     }
 }
@@ -122,7 +120,7 @@ pub(super) fn not_begun(due: &Due, why: &str, room_at: Option<i64>) -> AttemptRe
 fn not_called(due: &Due, disabled_at: i64) -> AttemptReported {
     AttemptReported {
         status: Some(GONE),
-        error: format!("not called: the endpoint answered 410 at {}", Instant(disabled_at)),
+        error: format!("not called: the endpoint answered 410 at {}", time::Instant(disabled_at)),
         ..no_answer(due)
     }
 }
@@ -135,7 +133,7 @@ fn no_answer(due: &Due) -> AttemptReported {
         status: None,
         error: String::new(),
         retry_at: None,
-        began_at: Instant(chassis::clock::now()),
+        began_at: time::Instant(chassis::clock::now()),
         took_ms: 0,
     }
 }

@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use chassis::Tasks;
+use chassis::{Tasks, postgres::is_away};
 use domain::decision::AttemptReported;
 use sqlx::PgPool;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{Due, lanes::Lane, together::Together};
@@ -17,10 +17,13 @@ use crate::store::{self, EndpointRow, Request};
 /// Between looks for something that another task is about to write.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
+/// How long what came of an attempt is held on to when Postgres is away.
+const WRITE_FOR: Duration = Duration::from_secs(30);
+
 /// A notification, by its workspace and id.
 type Notification = (String, Uuid);
 /// What came of an attempt, and whose it was.
-type Made = (String, AttemptReported);
+type Outcome = (String, AttemptReported);
 
 /// Clones share what is asked.
 #[derive(Clone)]
@@ -28,19 +31,19 @@ pub(crate) struct Ledger {
     pool: PgPool,
     requests: Together<Notification, Request>,
     endpoints: Together<Lane, EndpointRow>,
-    made: Together<Made, ()>,
+    outcomes: Together<Outcome, ()>,
 }
 
 impl Ledger {
     pub(crate) fn open(pool: PgPool, tasks: &Tasks) -> Self {
         let of = || pool.clone();
-        let (requests, endpoints, made) = (of(), of(), of());
+        let (requests, endpoints, outcomes) = (of(), of(), of());
         Self {
             requests: Together::new("requests", tasks, move |asked| read_requests(requests.clone(), asked)),
             endpoints: Together::new("endpoints of attempts", tasks, move |asked| {
                 read_endpoints(endpoints.clone(), asked)
             }),
-            made: Together::new("attempts", tasks, move |rows| write_made(made.clone(), rows)),
+            outcomes: Together::new("outcomes of attempts", tasks, move |rows| write(outcomes.clone(), rows)),
             pool,
         }
     }
@@ -59,8 +62,9 @@ impl Ledger {
 
     /// For those who ask what came of each attempt. Its report stands in the log, also when this cannot be written.
     pub(super) async fn write_down(&self, workspace: &str, report: &AttemptReported) {
-        if self.made.ask((workspace.to_owned(), report.clone())).await.is_none() {
-            tracing::warn!("an attempt is not written down; its report stands in the log");
+        let written = until_there(|| self.outcomes.ask((workspace.to_owned(), report.clone())));
+        if timeout(WRITE_FOR, written).await.is_err() {
+            tracing::warn!("what came of an attempt is not written down; its report stands in the log");
         }
     }
 
@@ -102,14 +106,27 @@ async fn read_endpoints(pool: PgPool, asked: Vec<Lane>) -> sqlx::Result<Vec<Opti
     Ok(asked.into_iter().map(|lane| found.get(&(lane.workspace, lane.endpoint)).cloned()).collect())
 }
 
-async fn write_made(pool: PgPool, made: Vec<Made>) -> sqlx::Result<Vec<Option<()>>> {
-    let rows: BTreeMap<_, _> = made
+/// All of them; or, if Postgres refuses that, each by itself: what is wrong with one is not to cost the others.
+async fn write(pool: PgPool, outcomes: Vec<Outcome>) -> sqlx::Result<Vec<Option<()>>> {
+    match write_all(&pool, &outcomes).await {
+        Ok(()) => return Ok(vec![Some(()); outcomes.len()]),
+        Err(error) if outcomes.len() == 1 || is_away(&error) => return Err(error),
+        Err(error) => tracing::warn!(%error, "outcomes of attempts are written one by one"),
+    }
+    let mut written = Vec::with_capacity(outcomes.len());
+    for outcome in &outcomes {
+        written.push(write_all(&pool, std::slice::from_ref(outcome)).await.ok());
+    }
+    Ok(written)
+}
+
+async fn write_all(pool: &PgPool, outcomes: &[Outcome]) -> sqlx::Result<()> {
+    let rows: BTreeMap<_, _> = outcomes
         .iter()
         .map(|(workspace, report)| ((&**workspace, report.notification, report.attempt), report))
         .collect();
     let rows: Vec<_> = rows.into_iter().map(|((workspace, ..), report)| (workspace, report)).collect();
-    let mut tx = chassis::postgres::unscoped(&pool).await?;
-    store::made(&mut tx, &rows).await?;
-    tx.commit().await?;
-    Ok(vec![Some(()); made.len()])
+    let mut tx = chassis::postgres::unscoped(pool).await?;
+    store::outcomes(&mut tx, &rows).await?;
+    tx.commit().await
 }

@@ -23,7 +23,7 @@ use super::{
     call::Caller,
     lanes::{Lane, Lanes},
     ledger::Ledger,
-    rooms::Rooms,
+    places::Places,
 };
 use crate::{config::Config, store::Request};
 
@@ -87,7 +87,7 @@ struct Made {
 /// What is under way.
 struct Desk {
     lanes: Lanes<(Due, Request)>,
-    rooms: Rooms,
+    places: Places,
     /// Attempts of which it is not known yet what they say.
     reading: JoinSet<(Due, Option<Request>)>,
     making: JoinSet<Made>,
@@ -118,18 +118,19 @@ impl Sender {
                 _ = late.tick() => self.put_off_late(&mut desk),
             }
         }
-        match timeout(DRAIN, self.drain(&mut desk)).await {
-            Ok(drained) => drained,
-            Err(_) => {
-                let calls = desk.making.len() + desk.telling.len();
-                tracing::info!(calls, "calls under way are left: they will be made again");
-                Ok(())
-            }
-        }
+        timeout(DRAIN, self.drain(&mut desk)).await.unwrap_or_else(|_| {
+            let (calls, reports) = (desk.making.len(), desk.telling.len());
+            tracing::info!(calls, reports, "calls under way are left: what nobody reports is made again");
+            Ok(())
+        })
     }
 
-    /// Lets what is under way end, and tells it.
+    /// Lets what is under way end, and tells it; what waits is somebody else's to begin.
     async fn drain(&self, desk: &mut Desk) -> anyhow::Result<()> {
+        for (_, (due, _)) in desk.lanes.take_while(|_| true) {
+            let report = not_begun(&due, "the sender stops", None);
+            self.tell(desk, due, report);
+        }
         while let Some(made) = desk.making.join_next().await {
             self.settle(desk, made?);
         }
@@ -201,10 +202,11 @@ impl Sender {
         for (lane, (due, _)) in desk.lanes.take_while(|(due, _)| !in_time(due)) {
             self.put_off(desk, &lane, due);
         }
+        desk.places.forget(|lane| desk.lanes.is_busy(lane), chassis::clock::now());
     }
 
     fn put_off(&self, desk: &mut Desk, lane: &Lane, due: Due) {
-        let room_at = desk.rooms.next(lane, chassis::clock::now());
+        let room_at = desk.places.next(lane, chassis::clock::now());
         let report = not_begun(&due, "the endpoint is busy", Some(room_at));
         self.tell(desk, due, report);
     }
@@ -215,7 +217,7 @@ impl Desk {
         let longest_call = i64::try_from(config.longest_call.as_millis()).unwrap_or(i64::MAX);
         Self {
             lanes: Lanes::new(config.calls, config.calls_per_endpoint),
-            rooms: Rooms::new(config.calls_per_endpoint, longest_call),
+            places: Places::new(config.calls_per_endpoint, longest_call),
             reading: JoinSet::new(),
             making: JoinSet::new(),
             telling: JoinSet::new(),
@@ -235,7 +237,7 @@ impl Desk {
     fn made(&mut self, lane: &Lane, took: Duration) {
         self.lanes.done(lane);
         let took = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-        self.rooms.took(lane, took, self.lanes.is_busy(lane), chassis::clock::now());
+        self.places.took(lane, took, self.lanes.is_busy(lane), chassis::clock::now());
     }
 }
 

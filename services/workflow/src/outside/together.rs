@@ -43,7 +43,7 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
                         let _gone = who.send(answer);
                     }),
                     Err(error) => {
-                        tracing::warn!(%error, count, "{name}: Postgres does not answer");
+                        tracing::warn!(%error, count, "{name}: Postgres gives no answer, and is asked again");
                         sleep(LOOK_LATER).await;
                     }
                 }

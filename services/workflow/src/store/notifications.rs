@@ -89,10 +89,13 @@ async fn insert_requests(
     Ok(())
 }
 
+/// In the order of `outcomes`, which writes the same rows: neither waits for the other in a circle.
 async fn insert_attempts(conn: &mut PgConnection, rows: &[(&Position<'_>, AttemptDue)]) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO attempts (workspace, notification, attempt, due_at)
          SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::int[], $4::bigint[])
+             AS asked (workspace, notification, attempt, due_at)
+         ORDER BY workspace, notification, attempt
          ON CONFLICT (workspace, notification, attempt) DO UPDATE SET due_at = excluded.due_at",
         &column(rows, |(at, _)| at.workspace.to_owned()),
         &column(rows, |(_, due)| uuid(due.notification.0)),
@@ -132,21 +135,26 @@ fn state(state: NotificationState) -> i16 {
     }
 }
 
-/// Writes down what the sender saw of attempts, each once, with the workspaces they are of.
-pub(crate) async fn made(conn: &mut PgConnection, rows: &[(&str, &AttemptReported)]) -> sqlx::Result<()> {
+/// Writes down what the sender saw of attempts, each once, with the workspaces they are of. That one was not begun takes
+/// nothing from who began it.
+pub(crate) async fn outcomes(conn: &mut PgConnection, rows: &[(&str, &AttemptReported)]) -> sqlx::Result<()> {
+    let begun = |row: &AttemptReported, value: i64| row.begun.then_some(value);
     sqlx::query!(
         "INSERT INTO attempts (workspace, notification, attempt, status, error, began_at, took_ms)
          SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::int[], $4::int[], $5::text[], $6::bigint[], $7::int[])
+             AS seen (workspace, notification, attempt, status, error, began_at, took_ms)
+         ORDER BY workspace, notification, attempt
          ON CONFLICT (workspace, notification, attempt) DO UPDATE
          SET status = excluded.status, error = excluded.error, began_at = excluded.began_at,
-             took_ms = excluded.took_ms",
+             took_ms = excluded.took_ms
+         WHERE excluded.began_at IS NOT NULL OR attempts.began_at IS NULL",
         &column(rows, |(workspace, _)| (*workspace).to_owned()),
-        &column(rows, |(_, made)| uuid(made.notification.0)),
-        &column(rows, |(_, made)| made.attempt.cast_signed()),
-        &column(rows, |(_, made)| i32::from(made.status.unwrap_or_default())),
-        &column(rows, |(_, made)| made.error.clone()),
-        &column(rows, |(_, made)| made.began_at.0),
-        &column(rows, |(_, made)| made.took_ms.cast_signed()),
+        &column(rows, |(_, seen)| uuid(seen.notification.0)),
+        &column(rows, |(_, seen)| seen.attempt.cast_signed()),
+        &column(rows, |(_, seen)| i32::from(seen.status.unwrap_or_default())),
+        &column(rows, |(_, seen)| seen.error.clone()),
+        &column(rows, |(_, seen)| begun(seen, seen.began_at.0)) as &[Option<i64>],
+        &column(rows, |(_, seen)| seen.took_ms.cast_signed()),
     )
     .execute(conn)
     .await?;

@@ -93,16 +93,15 @@ fn requested(request: &NotificationRequested) -> String {
 }
 
 fn due(attempt: &AttemptDue) -> String {
-    format!("webhook is sent, attempt {}", attempt.attempt)
+    format!("webhook due, attempt {}", attempt.attempt)
 }
 
 fn settled(notification: &NotificationSettled) -> String {
     let state = words::notification_state(notification.state());
-    let attempts = match notification.attempts {
-        1 => "1 attempt".to_owned(),
-        attempts => format!("{attempts} attempts"),
-    };
-    format!("webhook {state}, {attempts}")
+    match notification.attempts {
+        0 => format!("webhook {state}"),
+        attempt => format!("webhook {state}, attempt {attempt}"),
+    }
 }
 
 fn answered(answer: &CommandAnswered) -> String {
@@ -203,10 +202,10 @@ mod tests {
         };
         check(Kind::NotificationRequested(request), "webhook to crm requested by ask_why");
         let due = AttemptDue { attempt: 2, ..AttemptDue::default() };
-        check(Kind::AttemptDue(due), "webhook is sent, attempt 2");
+        check(Kind::AttemptDue(due), "webhook due, attempt 2");
         let mut settled = NotificationSettled { attempts: 2, ..NotificationSettled::default() };
         settled.set_state(NotificationState::Delivered);
-        check(Kind::NotificationSettled(settled), "webhook delivered, 2 attempts");
+        check(Kind::NotificationSettled(settled), "webhook delivered, attempt 2");
     }
 
     #[test]

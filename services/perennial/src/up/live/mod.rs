@@ -5,6 +5,7 @@
 
 mod line;
 
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,7 +37,10 @@ pub(super) fn follow(log: &Arc<dyn Log>, tasks: &Tasks) {
                     log.wait(at, next, LOOK);
                 }
                 next = records.last().map_or(next, |last| last.offset + 1);
-                print(&throttle, records);
+                if print(&throttle, records).is_err() {
+                    // Nobody reads them any more: no reason to serve no longer.
+                    return Ok(());
+                }
             }
             Ok(())
         });
@@ -44,14 +48,20 @@ pub(super) fn follow(log: &Arc<dyn Log>, tasks: &Tasks) {
 }
 
 /// What decisions say, and what was kept back of those before.
-fn print(throttle: &Mutex<Throttle>, records: Vec<Stored>) {
+fn print(throttle: &Mutex<Throttle>, records: Vec<Stored>) -> io::Result<()> {
     let decoded = records.into_iter().filter_map(|record| AccountRecord::decode(record.value).ok());
     let lines: Vec<String> = decoded.filter_map(|record| line(&record)).collect();
     let mut throttle = throttle.lock().unwrap_or_else(PoisonError::into_inner);
-    throttle.overdue(clock::now()).into_iter().for_each(|line| println!("{line}"));
-    for line in lines {
-        throttle.pass(line, clock::now()).into_iter().for_each(|line| println!("{line}"));
+    let mut out = io::stdout().lock();
+    if let Some(line) = throttle.overdue(clock::now()) {
+        writeln!(out, "{line}")?;
     }
+    for line in lines {
+        for line in throttle.pass(line, clock::now()) {
+            writeln!(out, "{line}")?;
+        }
+    }
+    out.flush()
 }
 
 /// Lets so many lines through in a window, which begins with its first line, and says how many it kept back.
