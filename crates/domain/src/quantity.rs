@@ -75,7 +75,8 @@ impl Quantity {
         self.checked_mul(Self::ratio(other.denominator, other.numerator)?)
     }
 
-    fn reduced(self) -> Self {
+    /// In lowest terms.
+    pub(crate) fn reduced(self) -> Self {
         let divisor = gcd(self.numerator.unsigned_abs(), self.denominator.unsigned_abs());
         // At most the denominator, which is an i128.
         let divisor = i128::try_from(divisor).unwrap_or(1).max(1);

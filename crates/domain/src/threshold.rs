@@ -118,9 +118,9 @@ pub fn reaches(comparison: &Comparison) -> Vec<Reach> {
     }
 }
 
-/// A reach at a number.
+/// A reach at a number, in lowest terms: counts are compared with most limits without a product.
 pub fn reach(limit: Decimal, side: Side) -> Reach {
-    Reach { value: Quantity::from(limit), side }
+    Reach { value: Quantity::from(limit).reduced(), side }
 }
 
 fn both_sides(limit: &Value) -> Vec<Reach> {
