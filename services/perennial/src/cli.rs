@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use prost::Message;
 
 use crate::clients::{self, Address};
 use crate::commands::{
@@ -8,6 +9,7 @@ use crate::commands::{
 };
 
 use crate::demo::Demo;
+use crate::output;
 use crate::up::Up;
 
 /// Watches how business customers use a product, and says which accounts are slipping away, and why.
@@ -31,6 +33,23 @@ pub(crate) struct Target {
     /// As a table for people or as JSON for programs.
     #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
+}
+
+impl Target {
+    /// Prints a list of messages of the type named. An empty one only of a workspace that there is: a misspelt name is
+    /// not to look like good news.
+    pub(crate) async fn list<M: Message>(
+        &self,
+        message: &str,
+        items: &[M],
+        headers: &[&str],
+        row: impl Fn(&M) -> Vec<String>,
+    ) -> anyhow::Result<()> {
+        if items.is_empty() {
+            workspaces::get(self).await?;
+        }
+        output::list(self.output, message, items, headers, row)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

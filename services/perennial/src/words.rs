@@ -97,11 +97,11 @@ pub(crate) fn notification_state(state: NotificationState) -> &'static str {
     }
 }
 
-/// `days_since_last_order at least 56 (is 61)`.
+/// `days_since_last_order at least 56 (was 61)`.
 pub(crate) fn reason(reason: &Reason) -> String {
     let value = if reason.value.is_empty() { "unknown" } else { &reason.value };
     let not = if reason.holds { "" } else { "not " };
-    format!("{not}{} (is {value})", reason.comparison)
+    format!("{not}{} (was {value})", reason.comparison)
 }
 
 pub(crate) fn reasons(reasons: &[Reason]) -> String {

@@ -10,7 +10,7 @@ use contracts::cta::{
 
 use crate::cli::{Limit, Target};
 use crate::words::InstantArg;
-use crate::{clients, output, words};
+use crate::{clients, words};
 
 const MESSAGE: &str = "perennial.cta.v1.Cta";
 const HEADERS: [&str; 10] =
@@ -101,7 +101,7 @@ impl Ctas {
             Command::Ls(ls) => ls.list(target).await?,
             command => vec![obey(target, command).await?.context("the answer holds no CTA")?],
         };
-        output::list(target.output, MESSAGE, &ctas, &HEADERS, row)
+        target.list(MESSAGE, &ctas, &HEADERS, row).await
     }
 }
 

@@ -111,7 +111,7 @@ impl Account {
     fn health_in_words(&self) -> String {
         let Some(health) = &self.health else { return "No health score yet.\n".to_owned() };
         let mut text = format!(
-            "Health score {} ({}), since {}, by scorecard {}; {} % of its weight is known.\n",
+            "Health score {} ({}), since {}, by scorecard {}; {} % of its weight is known. Then:\n",
             words::score(health.score),
             words::band(health.band()),
             words::instant(health.valid_at),
@@ -205,7 +205,7 @@ fn change_in_words(change: &HealthChange) -> String {
 fn contribution(contribution: &Contribution) -> String {
     let Contribution { measure, points, value } = contribution;
     let value = if value.is_empty() { "unknown" } else { value };
-    format!("{:>7}  {measure} is {value}", words::points(*points))
+    format!("{:>7}  {measure} was {value}", words::points(*points))
 }
 
 fn driver(driver: &Driver) -> String {

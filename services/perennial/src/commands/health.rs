@@ -6,7 +6,7 @@ use contracts::account::{Band, Driver};
 use contracts::health::{Health as AccountHealth, HealthChange, ListHealthHistoryRequest, ListHealthRequest};
 
 use crate::cli::{Limit, Target};
-use crate::{clients, output, words};
+use crate::{clients, words};
 
 #[derive(Args)]
 pub(crate) struct Health {
@@ -54,13 +54,7 @@ impl Health {
             Command::History { account, limit } => {
                 let changes = history(&self.target, &account, limit.limit).await?;
                 let headers = ["at", "score", "was", "band", "was", "drivers", "cause"];
-                output::list(
-                    self.target.output,
-                    "perennial.health.v1.HealthChange",
-                    &changes,
-                    &headers,
-                    change_row,
-                )
+                self.target.list("perennial.health.v1.HealthChange", &changes, &headers, change_row).await
             }
         }
     }
@@ -93,7 +87,7 @@ async fn list(target: &Target, ls: Ls) -> Result<()> {
         Ok((page.accounts, page.next_page_token))
     });
     let headers = ["account", "score", "band", "since", "owner"];
-    output::list(target.output, "perennial.health.v1.Health", &accounts.await?, &headers, row)
+    target.list("perennial.health.v1.Health", &accounts.await?, &headers, row).await
 }
 
 fn row(health: &AccountHealth) -> Vec<String> {

@@ -47,7 +47,7 @@ impl Keys {
                     target.output,
                     "perennial.ingest.v1.CreateWriteKeyResponse",
                     &created,
-                    shown_once,
+                    |created| shown_once(created, &target.workspace),
                 );
             }
             Command::Revoke { prefix } => {
@@ -64,13 +64,16 @@ impl Keys {
                 .await?
             }
         };
-        output::list(target.output, MESSAGE, &keys, &HEADERS, row)
+        target.list(MESSAGE, &keys, &HEADERS, row).await
     }
 }
 
-fn shown_once(created: &CreateWriteKeyResponse) -> String {
+fn shown_once(created: &CreateWriteKeyResponse, workspace: &str) -> String {
     let source = created.key.as_ref().map(|key| key.source.as_str()).unwrap_or_default();
-    format!("{}\n  The write key for {source}. Keep it: it is not shown again.", created.secret)
+    let secret = &created.secret;
+    format!(
+        "{secret}\n  The write key of source {source} in workspace {workspace}. Keep it: it is not shown again."
+    )
 }
 
 fn row(key: &WriteKey) -> Vec<String> {

@@ -7,7 +7,7 @@ use contracts::cta::{
 };
 
 use crate::cli::{Limit, Target};
-use crate::{clients, output, words};
+use crate::{clients, words};
 
 #[derive(Args)]
 pub(crate) struct Notifications {
@@ -49,7 +49,7 @@ impl Notifications {
         let NotificationsCommand::Ls { account, limit } = self.command;
         let found = list(&self.target, &account, limit.limit).await?;
         let headers = ["notification", "account", "playbook", "to", "state", "requested", "attempts"];
-        output::list(self.target.output, "perennial.cta.v1.Notification", &found, &headers, row)
+        self.target.list("perennial.cta.v1.Notification", &found, &headers, row).await
     }
 }
 
@@ -64,7 +64,7 @@ impl Endpoints {
             }
         };
         let headers = ["endpoint", "url", "secret", "disabled"];
-        output::list(self.target.output, "perennial.cta.v1.Endpoint", &endpoints, &headers, endpoint_row)
+        self.target.list("perennial.cta.v1.Endpoint", &endpoints, &headers, endpoint_row).await
     }
 }
 
@@ -109,6 +109,8 @@ fn attempt(attempt: &Attempt) -> String {
         (0, "") => format!("{number}: nothing heard yet"),
         (0, why) => format!("{number}: {why}"),
         (_, "") => format!("{number}: {status} in {took_ms} ms"),
+        // There was no call.
+        (_, why) if *took_ms == 0 => format!("{number}: {why}"),
         (_, error) => format!("{number}: {error} in {took_ms} ms"),
     }
 }

@@ -39,7 +39,7 @@ impl Quarantine {
                     let page = admin.list_quarantine(request).await?.into_inner();
                     Ok((page.quarantined, page.next_page_token))
                 });
-                output::list(target.output, MESSAGE, &refused.await?, &HEADERS, row)
+                target.list(MESSAGE, &refused.await?, &HEADERS, row).await
             }
             Command::Show { id } => {
                 let answer =

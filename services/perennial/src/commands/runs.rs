@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use contracts::cta::{ListRunsRequest, Run};
 
 use crate::cli::{Limit, Target};
-use crate::{clients, output, words};
+use crate::{clients, words};
 
 const HEADERS: [&str; 7] = ["run", "account", "playbook", "state", "step", "started", "changed"];
 
@@ -42,7 +42,7 @@ impl Runs {
             let page = client.list_runs(request).await?.into_inner();
             Ok((page.runs, page.next_page_token))
         });
-        output::list(target.output, "perennial.cta.v1.Run", &runs.await?, &HEADERS, row)
+        target.list("perennial.cta.v1.Run", &runs.await?, &HEADERS, row).await
     }
 }
 

@@ -8,7 +8,7 @@ use contracts::segment::{
 };
 
 use crate::cli::{Limit, Target};
-use crate::{clients, output, words};
+use crate::{clients, words};
 
 #[derive(Args)]
 pub(crate) struct Segments {
@@ -46,29 +46,17 @@ impl Segments {
             Command::Ls(limit) => {
                 let segments = summaries(target, limit.limit).await?;
                 let headers = ["segment", "members", "enters", "leaves"];
-                output::list(
-                    target.output,
-                    "perennial.segment.v1.SegmentSummary",
-                    &segments,
-                    &headers,
-                    summary_row,
-                )
+                target.list("perennial.segment.v1.SegmentSummary", &segments, &headers, summary_row).await
             }
             Command::Members { segment, limit } => {
                 let members = members(target, &segment, limit.limit).await?;
                 let headers = ["account", "since", "why"];
-                output::list(target.output, "perennial.segment.v1.Membership", &members, &headers, member_row)
+                target.list("perennial.segment.v1.Membership", &members, &headers, member_row).await
             }
             Command::History { account, segment, limit } => {
                 let changes = history(target, &account, &segment, limit.limit).await?;
                 let headers = ["at", "segment", "change", "why", "cause"];
-                output::list(
-                    target.output,
-                    "perennial.segment.v1.MembershipChange",
-                    &changes,
-                    &headers,
-                    change_row,
-                )
+                target.list("perennial.segment.v1.MembershipChange", &changes, &headers, change_row).await
             }
         }
     }

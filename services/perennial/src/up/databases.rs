@@ -18,6 +18,13 @@ pub(super) struct Databases {
 }
 
 impl Databases {
+    /// All of them.
+    pub(super) fn pools(&self) -> Vec<PgPool> {
+        [&self.log, &self.ingest, &self.health_score, &self.segmentation, &self.workflow]
+            .map(PgPool::clone)
+            .into()
+    }
+
     /// Makes the databases and their roles where they are not there yet.
     pub(super) async fn open(server: &PgConnectOptions) -> Result<Self> {
         Ok(Self {

@@ -1,19 +1,27 @@
 //! The Postgres server beneath laptop mode.
 //!
-//! Invariant: a private server is stopped after everything that uses it, and a temporary folder goes after its server.
+//! Invariant: a private server is stopped after everything that uses it, pools of connections last, and a temporary
+//! folder goes after its server.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use chassis::Tasks;
 use chassis::postgres::private::Private;
+use futures_util::future::join_all;
+use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use super::DRAIN;
 use super::args::Source;
 use super::fetch;
+
+/// For connections in use to come back to their pools, when all tasks have ended.
+const LET_GO: Duration = Duration::from_secs(1);
 
 /// Holds what a run of laptop mode stands on, from its start until its tasks have ended.
 #[derive(Default)]
@@ -21,6 +29,7 @@ pub(crate) struct Ground(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {
+    pools: Vec<PgPool>,
     private: Option<Private>,
     temporary: Option<TempDir>,
 }
@@ -47,7 +56,7 @@ impl Ground {
         let home = folder.clone();
         let private = tokio::task::spawn_blocking(move || Private::start(&home, &binaries)).await??;
         let options = private.options();
-        self.hold(Held { private: Some(private), temporary });
+        self.hold(Held { private: Some(private), temporary, pools: Vec::new() });
         Ok((options, Some(folder)))
     }
 
@@ -66,10 +75,17 @@ impl Ground {
             worked
         };
         let (worked, finished) = tokio::join!(work, tasks.finish(DRAIN));
-        let Held { private, temporary } = self.hold(Held::default());
+        let Held { pools, private, temporary } = self.hold(Held::default());
+        // Whoever does not let go of a connection now is cut off with the server.
+        let _ = timeout(LET_GO, join_all(pools.iter().map(PgPool::close))).await;
         let stopped = private.map_or(Ok(()), |private| Ok(private.stop()?));
         drop(temporary);
         worked.and(finished).and(stopped)
+    }
+
+    /// Also holds the pools of connections to the server.
+    pub(super) fn keep(&self, pools: Vec<PgPool>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pools = pools;
     }
 
     fn hold(&self, held: Held) -> Held {

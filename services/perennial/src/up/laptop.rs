@@ -30,6 +30,7 @@ impl Laptop {
         let grpc = listen(settings.grpc).await?;
         let (server, folder) = ground.find(settings.postgres).await?;
         let databases = Databases::open(&server).await.context("preparing the databases")?;
+        ground.keep(databases.pools());
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
         let services = services::start(&settings.services, databases, &metrics, &readiness, tasks).await?;
         let router = services.http.merge(metrics::router(metrics, readiness.clone()));
@@ -66,6 +67,7 @@ async fn listen(bind: Bind) -> Result<TcpListener> {
     match TcpListener::bind(bind.address).await {
         Ok(listener) => Ok(listener),
         Err(_) if bind.or_any => Ok(TcpListener::bind((bind.address.ip(), 0)).await?),
-        Err(error) => Err(error).with_context(|| format!("cannot listen on {}", bind.address)),
+        Err(error) => Err(error)
+            .with_context(|| format!("cannot listen on {} (--http and --grpc choose)", bind.address)),
     }
 }

@@ -167,9 +167,9 @@ mod tests {
             reasons: reasons(),
             ..MembershipChanged::default()
         };
-        check(Kind::MembershipChanged(change.clone()), "entered active: events at least 3 (is 4)");
+        check(Kind::MembershipChanged(change.clone()), "entered active: events at least 3 (was 4)");
         let left = MembershipChanged { member: false, ..change };
-        check(Kind::MembershipChanged(left), "left active: events at least 3 (is 4)");
+        check(Kind::MembershipChanged(left), "left active: events at least 3 (was 4)");
         let playbook = "ask_why".to_owned();
         let mut run = RunAdvanced { playbook, state: RunState::Started.into(), ..RunAdvanced::default() };
         check(Kind::RunAdvanced(run.clone()), "run of ask_why started");
