@@ -16,7 +16,6 @@ use crate::store::{self, EndpointRow, Request};
 
 /// Between looks for something that another task is about to write.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
 /// How long what came of an attempt is held on to when Postgres is away.
 const WRITE_FOR: Duration = Duration::from_secs(30);
 
@@ -115,7 +114,9 @@ async fn write(pool: PgPool, outcomes: Vec<Outcome>) -> sqlx::Result<Vec<Option<
     }
     let mut written = Vec::with_capacity(outcomes.len());
     for outcome in &outcomes {
-        written.push(write_all(&pool, std::slice::from_ref(outcome)).await.ok());
+        let alone = write_all(&pool, std::slice::from_ref(outcome)).await;
+        let alone = alone.inspect_err(|error| tracing::warn!(%error, "an attempt's outcome is refused"));
+        written.push(alone.ok());
     }
     Ok(written)
 }
