@@ -1,13 +1,24 @@
-//! Whose turn it is: a lane an endpoint, served in turn, each with a bound on what runs at once. A slow endpoint holds
-//! up itself alone.
+//! Whose turn it is: a lane an endpoint, served in turn, each with a bound on what runs at once, and so has each
+//! workspace. A slow endpoint holds up itself alone, and many of them no other workspace.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+};
 
 /// A workspace's endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Lane {
     pub workspace: String,
     pub endpoint: String,
+}
+
+/// How many may run at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    pub in_all: usize,
+    pub a_workspace: usize,
+    pub a_lane: usize,
 }
 
 /// What waits and what runs.
@@ -17,22 +28,22 @@ pub(super) struct Lanes<T> {
     turns: VecDeque<Lane>,
     waiting: HashMap<Lane, VecDeque<T>>,
     running: HashMap<Lane, usize>,
+    running_of: HashMap<String, usize>,
     total_waiting: usize,
     total_running: usize,
-    most: usize,
-    most_a_lane: usize,
+    most: Most,
 }
 
 impl<T> Lanes<T> {
-    pub(super) fn new(most: usize, most_a_lane: usize) -> Self {
+    pub(super) fn new(most: Most) -> Self {
         Self {
             turns: VecDeque::new(),
             waiting: HashMap::new(),
             running: HashMap::new(),
+            running_of: HashMap::new(),
             total_waiting: 0,
             total_running: 0,
             most,
-            most_a_lane,
         }
     }
 
@@ -51,10 +62,10 @@ impl<T> Lanes<T> {
 
     /// The next that may run; it runs until `done`.
     pub(super) fn next(&mut self) -> Option<(Lane, T)> {
-        if self.total_running >= self.most {
+        if self.total_running >= self.most.in_all {
             return None;
         }
-        let turn = self.turns.iter().position(|lane| self.running_in(lane) < self.most_a_lane)?;
+        let turn = self.turns.iter().position(|lane| self.has_room(lane))?;
         let lane = self.turns.remove(turn)?;
         let queue = self.waiting.get_mut(&lane)?;
         let item = queue.pop_front()?;
@@ -66,6 +77,7 @@ impl<T> Lanes<T> {
         self.total_waiting -= 1;
         self.total_running += 1;
         *self.running.entry(lane.clone()).or_default() += 1;
+        *self.running_of.entry(lane.workspace.clone()).or_default() += 1;
         Some((lane, item))
     }
 
@@ -90,17 +102,27 @@ impl<T> Lanes<T> {
 
     /// One of a lane's is over.
     pub(super) fn done(&mut self, lane: &Lane) {
-        let Some(running) = self.running.get_mut(lane) else { return };
-        *running -= 1;
-        self.total_running -= 1;
-        if *running == 0 {
-            self.running.remove(lane);
+        if one_less(&mut self.running, lane) {
+            one_less(&mut self.running_of, &lane.workspace);
+            self.total_running -= 1;
         }
     }
 
-    fn running_in(&self, lane: &Lane) -> usize {
-        self.running.get(lane).copied().unwrap_or_default()
+    fn has_room(&self, lane: &Lane) -> bool {
+        let (in_it, of_all) = (self.running.get(lane), self.running_of.get(&lane.workspace));
+        in_it.is_none_or(|running| *running < self.most.a_lane)
+            && of_all.is_none_or(|running| *running < self.most.a_workspace)
     }
+}
+
+/// Whether there was one.
+fn one_less<K: Eq + Hash>(running: &mut HashMap<K, usize>, of: &K) -> bool {
+    let Some(count) = running.get_mut(of) else { return false };
+    *count -= 1;
+    if *count == 0 {
+        running.remove(of);
+    }
+    true
 }
 
 #[cfg(test)]
@@ -111,13 +133,17 @@ mod tests {
         Lane { workspace: "acme".into(), endpoint: endpoint.into() }
     }
 
+    fn most(in_all: usize, a_lane: usize) -> Most {
+        Most { in_all, a_workspace: in_all, a_lane }
+    }
+
     fn started(lanes: &mut Lanes<u32>) -> Vec<(String, u32)> {
         std::iter::from_fn(|| lanes.next()).map(|(lane, item)| (lane.endpoint, item)).collect()
     }
 
     #[test]
     fn lanes_take_turns_and_a_slow_one_holds_up_itself_alone() {
-        let mut lanes = Lanes::new(5, 2);
+        let mut lanes = Lanes::new(most(5, 2));
         (1..=4).for_each(|n| lanes.push(lane("slow"), n));
         (1..=2).for_each(|n| lanes.push(lane("quick"), n));
         let expected = [("slow", 1), ("quick", 1), ("slow", 2), ("quick", 2)];
@@ -131,7 +157,7 @@ mod tests {
 
     #[test]
     fn those_who_waited_too_long_leave_and_the_others_keep_their_turn() {
-        let mut lanes = Lanes::new(9, 9);
+        let mut lanes = Lanes::new(most(9, 9));
         [1, 2, 7].into_iter().for_each(|n| lanes.push(lane("some"), n));
         lanes.push(lane("all"), 1);
         lanes.push(lane("none"), 8);
@@ -146,12 +172,32 @@ mod tests {
 
     #[test]
     fn no_more_run_at_once_than_may() {
-        let mut lanes = Lanes::new(3, 2);
+        let mut lanes = Lanes::new(most(3, 2));
         for endpoint in ["a", "b", "c", "d"] {
             lanes.push(lane(endpoint), 1);
         }
         assert_eq!(started(&mut lanes).len(), 3);
         lanes.done(&lane("b"));
         assert_eq!(started(&mut lanes), [("d".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_workspace_with_many_slow_endpoints_leaves_room_to_the_others() {
+        let mut lanes = Lanes::new(Most { in_all: 6, a_workspace: 4, a_lane: 2 });
+        let of = |workspace: &str, endpoint: u32| Lane {
+            workspace: workspace.into(),
+            endpoint: endpoint.to_string(),
+        };
+        (0..9).for_each(|endpoint| lanes.push(of("greedy", endpoint), endpoint));
+        lanes.push(of("modest", 1), 100);
+        let first: Vec<(Lane, u32)> = std::iter::from_fn(|| lanes.next()).collect();
+        let items: Vec<u32> = first.iter().map(|(_, item)| *item).collect();
+        assert_eq!(items, [0, 1, 2, 3, 100]);
+        lanes.done(&of("modest", 1));
+        assert_eq!(started(&mut lanes), []);
+        lanes.done(&of("greedy", 2));
+        assert_eq!(started(&mut lanes), [("4".to_owned(), 4)]);
+        lanes.push(of("modest", 2), 101);
+        assert_eq!(started(&mut lanes), [("2".to_owned(), 101)]);
     }
 }

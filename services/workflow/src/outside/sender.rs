@@ -21,7 +21,7 @@ use super::{
     Due,
     attempt::{in_time, not_begun, time_left},
     call::Caller,
-    lanes::{Lane, Lanes},
+    lanes::{Lane, Lanes, Most},
     ledger::Ledger,
     places::Places,
 };
@@ -29,6 +29,9 @@ use crate::{config::Config, store::Request};
 
 /// Attempts taken from the queue that may wait for their turn.
 const MAX_WAITING: usize = 10_000;
+/// A workspace has one of so many parts of all calls at once, and no more: whoever has many slow endpoints holds up no
+/// other.
+const PARTS: usize = 2;
 /// How long calls under way may take to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Between looks for attempts whose turn did not come in time.
@@ -215,8 +218,13 @@ impl Sender {
 impl Desk {
     fn new(config: &Config) -> Self {
         let longest_call = i64::try_from(config.longest_call.as_millis()).unwrap_or(i64::MAX);
+        let most = Most {
+            in_all: config.calls,
+            a_workspace: config.calls.div_ceil(PARTS),
+            a_lane: config.calls_per_endpoint,
+        };
         Self {
-            lanes: Lanes::new(config.calls, config.calls_per_endpoint),
+            lanes: Lanes::new(most),
             places: Places::new(config.calls_per_endpoint, longest_call),
             reading: JoinSet::new(),
             making: JoinSet::new(),
@@ -247,4 +255,38 @@ fn span(due: &Due) -> tracing::Span {
         trace_id = tracing::field::Empty);
     chassis::trace::follow(&span, due.traceparent.as_deref());
     span
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use domain::{decision::AttemptDue, ids::NotificationId};
+
+    use super::*;
+
+    fn due(workspace: &str) -> Due {
+        Due {
+            workspace: workspace.into(),
+            account: "globex".into(),
+            attempt: AttemptDue { notification: NotificationId(1), attempt: 1 },
+            begin_by: Instant::now() + Duration::from_secs(10),
+            traceparent: None,
+            request: None,
+        }
+    }
+
+    #[test]
+    fn half_of_the_calls_stay_free_whatever_one_workspace_is_to_call() {
+        let config = Config::default();
+        let mut desk = Desk::new(&config);
+        for endpoint in 0..2 * config.calls {
+            let request = Request { recipient: endpoint.to_string(), body: String::new() };
+            desk.wait(due("greedy"), request);
+        }
+        let begun = std::iter::from_fn(|| desk.lanes.next()).count();
+        assert_eq!(begun, config.calls / 2);
+        desk.wait(due("modest"), Request { recipient: "crm".into(), body: String::new() });
+        assert_eq!(desk.lanes.next().map(|(lane, _)| lane.workspace).as_deref(), Some("modest"));
+    }
 }
