@@ -2,11 +2,12 @@
 //!
 //! A key is `pk_`, 32 letters and digits of chance, and 6 that are their checksum, so that a mistyped one and one in a
 //! log file are recognised without asking anybody. Only its SHA-256 is kept. In each process a key that was found is
-//! believed for five seconds: so long does a revocation take at most.
+//! believed for five seconds: so long does a revocation take at most. Of one that nobody has that is believed for a
+//! second, so that a client who goes on with a revoked key costs little.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use contracts::log::ClockKind;
@@ -17,7 +18,9 @@ use crate::{pseudonym::PseudonymKey, store};
 
 /// How long a key that was found is believed, milliseconds.
 const BELIEVED_MS: i64 = 5_000;
-/// Keys remembered at once; beyond it all are asked for again.
+/// The same of one that was not, milliseconds.
+const DISBELIEVED_MS: i64 = 1_000;
+/// Keys remembered at once, those found and those not; beyond it all of these are asked for again.
 const REMEMBERED: usize = 10_000;
 
 const PREFIX: &str = "pk_";
@@ -43,11 +46,16 @@ pub(crate) struct Access {
     pub(crate) ready: bool,
 }
 
-/// The keys that were found lately.
+/// The keys that were asked for lately.
 #[derive(Default)]
 pub(crate) struct Keys {
-    found: Mutex<HashMap<[u8; 32], (i64, Access)>>,
+    found: Lately<Access>,
+    /// Those that nobody has: apart, so that whoever guesses pushes out none that was found.
+    nobodys: Lately<()>,
 }
+
+/// What is known of keys, by their hashes, and until when.
+struct Lately<T>(Mutex<HashMap<[u8; 32], (i64, T)>>);
 
 impl WriteKey {
     /// A new key, of 32 bytes of chance.
@@ -85,33 +93,50 @@ impl Keys {
     /// What the key opens now; `None` for one that nobody has, or that was revoked.
     pub(crate) async fn find(&self, pool: &PgPool, key: &WriteKey, now: i64) -> sqlx::Result<Option<Access>> {
         let hash = key.hash();
-        if let Some(access) = self.remembered(&hash, now) {
+        if let Some(access) = self.found.get(&hash, now) {
             return Ok(Some(access));
         }
+        if self.nobodys.get(&hash, now).is_some() {
+            return Ok(None);
+        }
         let found = store::find_key(pool, &hash).await?;
-        if let Some(access) = found.as_ref().filter(|access| access.ready) {
-            self.remember(hash, access.clone(), now);
+        match &found {
+            Some(access) if access.ready => self.found.put(hash, access.clone(), now + BELIEVED_MS),
+            Some(_) => {}
+            None => self.nobodys.put(hash, (), now + DISBELIEVED_MS),
         }
         Ok(found)
     }
 
-    /// Asks for every key again.
+    /// Asks for every key that was found again.
     pub(crate) fn forget(&self) {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.found.known().clear();
+    }
+}
+
+impl<T: Clone> Lately<T> {
+    fn get(&self, hash: &[u8; 32], now: i64) -> Option<T> {
+        let known = self.known();
+        let (until, it) = known.get(hash)?;
+        (now < *until).then(|| it.clone())
     }
 
-    fn remembered(&self, hash: &[u8; 32], now: i64) -> Option<Access> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, access) = found.get(hash)?;
-        (now < at + BELIEVED_MS).then(|| access.clone())
-    }
-
-    fn remember(&self, hash: [u8; 32], access: Access, now: i64) {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        if found.len() >= REMEMBERED {
-            found.clear();
+    fn put(&self, hash: [u8; 32], it: T, until: i64) {
+        let mut known = self.known();
+        if known.len() >= REMEMBERED {
+            known.clear();
         }
-        found.insert(hash, (now, access));
+        known.insert(hash, (until, it));
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<[u8; 32], (i64, T)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Default for Lately<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
     }
 }
 
@@ -130,7 +155,36 @@ fn checksum(secret: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use testkit::servers::{Database, postgres};
+
     use super::*;
+
+    async fn database() -> anyhow::Result<Database> {
+        postgres().database(&[&engine::postgres::migrator(), &sqlx::migrate!()]).await
+    }
+
+    /// Whoever asks Postgres after it was closed hears of that.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_key_that_nobody_has_is_asked_for_once_a_second() -> anyhow::Result<()> {
+        let (pool, keys, key) = (database().await?.pool, Keys::default(), WriteKey::make(&[7; 32]));
+        assert!(keys.find(&pool, &key, 0).await?.is_none());
+        pool.close().await;
+        assert!(keys.find(&pool, &key, DISBELIEVED_MS - 1).await?.is_none());
+        assert!(keys.find(&pool, &WriteKey::make(&[8; 32]), 0).await.is_err());
+        assert!(keys.find(&pool, &key, DISBELIEVED_MS).await.is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn so_many_keys_are_remembered_and_no_more() {
+        let nobodys = Lately::default();
+        let hash = |n: usize| Sha256::digest(n.to_be_bytes()).into();
+        for n in 0..=REMEMBERED {
+            nobodys.put(hash(n), (), 1);
+        }
+        assert!(nobodys.get(&hash(REMEMBERED), 0).is_some());
+        assert_eq!(nobodys.known().len(), 1);
+    }
 
     #[test]
     fn a_key_is_recognised_by_its_checksum() {
