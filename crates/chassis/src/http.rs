@@ -1,9 +1,20 @@
 //! Serving HTTP until shutdown.
 //!
-//! Invariant: so many connections at once and no more, each of which has its head said in time or is closed: who says
-//! nothing costs little, and not for long. Bodies are the handlers' to bound.
+//! Invariant: so many connections at once and no more, each of which has its head said and its answers taken in time or
+//! is closed: who says nothing, or does not listen, costs little, and not for long. Bodies are the handlers' to bound.
+//!
+//! `/livez` and `/readyz` wait for a connection like everybody. Keeping some for them would help nobody: what is asked
+//! for is known only once a connection is accepted and its head is read, so that a flood takes the kept ones too. Who
+//! restarts a process that does not answer should be patient (several misses in a row), or ask gRPC health, which has
+//! a port of its own.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -21,6 +32,7 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 
 use crate::{Code, Problem, Shutdown, Tasks};
 
@@ -36,6 +48,8 @@ pub struct Limits {
     pub connections: usize,
     /// Until a request's head has been said, from when the connection was opened or answered last.
     pub head: Duration,
+    /// Until some more of an answer has been taken.
+    pub answer: Duration,
     /// For requests under way at shutdown; then they are broken off.
     pub drain: Duration,
 }
@@ -43,7 +57,9 @@ pub struct Limits {
 impl Default for Limits {
     /// An idle connection lives longer than a load balancer keeps its own (60 s).
     fn default() -> Self {
-        Self { connections: 4_096, head: Duration::from_secs(75), drain: Duration::from_secs(5) }
+        let (head, answer, drain) =
+            (Duration::from_secs(75), Duration::from_secs(30), Duration::from_secs(5));
+        Self { connections: 4_096, head, answer, drain }
     }
 }
 
@@ -81,7 +97,8 @@ async fn serve_until(shutdown: Shutdown, limits: Limits, listener: TcpListener, 
             Some(ended) = connections.join_next() => note(ended),
             (stream, place) = next(&listener, &room) => {
                 let service = TowerToHyperService::new(router.clone());
-                let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
+                let io = TokioIo::new(listened_to(stream, limits.answer));
+                let connection = graceful.watch(server.serve_connection(io, service));
                 connections.spawn(async move {
                     if let Err(error) = connection.await {
                         tracing::debug!(%error, "a connection broke off: {error}");
@@ -98,6 +115,13 @@ async fn serve_until(shutdown: Shutdown, limits: Limits, listener: TcpListener, 
         }
         tracing::warn!("{} connections were broken off at shutdown", connections.len());
     }
+}
+
+/// A connection that breaks off when what is written to it is not taken in time.
+fn listened_to(stream: TcpStream, within: Duration) -> Pin<Box<TimeoutStream<TcpStream>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(within));
+    Box::pin(stream)
 }
 
 /// The next connection, once there is room for it.
@@ -137,7 +161,10 @@ async fn not_allowed(method: Method, uri: Uri) -> Problem {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        sync::mpsc,
+    };
 
     use super::*;
 
@@ -197,17 +224,47 @@ mod tests {
         tasks.finish(SOON).await.unwrap();
     }
 
+    /// Its answer is larger than what the system takes in its place.
     #[tokio::test]
-    async fn at_shutdown_idle_connections_are_closed_and_endless_requests_broken_off() {
-        let router = hello().route("/endless", get(std::future::pending::<&str>));
-        let limits = Limits { drain: Duration::from_millis(100), ..Limits::default() };
+    async fn who_does_not_take_its_answer_in_time_is_closed_and_makes_room() {
+        let router = hello().route("/large", get(async || vec![b' '; 64 << 20]));
+        let limits = Limits { connections: 1, answer: Duration::from_millis(200), ..Limits::default() };
         let (address, tasks) = serving(limits, router).await;
-        let idle = ask(address, b"").await;
-        let endless = ask(address, b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
-        assert!(heard(ask(address, ASK).await).await.ends_with("hello"), "all three are accepted");
+        let deaf = ask(address, b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(heard(ask(address, ASK).await).await.ends_with("hello"));
+        drop(deaf);
         tasks.stop();
         tasks.finish(SOON).await.unwrap();
-        assert_eq!((heard(idle).await, heard(endless).await), (String::new(), String::new()));
+    }
+
+    /// Nothing waits for them: there is more time than the test has.
+    #[tokio::test]
+    async fn at_shutdown_idle_connections_are_closed_at_once() {
+        let limits = Limits { drain: 10 * SOON, ..Limits::default() };
+        let (address, tasks) = serving(limits, hello()).await;
+        let silent = ask(address, b"").await;
+        let mut answered = ask(address, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        answered.read_exact(&mut [0; 8]).await.unwrap();
+        tasks.stop();
+        tasks.finish(SOON).await.unwrap();
+        assert_eq!(heard(silent).await, "");
+        assert!(heard(answered).await.ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn at_shutdown_endless_requests_are_broken_off_in_the_end() {
+        let (began, mut begun) = mpsc::unbounded_channel();
+        let endless = get(async move || {
+            began.send(()).unwrap();
+            std::future::pending::<&str>().await
+        });
+        let limits = Limits { drain: Duration::from_millis(100), ..Limits::default() };
+        let (address, tasks) = serving(limits, hello().route("/endless", endless)).await;
+        let endless = ask(address, b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        timeout(SOON, begun.recv()).await.expect("it is under way");
+        tasks.stop();
+        tasks.finish(SOON).await.unwrap();
+        assert_eq!(heard(endless).await, "");
     }
 
     #[tokio::test]
