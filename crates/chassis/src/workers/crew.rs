@@ -65,8 +65,20 @@ impl Crew {
         Self { log, topic, membership, component, begin, forget, at_work, has_joined, left, leaves }
     }
 
-    /// Follows the group until shutdown; then every worker is drained.
+    /// Follows the group until shutdown; then every worker is drained, also when the membership breaks down before.
     pub(super) async fn run(mut self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let followed = self.follow_group(shutdown).await;
+        self.component.set(Err("stopping".into()));
+        self.at_work.keys().for_each(|partition| self.dismiss(*partition));
+        while !self.at_work.is_empty()
+            && let Some(partition) = self.leaves.recv().await
+        {
+            self.release(partition);
+        }
+        followed
+    }
+
+    async fn follow_group(&mut self, shutdown: Shutdown) -> anyhow::Result<()> {
         let (mut is_ready, mut commits) = (false, tokio::time::interval(COMMIT));
         while !shutdown.requested() {
             tokio::select! {
@@ -76,13 +88,6 @@ impl Crew {
                 () = tokio::time::sleep(GLANCE), if !is_ready => is_ready = self.look(),
                 _ = commits.tick() => self.commit(),
             }
-        }
-        self.component.set(Err("stopping".into()));
-        self.at_work.keys().for_each(|partition| self.dismiss(*partition));
-        while !self.at_work.is_empty()
-            && let Some(partition) = self.leaves.recv().await
-        {
-            self.release(partition);
         }
         Ok(())
     }
@@ -142,3 +147,7 @@ impl Drop for Leaving {
         let _ = self.left.send(self.partition);
     }
 }
+
+#[cfg(test)]
+#[path = "crew_tests.rs"]
+mod tests;
