@@ -144,6 +144,8 @@ impl Assignment {
         loop {
             match timeout(ANSWER, self.look()).await {
                 Ok(Ok(())) => self.see(),
+                // The member has gone, and the server perhaps with it: that is nobody's worry.
+                _ if orders.is_closed() => {}
                 Ok(Err(error)) => self.lose_sight(&error),
                 Err(silent) => self.lose_sight(&silent),
             }
