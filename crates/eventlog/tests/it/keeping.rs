@@ -75,6 +75,8 @@ async fn a_segment_that_a_group_still_needs_is_kept_beyond_its_time() -> anyhow:
     committed(&database.pool, 1).await?;
     opened.close().await?;
     age(&database.pool, 2, 9 * DAY).await?;
+    come_to_nothing(&database.pool, Topic::Inbox, HERE.partition - 1).await?;
+    come_to_nothing(&database.pool, Topic::Account, HERE.partition).await?;
 
     for (come_to, left) in [(1, vec![0, 1, 2]), (2, vec![2])] {
         member.commit(HERE.partition, come_to);
@@ -100,6 +102,19 @@ async fn committed(pool: &PgPool, offset: i64) -> anyhow::Result<()> {
         anyhow::ensure!(begun.elapsed() < PATIENCE, "the server has heard of {heard:?}");
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// A group of somewhere else, which needs everything there.
+async fn come_to_nothing(pool: &PgPool, topic: Topic, partition: u32) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO eventlog.commits (member_group, topic, partition, next_offset) VALUES ($1, $2, $3, 0)",
+    )
+    .bind("elsewhere")
+    .bind(topic.name())
+    .bind(partition.cast_signed())
+    .execute(pool)
+    .await
+    .map(drop)
 }
 
 /// Lets the records below an offset have been appended so many milliseconds earlier, in segments of that time.
