@@ -1,6 +1,7 @@
 //! health-score as its users meet it: its gRPC API on real Postgres and a real log.
 #![expect(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod clock;
 mod scores;
 mod stored;
 mod support;
