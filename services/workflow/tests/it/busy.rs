@@ -60,3 +60,38 @@ async fn whoever_has_to_wait_for_a_slow_endpoint_is_delivered_once_and_never_giv
     assert_eq!((calls.len(), ids.len()), (NOTIFICATIONS as usize, NOTIFICATIONS as usize));
     world.stop().await
 }
+
+/// Attempts of which it is written down what came of them.
+async fn written(world: &World) -> anyhow::Result<i64> {
+    let mut tx = chassis::postgres::unscoped(&world.database.pool).await?;
+    let seen = "SELECT count(*) FROM attempts WHERE began_at IS NOT NULL";
+    Ok(sqlx::query_scalar(seen).fetch_one(&mut *tx).await?)
+}
+
+/// All of them are due before the table is locked, and more than may be under way at once still wait then.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_gets_its_calls_while_nobody_can_write_down_what_comes_of_them() -> anyhow::Result<()> {
+    let mut receiver = Receiver::slow(Duration::from_secs(2)).await?;
+    let config = workflow::Config { longest_call: Duration::from_secs(10), ..config() };
+    let (at_once, calls) = (config.calls_per_endpoint, 3 * config.calls_per_endpoint);
+    let world = World::start(config, &receiver.url()).await?;
+    for n in 0..calls {
+        world.order_of(&format!("account-{n}"), n as u128).await?;
+    }
+    let begun = Instant::now();
+    while count(&world).await?.attempts < calls as i64 {
+        ensure!(begun.elapsed() < AT_LENGTH, "not all are due");
+        tokio::time::sleep(GLANCE).await;
+    }
+    let mut tx = world.database.pool.begin().await?;
+    sqlx::query("LOCK TABLE attempts IN EXCLUSIVE MODE").execute(&mut *tx).await?;
+    let before = written(&world).await?;
+    assert!(before <= at_once as i64, "locked too late: {before} are written down");
+    let mut ids = BTreeSet::new();
+    for _ in 0..calls {
+        ids.insert(receiver.call().await?.id().to_owned());
+    }
+    assert_eq!((ids.len(), written(&world).await?), (calls, before));
+    tx.rollback().await?;
+    world.stop().await
+}
