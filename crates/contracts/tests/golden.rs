@@ -76,7 +76,7 @@ fn reasons() -> Vec<Reason> {
 
 fn health_changed() -> HealthChanged {
     let score = |points, band| Some(Score { points, band });
-    let measure = || "orders_84d".to_owned();
+    let measure = || Source::Measure("orders_84d".to_owned());
     HealthChanged {
         initial: false,
         by_catalogue: true,
@@ -87,12 +87,12 @@ fn health_changed() -> HealthChanged {
         cap: Some("silent".into()),
         overall: 38_200,
         drivers: vec![Driver {
-            measure: measure(),
+            source: measure(),
             points: -34_000,
             value: "0".into(),
             value_before: "3".into(),
         }],
-        contributions: vec![Contribution { measure: measure(), points: 38_200, value: "0".into() }],
+        contributions: vec![Contribution { source: measure(), points: 38_200, value: "0".into() }],
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the services decide, as the log says it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -55,23 +57,60 @@ pub struct HealthChanged {
     pub overall: u32,
     /// By points, greatest change first; they sum to the change of `overall`.
     pub drivers: Vec<Driver>,
-    /// In the scorecard's order.
+    /// In the scorecard's order, then the cap in force; they sum to `overall`.
     pub contributions: Vec<Contribution>,
 }
 
+/// What moves a score, by its name in the scorecard; measures come before caps. As text, a cap's name stands behind
+/// `cap ` (no name has a blank).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Source {
+    Measure(String),
+    Cap(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Measure(name) => f.write_str(name),
+            Self::Cap(name) => write!(f, "{CAP}{name}"),
+        }
+    }
+}
+
+impl From<String> for Source {
+    fn from(text: String) -> Self {
+        match text.strip_prefix(CAP) {
+            Some(name) => Self::Cap(name.to_owned()),
+            None => Self::Measure(text),
+        }
+    }
+}
+
+impl From<Source> for String {
+    fn from(source: Source) -> Self {
+        source.to_string()
+    }
+}
+
+const CAP: &str = "cap ";
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Driver {
-    pub measure: String,
+    pub source: Source,
     pub points: i32,
-    /// As text for people; empty: unknown.
+    /// As text for people: a measure's value (empty: unknown), a cap's `at_most` (empty: not in force).
     pub value: String,
     pub value_before: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contribution {
-    pub measure: String,
+    pub source: Source,
+    /// A cap's are what it takes away: 0 or less.
     pub points: i32,
+    /// As a driver's.
     pub value: String,
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Reading {
     pub(crate) overall: u32,
     pub(crate) known_weight: u32,
     pub(crate) cap: Option<String>,
-    /// Measure, points, value as text; in the scorecard's order.
+    /// Measure, points, value as text; in the scorecard's order. Then the cap in force: what it takes away.
     pub(crate) contributions: Vec<(String, i64, String)>,
 }
 
@@ -55,6 +55,11 @@ impl View<'_> {
         let cap = self.cap(card);
         let overall = cap.as_ref().map_or(uncapped, |(_, at_most)| uncapped.min(at_most * 1000));
         let score = score_of(overall);
+        let mut contributions = self.contributions(card, &points, uncapped);
+        if let Some((name, at_most)) = &cap {
+            let taken = i64::try_from(overall - uncapped).unwrap_or(0);
+            contributions.push((format!("cap {name}"), taken, at_most.to_string()));
+        }
         Reading {
             scorecard: card.name.clone(),
             score: u32::try_from(score).ok(),
@@ -62,11 +67,11 @@ impl View<'_> {
             overall: u32::try_from(overall).unwrap_or_default(),
             known_weight: known_weight(card, &points),
             cap: cap.map(|(name, _)| name),
-            contributions: self.contributions(card, &points, overall),
+            contributions,
         }
     }
 
-    /// Shares of the overall in proportion to weight times points, by largest remainder, ties by name.
+    /// Shares of the overall before the cap in proportion to weight times points, by largest remainder, ties by name.
     fn contributions(&self, card: &Scorecard, points: &Points, overall: i128) -> Vec<(String, i64, String)> {
         let exact = shares(card, points);
         let total = exact.iter().fold(Number::ZERO, |sum, (_, share)| sum.minus(Number::ZERO.minus(*share)));
@@ -96,7 +101,7 @@ impl View<'_> {
 }
 
 impl Reading {
-    /// What each measure won or lost since the reading that was said last.
+    /// What each measure and cap won or lost since the reading that was said last.
     pub(crate) fn drivers_since(&self, last: &Reading) -> Vec<Driver> {
         let find = |reading: &Reading, name: &str| {
             let found = reading.contributions.iter().find(|c| c.0 == name).cloned();
@@ -104,11 +109,11 @@ impl Reading {
         };
         let mut names: Vec<&String> =
             self.contributions.iter().chain(&last.contributions).map(|c| &c.0).collect();
-        names.sort();
+        names.sort_by_key(|name| (name.starts_with("cap "), *name));
         names.dedup();
-        let driver = |measure: &String| {
-            let ((now, value), (before, value_before)) = (find(self, measure), find(last, measure));
-            Driver { measure: measure.clone(), points: now - before, value, value_before }
+        let driver = |source: &String| {
+            let ((now, value), (before, value_before)) = (find(self, source), find(last, source));
+            Driver { source: source.clone(), points: now - before, value, value_before }
         };
         let mut drivers: Vec<Driver> = names.into_iter().map(driver).filter(|d| d.points != 0).collect();
         drivers.sort_by_key(|driver| -driver.points.abs());

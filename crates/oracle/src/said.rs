@@ -97,7 +97,7 @@ impl Story {
 
 fn health(when: When, said: account::HealthChanged) -> HealthChange {
     let driver = |d: &account::Driver| Driver {
-        measure: d.measure.clone(),
+        source: source(&d.measure, &d.cap),
         points: d.points.into(),
         value: d.value.clone(),
         value_before: d.value_before.clone(),
@@ -117,10 +117,14 @@ fn health(when: When, said: account::HealthChanged) -> HealthChange {
         contributions: said
             .contributions
             .into_iter()
-            .map(|c| (c.measure, c.points.into(), c.value))
+            .map(|c| (source(&c.measure, &c.cap), c.points.into(), c.value))
             .collect(),
         scorecard: said.scorecard,
     }
+}
+
+fn source(measure: &str, cap: &str) -> String {
+    if cap.is_empty() { measure.to_owned() } else { format!("cap {cap}") }
 }
 
 fn band(band: account::Band) -> Option<Band> {

@@ -113,7 +113,7 @@ impl Scene<'_> {
         reasons.extend(change.drivers.iter().map(|driver| {
             let (sign, points) = (if driver.points < 0 { '-' } else { '+' }, driver.points.abs());
             let moved = format!("{sign}{}.{:03}", points / 1000, points % 1000);
-            holds(format!("{} moved the score by {moved}", driver.measure), &driver.value)
+            holds(format!("{} moved the score by {moved}", driver.source), &driver.value)
         }));
         News { trigger, reasons, kind: Kind::Band(from, to) }
     }
@@ -131,11 +131,16 @@ impl News {
     }
 
     pub(crate) fn pulls(&self, trigger: &Trigger) -> bool {
+        let came_from = |wanted: &Option<String>, was: Option<&str>| match wanted.as_deref() {
+            None => was.is_some(),
+            Some("none") => was.is_none(),
+            Some(band) => was == Some(band),
+        };
         let is = |wanted: &Option<String>, is: Option<&str>| wanted.is_none() || wanted.as_deref() == is;
         match (trigger, &self.kind) {
             (Trigger::Enters(wanted), Kind::Entered(segment)) => wanted == segment,
             (Trigger::Leaves(wanted), Kind::Left(segment)) => wanted == segment,
-            (Trigger::Band { from, to }, Kind::Band(was, now)) => is(from, *was) && is(to, *now),
+            (Trigger::Band { from, to }, Kind::Band(was, now)) => came_from(from, *was) && is(to, *now),
             _ => false,
         }
     }

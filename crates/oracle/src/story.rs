@@ -75,13 +75,14 @@ pub struct HealthChange {
     pub known_weight: u32,
     pub cap: Option<String>,
     pub drivers: Vec<Driver>,
-    /// Measure, points, value as text.
+    /// Measure (or "cap " and its name), points, value as text.
     pub contributions: Vec<(String, i64, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Driver {
-    pub measure: String,
+    /// A measure, or "cap " and its name.
+    pub source: String,
     pub points: i64,
     pub value: String,
     pub value_before: String,

@@ -1,7 +1,7 @@
 //! How values of the wire are said to people.
 
 use anyhow::Context;
-use contracts::account::{Band, CtaState, CtaType, NotificationState, Reason, RunState};
+use contracts::account::{Band, CtaState, CtaType, Driver, NotificationState, Reason, RunState};
 use contracts::log::ClockKind;
 
 /// An instant as an argument: RFC 3339 or a day (its midnight, UTC).
@@ -37,9 +37,19 @@ pub(crate) fn score(score: Option<u32>) -> String {
     score.map_or_else(|| "-".to_owned(), |score| score.to_string())
 }
 
-/// Thousandths of a point as points, with a sign.
+/// Thousandths of a point as points, with a sign; what a tenth would hide to the thousandth.
 pub(crate) fn points(thousandths: i32) -> String {
-    format!("{:+.1}", f64::from(thousandths) / 1000.0)
+    let points = f64::from(thousandths) / 1000.0;
+    if (1..50).contains(&thousandths.abs()) { format!("{points:+.3}") } else { format!("{points:+.1}") }
+}
+
+/// What moves a score: a measure, or a cap.
+pub(crate) fn source(measure: &str, cap: &str) -> String {
+    if cap.is_empty() { measure.to_owned() } else { format!("cap {cap}") }
+}
+
+pub(crate) fn driver(driver: &Driver) -> String {
+    format!("{} {}", source(&driver.measure, &driver.cap), points(driver.points))
 }
 
 pub(crate) fn band(band: Band) -> &'static str {
@@ -129,5 +139,6 @@ mod tests {
         assert_eq!(instant(899_251_200_000), "1998-07-01T00:00:00Z");
         assert_eq!(day(10_408), "1998-07-01");
         assert_eq!(points(-12_500), "-12.5");
+        assert_eq!([points(-49), points(0), points(50)], ["-0.049", "+0.0", "+0.1"]);
     }
 }

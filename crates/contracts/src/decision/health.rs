@@ -1,6 +1,6 @@
 //! Health changes between wire and domain.
 
-use domain::decision::{Band, Contribution, Driver, HealthChanged, Score};
+use domain::decision::{Band, Contribution, Driver, HealthChanged, Score, Source};
 
 use crate::{account as wire, error::Malformed};
 
@@ -80,24 +80,39 @@ impl From<Band> for wire::Band {
 
 impl From<wire::Driver> for Driver {
     fn from(it: wire::Driver) -> Self {
-        Self { measure: it.measure, points: it.points, value: it.value, value_before: it.value_before }
+        let source = source(it.measure, it.cap);
+        Self { source, points: it.points, value: it.value, value_before: it.value_before }
     }
 }
 
 impl From<Driver> for wire::Driver {
     fn from(it: Driver) -> Self {
-        Self { measure: it.measure, points: it.points, value: it.value, value_before: it.value_before }
+        let (measure, cap) = names(it.source);
+        Self { measure, cap, points: it.points, value: it.value, value_before: it.value_before }
     }
 }
 
 impl From<wire::Contribution> for Contribution {
     fn from(it: wire::Contribution) -> Self {
-        Self { measure: it.measure, points: it.points, value: it.value }
+        Self { source: source(it.measure, it.cap), points: it.points, value: it.value }
     }
 }
 
 impl From<Contribution> for wire::Contribution {
     fn from(it: Contribution) -> Self {
-        Self { measure: it.measure, points: it.points, value: it.value }
+        let (measure, cap) = names(it.source);
+        Self { measure, cap, points: it.points, value: it.value }
+    }
+}
+
+fn source(measure: String, cap: String) -> Source {
+    if cap.is_empty() { Source::Measure(measure) } else { Source::Cap(cap) }
+}
+
+/// The measure's, and the cap's: one of them is empty.
+fn names(source: Source) -> (String, String) {
+    match source {
+        Source::Measure(name) => (name, String::new()),
+        Source::Cap(name) => (String::new(), name),
     }
 }

@@ -281,8 +281,18 @@ pub struct TriggerDoc {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BandTriggerDoc {
-    pub from: Option<Band>,
+    pub from: Option<BandBeforeDoc>,
     pub to: Option<Band>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BandBeforeDoc {
+    /// There was no score.
+    None,
+    Red,
+    Yellow,
+    Green,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -34,15 +34,34 @@ pub enum Trigger {
     Leaves {
         segment: String,
     },
-    /// The band changes, from and to these if given.
+    /// The band changes, to this one if given.
     Band {
-        from: Option<Band>,
+        from: BandBefore,
         to: Option<Band>,
     },
     Event {
         name: String,
         filters: Vec<Filter>,
     },
+}
+
+/// The band that a change must come from. An account's first score is no change of its band, unless asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BandBefore {
+    Any,
+    /// There was no score.
+    None,
+    Is(Band),
+}
+
+impl BandBefore {
+    pub fn holds(self, before: Option<Band>) -> bool {
+        match self {
+            Self::Any => before.is_some(),
+            Self::None => before.is_none(),
+            Self::Is(band) => before == Some(band),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ mod stored;
 use super::*;
 use crate::{
     calendar::Calendar,
-    catalogue::playbooks::{Action, Endpoint, Playbook, Step, Trigger},
+    catalogue::playbooks::{Action, BandBefore, Endpoint, Playbook, Step, Trigger},
     comparison::Comparison,
     condition::Filter,
     decision::*,
@@ -186,7 +186,7 @@ fn health(before: Option<Band>, now: Option<Band>) -> Decision {
         cap: None,
         overall: 50_000,
         drivers: vec![Driver {
-            measure: "orders".into(),
+            source: Source::Measure("orders".into()),
             points: -12_345,
             value: "1".into(),
             value_before: "3".into(),
@@ -227,19 +227,22 @@ fn what_is_initial_or_follows_from_new_definitions_starts_nothing_unless_asked_t
 
 #[test]
 fn a_change_of_band_starts_what_waits_for_it() {
-    let check = |wanted: (Option<Band>, Option<Band>), change: (Option<Band>, Option<Band>), starts: bool| {
+    let check = |wanted: (BandBefore, Option<Band>), change: (Option<Band>, Option<Band>), starts: bool| {
         let trigger = Trigger::Band { from: wanted.0, to: wanted.1 };
         let mut account = Account::with(vec![playbook("p", trigger, vec![notify()])]);
         let said = account.told(0, health(change.0, change.1));
         assert_eq!(!said.is_empty(), starts, "{wanted:?} {change:?}");
     };
     let (red, green) = (Some(Band::Red), Some(Band::Green));
-    check((None, red), (green, red), true);
-    check((None, red), (None, red), true);
-    check((green, red), (None, red), false);
-    check((green, None), (green, None), true);
-    check((None, None), (red, red), false);
-    check((red, green), (green, red), false);
+    let (any, none, from) = (BandBefore::Any, BandBefore::None, BandBefore::Is);
+    check((any, red), (green, red), true);
+    check((any, red), (None, red), false);
+    check((none, red), (None, red), true);
+    check((none, red), (green, red), false);
+    check((from(Band::Green), red), (None, red), false);
+    check((from(Band::Green), None), (green, None), true);
+    check((any, None), (red, red), false);
+    check((from(Band::Red), green), (green, red), false);
 }
 
 #[test]
@@ -313,7 +316,7 @@ fn the_webhook_says_what_happened_and_why() {
 
 #[test]
 fn a_change_of_band_gives_its_drivers_as_reasons() {
-    let trigger = Trigger::Band { from: None, to: None };
+    let trigger = Trigger::Band { from: BandBefore::None, to: None };
     let mut account = Account::with(vec![playbook("p", trigger, vec![notify()])]);
     let said = account.step(0, Occasion::Other, &[health(None, Some(Band::Red))]);
     let Some(Decision::Run(started)) = said.first() else { panic!("{said:?}") };

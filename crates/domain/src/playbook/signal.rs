@@ -57,7 +57,7 @@ impl Signal {
             (Trigger::Enters { segment }, Self::Entered { segment: entered, .. }) => segment == entered,
             (Trigger::Leaves { segment }, Self::Left { segment: left, .. }) => segment == left,
             (Trigger::Band { from, to }, Self::BandChanged { from: was, to: is, .. }) => {
-                (from.is_none() || from == was) && (to.is_none() || to == is)
+                from.holds(*was) && (to.is_none() || to == is)
             }
             _ => false,
         }
@@ -138,7 +138,7 @@ fn moved(driver: &Driver) -> Reason {
     let points = driver.points.unsigned_abs();
     let sign = if driver.points < 0 { '-' } else { '+' };
     let by = format!("{sign}{}.{:03}", points / 1_000, points % 1_000);
-    holds(format!("{} moved the score by {by}", driver.measure), &driver.value)
+    holds(format!("{} moved the score by {by}", driver.source), &driver.value)
 }
 
 fn holds(comparison: String, value: &str) -> Reason {

@@ -2,7 +2,7 @@
 
 use super::{Group, Scorecard};
 use crate::{
-    decision::{Band, Contribution, Score},
+    decision::{Band, Contribution, Score, Source},
     measure::{MeasureIx, Measures},
     quantity::Quantity,
 };
@@ -73,21 +73,32 @@ impl<'a> Assessment<'a> {
         })
     }
 
-    /// What each measure contributes to the overall; they sum to it.
+    /// What each measure contributes to the overall, and what the cap in force takes from it; they sum to it.
     pub fn contributions(&self, measures: &Measures) -> Vec<Contribution> {
-        let points = self.split(measures);
         let contribution = |(worth, points): (&Worth, i32)| Contribution {
-            measure: measures.get(worth.measure).name.clone(),
+            source: Source::Measure(measures.get(worth.measure).name.clone()),
             points,
             value: worth.known.map(|(value, _)| value.to_string()).unwrap_or_default(),
         };
-        self.worths.iter().zip(points).map(contribution).collect()
+        let of_measures = self.worths.iter().zip(self.split(measures)).map(contribution);
+        of_measures.chain(self.taken_by_cap()).collect()
     }
 
-    /// The overall in proportion to the shares, floored; what is missing goes one each to the largest fractions,
-    /// ties by name.
+    fn taken_by_cap(&self) -> Option<Contribution> {
+        let (cap, uncapped) = (&self.scorecard.caps[self.cap?], self.uncapped?);
+        // Neither is more than 100,000.
+        let points = i32::try_from(i64::from(uncapped.min(cap.at_most * 1000)) - i64::from(uncapped));
+        Some(Contribution {
+            source: Source::Cap(cap.name.clone()),
+            points: points.unwrap_or(0),
+            value: cap.at_most.to_string(),
+        })
+    }
+
+    /// The overall before the cap in proportion to the shares, floored; what is missing goes one each to the largest
+    /// fractions, ties by name.
     fn split(&self, measures: &Measures) -> Vec<i32> {
-        let whole = i128::from(self.overall().unwrap_or(0));
+        let whole = i128::from(self.uncapped.unwrap_or(0));
         let sum: i128 = self.worths.iter().map(|worth| worth.share).sum();
         if sum == 0 {
             return vec![0; self.worths.len()];

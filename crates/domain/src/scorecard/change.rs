@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Assessment;
 use crate::{
-    decision::{Contribution, Driver, HealthChanged},
+    decision::{Contribution, Driver, HealthChanged, Source},
     measure::Measures,
 };
 
@@ -41,25 +41,25 @@ pub fn health_change(
 
 /// The change of each contribution, greatest first, ties by name; what did not change is left out.
 fn drivers(before: &[Contribution], now: &[Contribution]) -> Vec<Driver> {
-    let mut by_measure: BTreeMap<&str, Driver> = BTreeMap::new();
+    let mut by_source: BTreeMap<&Source, Driver> = BTreeMap::new();
     for old in before {
-        let driver = entry(&mut by_measure, &old.measure);
+        let driver = entry(&mut by_source, &old.source);
         driver.points -= old.points;
         driver.value_before.clone_from(&old.value);
     }
     for new in now {
-        let driver = entry(&mut by_measure, &new.measure);
+        let driver = entry(&mut by_source, &new.source);
         driver.points += new.points;
         driver.value.clone_from(&new.value);
     }
-    let mut drivers: Vec<_> = by_measure.into_values().filter(|driver| driver.points != 0).collect();
+    let mut drivers: Vec<_> = by_source.into_values().filter(|driver| driver.points != 0).collect();
     drivers.sort_by_key(|driver| std::cmp::Reverse(driver.points.unsigned_abs()));
     drivers
 }
 
-fn entry<'m, 'k>(drivers: &'m mut BTreeMap<&'k str, Driver>, measure: &'k str) -> &'m mut Driver {
-    drivers.entry(measure).or_insert_with(|| Driver {
-        measure: measure.to_owned(),
+fn entry<'m, 'k>(drivers: &'m mut BTreeMap<&'k Source, Driver>, source: &'k Source) -> &'m mut Driver {
+    drivers.entry(source).or_insert_with(|| Driver {
+        source: source.clone(),
         points: 0,
         value: String::new(),
         value_before: String::new(),

@@ -233,7 +233,7 @@ fn a_score_shares_missing_weights_and_says_what_moved_it() {
         let change = view.health_change(&catalogue, said.as_ref());
         said = change.clone().or(said.clone());
         change.map(|change| {
-            let drivers = change.drivers.iter().map(|driver| (driver.measure.clone(), driver.points));
+            let drivers = change.drivers.iter().map(|driver| (driver.source.to_string(), driver.points));
             let score = change.score.map(|score| (score.points, score.band));
             (score, change.overall, change.known_weight, change.cap, drivers.collect::<Vec<_>>())
         })
@@ -255,6 +255,10 @@ fn a_score_shares_missing_weights_and_says_what_moved_it() {
     assert_eq!(third.4.iter().map(|(_, points)| points).sum::<i32>(), 43_999 - 66_666);
     let capped = say(&mut view, "blocked", Value::Bool(true), 5).unwrap();
     assert_eq!((capped.0, capped.1, capped.3), (Some((30, Band::Red)), 30_000, Some("blocked".to_owned())));
-    assert_eq!(capped.4.iter().map(|(_, points)| points).sum::<i32>(), 30_000 - 43_999);
+    assert_eq!(capped.4, [driver("cap blocked", 30_000 - 43_999)]);
     assert_eq!(say(&mut view, "c", number("10.4"), 6), None, "the same score, band and cap");
+    let freed = say(&mut view, "blocked", Value::Bool(false), 7).unwrap();
+    // 0.6 x 66.666 + 0.4 x 10.4
+    let moved = [driver("cap blocked", 43_999 - 30_000), driver("c", 160)];
+    assert_eq!((freed.1, freed.4), (44_159, moved.to_vec()));
 }

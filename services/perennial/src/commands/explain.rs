@@ -203,15 +203,22 @@ fn change_in_words(change: &HealthChange) -> String {
 }
 
 fn contribution(contribution: &Contribution) -> String {
-    let Contribution { measure, points, value } = contribution;
-    let value = if value.is_empty() { "unknown" } else { value };
-    format!("{:>7}  {measure} was {value}", words::points(*points))
+    let Contribution { measure, cap, points, value } = contribution;
+    let what = words::source(measure, cap);
+    let value = match value.as_str() {
+        "" => "unknown",
+        value => value,
+    };
+    let verb = if cap.is_empty() { "was" } else { "at most" };
+    format!("{:>7}  {what} {verb} {value}", words::points(*points))
 }
 
 fn driver(driver: &Driver) -> String {
-    let known = |value: &str| if value.is_empty() { "unknown".to_owned() } else { value.to_owned() };
-    let Driver { measure, points, value, value_before } = driver;
-    format!("{:>7}  {measure}: {} -> {}", words::points(*points), known(value_before), known(value))
+    let Driver { measure, cap, points, value, value_before } = driver;
+    let missing = if cap.is_empty() { "unknown" } else { "not in force" };
+    let said = |value: &str| if value.is_empty() { missing.to_owned() } else { value.to_owned() };
+    let what = words::source(measure, cap);
+    format!("{:>7}  {what}: {} -> {}", words::points(*points), said(value_before), said(value))
 }
 
 fn cta_in_words(cta: &Cta) -> String {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use contracts::account::{Band, Driver};
+use contracts::account::Band;
 use contracts::health::{Health as AccountHealth, HealthChange, ListHealthHistoryRequest, ListHealthRequest};
 
 use crate::cli::{Limit, Target};
@@ -107,11 +107,7 @@ fn change_row(change: &HealthChange) -> Vec<String> {
         words::score(change.score_before),
         words::band(change.band()).to_owned(),
         words::band(change.band_before()).to_owned(),
-        change.drivers.iter().map(driver).collect::<Vec<_>>().join(", "),
+        change.drivers.iter().map(words::driver).collect::<Vec<_>>().join(", "),
         change.cause.clone(),
     ]
-}
-
-fn driver(driver: &Driver) -> String {
-    format!("{} {}", driver.measure, words::points(driver.points))
 }

@@ -262,7 +262,7 @@ impl Rules<'_> {
             0 | 1 => json!({"enters": self.dice.pick(&names)}),
             2 => json!({"leaves": self.dice.pick(&names)}),
             3 => json!({"band": {"to": self.dice.word(&BANDS)}}),
-            4 => json!({"band": {"from": self.dice.word(&BANDS)}}),
+            4 => json!({"band": {"from": self.dice.word(&["none", "red", "yellow", "green"])}}),
             _ => json!({"event": {"name": self.dice.word(&EVENTS), "where": filters(self.dice)}}),
         };
         let steps: Vec<Json> = (0..1 + self.dice.below(4)).map(|_| self.step()).collect();

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use super::Compiler;
 use crate::{
     catalogue::{
-        document::{OpenCtaDoc, PlaybookDoc, StepDoc, TriggerDoc, WaitDoc},
-        playbooks::{Action, Endpoint, Playbook, Step, Trigger},
+        document::{BandBeforeDoc, OpenCtaDoc, PlaybookDoc, StepDoc, TriggerDoc, WaitDoc},
+        playbooks::{Action, BandBefore, Endpoint, Playbook, Step, Trigger},
         problem::Place,
     },
+    decision::Band,
     time::{DAY_MS, HOUR_MS},
 };
 
@@ -66,7 +67,9 @@ impl<'d> Compiler<'d> {
                 self.known_segment(&place.key("leaves"), segment);
                 Some(Trigger::Leaves { segment: segment.clone() })
             }
-            (None, None, Some(band), None) => Some(Trigger::Band { from: band.from, to: band.to }),
+            (None, None, Some(band), None) => {
+                Some(Trigger::Band { from: band_before(band.from), to: band.to })
+            }
             (None, None, None, Some(event)) => {
                 let place = place.key("event");
                 self.text(&place.key("name"), &event.name);
@@ -166,6 +169,16 @@ impl<'d> Compiler<'d> {
                 None
             }
         }
+    }
+}
+
+fn band_before(wanted: Option<BandBeforeDoc>) -> BandBefore {
+    match wanted {
+        None => BandBefore::Any,
+        Some(BandBeforeDoc::None) => BandBefore::None,
+        Some(BandBeforeDoc::Red) => BandBefore::Is(Band::Red),
+        Some(BandBeforeDoc::Yellow) => BandBefore::Is(Band::Yellow),
+        Some(BandBeforeDoc::Green) => BandBefore::Is(Band::Green),
     }
 }
 

@@ -55,8 +55,8 @@ fn health(change: &HealthChanged) -> String {
     let (before, now) = (words::band(change.band_before()), words::band(change.band()));
     let bands = if before == now { now.to_owned() } else { format!("{before} -> {now}") };
     let drivers = change.drivers.iter().take(3);
-    let drivers = drivers.map(|driver| format!("{} {}", driver.measure, words::points(driver.points)));
-    with(&format!("health {scores}, {bands}"), &drivers.collect::<Vec<_>>().join(", "))
+    let drivers: Vec<_> = drivers.map(words::driver).collect();
+    with(&format!("health {scores}, {bands}"), &drivers.join(", "))
 }
 
 fn membership(change: &MembershipChanged) -> String {
