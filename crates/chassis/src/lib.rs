@@ -11,10 +11,12 @@ pub mod metrics;
 pub mod paging;
 pub mod postgres;
 mod problem;
+mod saver;
 mod tasks;
 pub mod telemetry;
 pub mod trace;
 pub mod workers;
 
 pub use problem::{Code, Problem};
+pub use saver::saver;
 pub use tasks::{Shutdown, Tasks};

@@ -1,5 +1,7 @@
 //! Logs and spans: what is written, and how.
 
+use std::io::IsTerminal;
+
 use anyhow::Context;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -17,8 +19,11 @@ pub enum Format {
 /// Sets up logs and spans for the process, on standard error. `filter` is like `info,engine=debug`. To be called
 /// once.
 pub fn init(format: Format, filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| format!("log filter {filter}"))?;
-    let written = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // What Postgres remarks of every start ("already exists, skipping") is news to nobody.
+    let filter = EnvFilter::try_new(format!("sqlx::postgres::notice=warn,{filter}"))
+        .with_context(|| format!("log filter {filter}"))?;
+    let colours = std::io::stderr().is_terminal();
+    let written = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let written = match format {
         Format::Json => written.json().flatten_event(true).boxed(),
         Format::Pretty => written.compact().with_target(false).boxed(),

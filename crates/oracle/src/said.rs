@@ -52,7 +52,7 @@ fn turn(header: &Header, kind: Kind) -> Option<Turn> {
         }
         Kind::NotificationSettled(said) => {
             let state = match said.state() {
-                account::NotificationState::Unspecified => "",
+                account::NotificationState::Unspecified | account::NotificationState::Open => "",
                 account::NotificationState::Delivered => "delivered",
                 account::NotificationState::Dropped => "dropped",
                 account::NotificationState::Failed => "failed",

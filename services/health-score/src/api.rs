@@ -152,6 +152,7 @@ fn change(row: HistoryRow) -> HealthChange {
         cause: format!("{}/{}", row.log_partition, row.cause_offset),
         fact_id: contracts::hex_id(&row.fact_id),
         initial: change.initial,
+        by_catalogue: change.by_catalogue,
         catalogue_version: row.catalogue_version.cast_unsigned(),
     }
 }

@@ -303,6 +303,7 @@ mod tests {
             pseudonym_key: vec![],
             created_at: 0,
             events: 0,
+            waiting: 0,
             catalogue_version: 2,
         }
     }

@@ -79,7 +79,9 @@ impl ForwardFold for Attribution {
     }
 
     fn timer(&self, at: &ForwardContext<'_, ()>, state: &mut ContactState, out: &mut Forwards<Item>) {
-        for held in state.expired(at.appended_at) {
+        let expired = state.expired(at.appended_at);
+        waiting(-count(&expired), out);
+        for held in expired {
             let reason = "no account became known for this contact within 30 days";
             out.items.push(Item::Quarantined(Quarantined::of(&held, "NO_ACCOUNT", reason)));
         }
@@ -154,7 +156,9 @@ impl Attributing<'_, '_> {
         if self.state.see_in(&account) {
             return None;
         }
-        for held in self.state.release() {
+        let released = self.state.release();
+        waiting(-count(&released), self.out);
+        for held in released {
             self.usage_of(&account, &held, false);
         }
         Some(Joined { account, traits: self.state.traits_by_change() })
@@ -226,9 +230,12 @@ impl Attributing<'_, '_> {
     }
 
     fn park(&mut self, held: Held) {
-        if let Some(held) = self.state.park(held) {
-            let reason = "too much waits for this contact's account to become known";
-            self.out.items.push(Item::Quarantined(Quarantined::of(&held, "PARKED_FULL", reason)));
+        match self.state.park(held) {
+            None => waiting(1, self.out),
+            Some(held) => {
+                let reason = "too much waits for this contact's account to become known";
+                self.out.items.push(Item::Quarantined(Quarantined::of(&held, "PARKED_FULL", reason)));
+            }
         }
     }
 
@@ -242,6 +249,17 @@ impl Attributing<'_, '_> {
             body: AccountRecord { header: None, control: None, kind: Some(body) }.encode_to_vec().into(),
         });
     }
+}
+
+/// Tells by how many the events that wait for an account have become more.
+fn waiting(more: i64, out: &mut Forwards<Item>) {
+    if more != 0 {
+        out.items.push(Item::Waiting(more));
+    }
+}
+
+fn count(held: &[Held]) -> i64 {
+    i64::try_from(held.len()).unwrap_or(i64::MAX)
 }
 
 /// The accounts a message names, the context's first.

@@ -97,7 +97,7 @@ fn said(out: Forwards<Item>) -> Vec<String> {
     let facts = out.facts.iter().map(fact);
     let items = out.items.iter().filter_map(|item| match item {
         Item::Quarantined(quarantined) => Some(format!("quarantine {}", quarantined.code)),
-        Item::Counted | Item::Belongs(_) => None,
+        Item::Counted | Item::Waiting(_) | Item::Belongs(_) => None,
     });
     facts.chain(items).collect()
 }

@@ -123,6 +123,9 @@ pub(crate) async fn pages<T>(
         let (items, next) = page(size, token).await?;
         all.extend(items);
         if next.is_empty() || all.len() >= limit {
+            if !next.is_empty() {
+                eprintln!("Only the first {limit}: there are more.");
+            }
             all.truncate(limit);
             return Ok(all);
         }

@@ -30,9 +30,8 @@ pub(crate) fn in_words(error: &anyhow::Error) -> String {
 
 fn of_status(status: &Status) -> String {
     let mut lines = vec![status.message().to_owned()];
-    for violation in violations(status) {
-        lines.push(format!("  {}: {}", violation.0, violation.1));
-    }
+    let violations = violations(status).into_iter().map(|(field, why)| format!("{field}: {why}"));
+    lines.extend(violations.filter(|it| it != status.message()).map(|it| format!("  {it}")));
     if let Some(retry) = status.get_details_retry_info().and_then(|info| info.retry_delay) {
         lines.push(format!("  Try again in {} s.", retry.as_secs().max(1)));
     }

@@ -12,6 +12,7 @@ mod myself;
 mod output;
 mod up;
 mod words;
+mod yaml;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use contracts::account::{Band, CtaState, CtaType, Driver, NotificationState, Reason, RunState};
+use contracts::cta::Cta;
 use contracts::log::ClockKind;
 
 /// An instant as an argument: RFC 3339 or a day (its midnight, UTC).
@@ -24,7 +25,12 @@ pub(crate) fn instant(ms: i64) -> String {
     if ms == 0 {
         return String::new();
     }
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
+    // All with as many letters: columns are compared at a glance.
+    let said = |at: jiff::Timestamp| match ms % 1000 {
+        0 => at.to_string(),
+        _ => format!("{at:.3}"),
+    };
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), said)
 }
 
 /// A day of the calendar from days since 1970-01-01.
@@ -79,7 +85,15 @@ pub(crate) fn cta_type(kind: CtaType) -> &'static str {
     }
 }
 
-pub(crate) fn cta_state(state: CtaState) -> &'static str {
+/// With how long it is snoozed.
+pub(crate) fn cta_state(cta: &Cta) -> String {
+    match cta.state() {
+        CtaState::Snoozed => format!("snoozed until {}", instant(cta.until_at)),
+        state => cta_state_name(state).to_owned(),
+    }
+}
+
+pub(crate) fn cta_state_name(state: CtaState) -> &'static str {
     match state {
         CtaState::Unspecified => "-",
         CtaState::Open => "open",
@@ -99,7 +113,7 @@ pub(crate) fn run_state(state: RunState) -> &'static str {
 
 pub(crate) fn notification_state(state: NotificationState) -> &'static str {
     match state {
-        NotificationState::Unspecified => "open",
+        NotificationState::Unspecified | NotificationState::Open => "open",
         NotificationState::Delivered => "delivered",
         NotificationState::Dropped => "dropped",
         NotificationState::Failed => "failed",

@@ -71,7 +71,7 @@ fn measure(segments: usize) -> Run {
     let metrics = Arc::new(Metrics::default());
     // No checkpoint in between: encoding accounts is measured elsewhere.
     let settings = Settings { checkpoint_records: u64::MAX, checkpoint_ms: i64::MAX, ..Settings::default() };
-    let Ok(mut worker) = Worker::start(SegmentFold, ports, 0, settings, metrics.clone()) else {
+    let Ok(mut worker) = Worker::start(segment_fold(), ports, 0, settings, metrics.clone()) else {
         panic!("a worker over a log in memory starts");
     };
     let mut fold_to = |records: u64| {
@@ -166,4 +166,9 @@ fn catalogue(segments: usize) -> Value {
     let segments: Map<String, Value> =
         (0..segments).map(|index| (format!("s_{index}"), segment(index))).collect();
     json!({"measures": measures, "segments": segments})
+}
+
+fn segment_fold() -> SegmentFold {
+    let (met, _) = tokio::sync::mpsc::unbounded_channel();
+    SegmentFold { met }
 }

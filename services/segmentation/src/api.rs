@@ -60,6 +60,9 @@ impl SegmentService for SegmentApi {
         let after = paging::decode::<String>(&request.page_token)?.unwrap_or_default();
         let stays = Stays::InSegment { segment: &request.segment, after_account: &after };
         let rows = self.stays(&request.workspace, stays, limit + 1).await?;
+        if rows.is_empty() && after.is_empty() {
+            self.is_segment(&request.workspace, &request.segment).await?;
+        }
         let (rows, next_page_token) = paging::split(rows, limit, |row| row.account.clone());
         let members = rows.into_iter().map(membership).collect();
         Ok(Response::new(ListMembersResponse { members, next_page_token }))
@@ -92,7 +95,7 @@ impl SegmentService for SegmentApi {
         let last = last.map_err(Problem::from)?.into_iter().next();
         let never = || {
             let what =
-                format!("a stay of account {account:?} in segment {segment:?} of workspace {workspace:?}");
+                format!("stay of account {account:?} in segment {segment:?} of workspace {workspace:?}");
             Problem::not_found(what)
         };
         let last_change = Some(change(last.ok_or_else(never)?));
@@ -119,11 +122,21 @@ impl SegmentApi {
         let mut tx = reading(&self.pool, workspace).await?;
         Ok(store::memberships(&mut tx, workspace, stays, limit).await?)
     }
+
+    /// A misspelt name is not to look like an empty segment.
+    async fn is_segment(&self, workspace: &str, segment: &str) -> Result<(), Problem> {
+        let mut tx = reading(&self.pool, workspace).await?;
+        if store::is_segment(&mut tx, workspace, segment).await? {
+            return Ok(());
+        }
+        Err(Problem::not_found(format!("segment {segment:?} in workspace {workspace:?}")))
+    }
 }
 
 fn summary(row: SegmentRow) -> SegmentSummary {
     SegmentSummary {
         segment: row.segment,
+        title: row.title,
         members: (row.enters - row.leaves).cast_unsigned(),
         enters: row.enters.cast_unsigned(),
         leaves: row.leaves.cast_unsigned(),
@@ -155,6 +168,7 @@ fn change(row: HistoryRow) -> MembershipChange {
         cause: format!("{}/{}", row.log_partition, row.cause_offset),
         fact_id: contracts::hex_id(&row.fact_id),
         initial: change.initial,
+        by_catalogue: change.by_catalogue,
         catalogue_version: row.catalogue_version.cast_unsigned(),
     }
 }

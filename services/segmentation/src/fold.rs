@@ -17,13 +17,26 @@ use eventlog::{
     proto::{CatalogueVersion, Header, Service},
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
 
 /// Format of the stored state that this build writes.
 const FORMAT: u8 = 1;
 
-/// The fold; it has nothing of its own.
-#[derive(Debug, Clone, Copy)]
-pub struct SegmentFold;
+/// The segments of a catalogue version, as the fold meets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Met {
+    pub workspace: String,
+    pub version: u64,
+    /// Name and title.
+    pub segments: Vec<(String, String)>,
+}
+
+/// The fold of one partition.
+#[derive(Debug, Clone)]
+pub struct SegmentFold {
+    /// Who is told of segments.
+    pub met: mpsc::UnboundedSender<Met>,
+}
 
 /// One account: what is known of it, and the stays that go on, by segment.
 #[derive(Debug)]
@@ -50,6 +63,12 @@ impl Fold for SegmentFold {
 
     fn compile(&self, version: &CatalogueVersion, document: &[u8]) -> Result<Catalogue, Poison> {
         contracts::compile(version, document).map_err(poison)
+    }
+
+    fn activated(&self, workspace: &str, version: u64, catalogue: &Catalogue) {
+        let segments = catalogue.segments.iter().map(|it| (it.name.clone(), it.title.clone())).collect();
+        // Nobody listens any more when the service stops.
+        let _ = self.met.send(Met { workspace: workspace.into(), version, segments });
     }
 
     fn read_fact(&self, header: &Header, record: &Stored) -> Result<Option<Fact>, Poison> {

@@ -5,11 +5,13 @@
 mod api;
 mod config;
 mod fold;
+mod segments;
 mod store;
 
 use chassis::{
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
+    saver,
     workers::{Work, Workers, told},
 };
 use contracts::segment::segment_service_server::SegmentServiceServer;
@@ -19,7 +21,7 @@ use sqlx::PgPool;
 use tonic::service::Routes;
 
 pub use config::Config;
-pub use fold::SegmentFold;
+pub use fold::{Met, SegmentFold};
 
 /// What the service stands on.
 pub struct Ports {
@@ -40,8 +42,9 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         project: |conn, items| Box::pin(store::project(conn, items)),
         act: || told("segmentation", |_: &Decided<_>, _| ()),
     };
+    let met = saver(workers.tasks(), "segments", &pool, segments::save);
     workers.start(work, move |ports, partition, counters| {
-        Worker::start(SegmentFold, ports, partition, config.worker.clone(), counters)
+        Worker::start(SegmentFold { met: met.clone() }, ports, partition, config.worker.clone(), counters)
     });
     let api = api::SegmentApi { pool, clocks };
     let server = SegmentServiceServer::new(api)

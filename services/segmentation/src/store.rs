@@ -38,6 +38,7 @@ pub(crate) struct HistoryRow {
 /// A segment's members now, and its enters and leaves over time.
 pub(crate) struct SegmentRow {
     pub(crate) segment: String,
+    pub(crate) title: String,
     pub(crate) enters: i64,
     pub(crate) leaves: i64,
 }
@@ -161,7 +162,55 @@ fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
 }
 
-/// Segments that ever had a member, by name.
+/// Takes the segments of a catalogue version. An older version changes nothing.
+pub(crate) async fn meet(
+    conn: &mut PgConnection,
+    workspace: &str,
+    version: i64,
+    names: &[String],
+    titles: &[String],
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "INSERT INTO segments (workspace, segment, title, catalogue_version, in_catalogue)
+         SELECT $1, name, title, $2, true FROM UNNEST($3::text[], $4::text[]) AS met (name, title)
+         ON CONFLICT (workspace, segment) DO UPDATE
+         SET title = excluded.title, catalogue_version = excluded.catalogue_version, in_catalogue = true
+         WHERE segments.catalogue_version < excluded.catalogue_version",
+        workspace,
+        version,
+        names,
+        titles
+    )
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query!(
+        "UPDATE segments SET in_catalogue = false, catalogue_version = $2
+         WHERE workspace = $1 AND catalogue_version < $2",
+        workspace,
+        version
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Whether the catalogue has a segment of this name.
+pub(crate) async fn is_segment(
+    conn: &mut PgConnection,
+    workspace: &str,
+    segment: &str,
+) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM segments
+                         WHERE workspace = $1 AND segment = $2 AND in_catalogue) AS "is!""#,
+        workspace,
+        segment
+    )
+    .fetch_one(conn)
+    .await
+}
+
+/// The segments of the catalogue, by name.
 pub(crate) async fn segments(
     conn: &mut PgConnection,
     workspace: &str,
@@ -170,10 +219,11 @@ pub(crate) async fn segments(
 ) -> sqlx::Result<Vec<SegmentRow>> {
     sqlx::query_as!(
         SegmentRow,
-        r#"SELECT segment, sum(enters)::bigint AS "enters!", sum(leaves)::bigint AS "leaves!"
-           FROM segment_totals
-           WHERE workspace = $1 AND segment > $2
-           GROUP BY segment
+        r#"SELECT segment, title, coalesce(sum(enters), 0)::bigint AS "enters!",
+                  coalesce(sum(leaves), 0)::bigint AS "leaves!"
+           FROM segments LEFT JOIN segment_totals USING (workspace, segment)
+           WHERE workspace = $1 AND segment > $2 AND in_catalogue
+           GROUP BY segment, title
            ORDER BY segment
            LIMIT $3"#,
         workspace,

@@ -48,8 +48,9 @@ impl CtaService for CtaApi {
     ) -> Result<Response<ListCtasResponse>, Status> {
         let request = request.into_inner();
         let limit = paging::size(request.page_size, 50, 1_000)?;
-        let after = paging::decode::<(i32, i64, u128)>(&request.page_token)?;
-        let after = after.map(|(priority, opened_at, cta)| CtaAfter {
+        let after = paging::decode::<(bool, i32, i64, u128)>(&request.page_token)?;
+        let after = after.map(|(closed, priority, opened_at, cta)| CtaAfter {
+            closed,
             priority,
             opened_at,
             cta: Uuid::from_u128(cta),
@@ -61,7 +62,10 @@ impl CtaService for CtaApi {
         let mut tx = reading(&self.pool, workspace).await.map_err(Problem::from)?;
         let rows = store::ctas(&mut tx, workspace, &filter, after.as_ref(), limit + 1).await;
         let total = store::count_ctas(&mut tx, workspace, &filter).await.map_err(Problem::from)?;
-        let place = |row: &store::CtaRow| (row.priority, row.opened_at, row.cta.as_u128());
+        let closed = i32::from(CtaState::Closed);
+        let place = |row: &store::CtaRow| {
+            (row.change.state == closed, row.priority, row.opened_at, row.cta.as_u128())
+        };
         let (rows, next_page_token) = paging::split(rows.map_err(Problem::from)?, limit, place);
         let ctas = rows.into_iter().map(wire::cta).collect();
         Ok(Response::new(ListCtasResponse { ctas, next_page_token, total_size: total.cast_unsigned() }))

@@ -16,6 +16,7 @@ use chassis::{
     Tasks,
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
+    saver,
     workers::{Work, Workers, told},
 };
 use contracts::cta::cta_service_server::CtaServiceServer;
@@ -42,7 +43,7 @@ pub struct Ports {
 pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Result<Routes> {
     migrate(&ports.pool, &engine::postgres::migrator()).await?;
     migrate(&ports.pool, &sqlx::migrate!()).await?;
-    let met = start_endpoints(&ports, tasks);
+    let met = saver(tasks, "endpoints", &ports.pool, endpoints::save);
     let due = start_sender(&config, &ports, tasks)?;
     start_workers(&config, &ports, met, due);
     let Ports { log, pool, workers } = ports;
@@ -52,12 +53,6 @@ pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Resul
         .max_decoding_message_size(MAX_DECODED)
         .max_encoding_message_size(MAX_ENCODED);
     Ok(Routes::new(server))
-}
-
-fn start_endpoints(ports: &Ports, tasks: &Tasks) -> mpsc::UnboundedSender<Met> {
-    let (met, queue) = mpsc::unbounded_channel();
-    tasks.spawn("endpoints", endpoints::keep(ports.pool.clone(), queue, tasks.shutdown()));
-    met
 }
 
 fn start_sender(config: &Config, ports: &Ports, tasks: &Tasks) -> anyhow::Result<mpsc::Sender<Due>> {

@@ -203,7 +203,7 @@ impl TryFrom<wire::NotificationSettled> for NotificationSettled {
 
     fn try_from(it: wire::NotificationSettled) -> Result<Self, Malformed> {
         let state = match it.state() {
-            wire::NotificationState::Unspecified => {
+            wire::NotificationState::Unspecified | wire::NotificationState::Open => {
                 return Err(Malformed::new("notification_settled.state", "missing or unknown"));
             }
             wire::NotificationState::Delivered => NotificationState::Delivered,

@@ -183,6 +183,7 @@ fn shown(row: StoredWorkspace) -> Workspace {
         workspace: row.workspace,
         time_zone: row.time_zone,
         events: row.events.cast_unsigned(),
+        events_waiting: row.waiting.cast_unsigned(),
         catalogue_version: row.catalogue_version.cast_unsigned(),
         created_at: row.created_at,
     }

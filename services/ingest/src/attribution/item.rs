@@ -13,6 +13,8 @@ use super::Held;
 pub enum Item {
     /// A message that is no repeat.
     Counted,
+    /// So many more events wait until their contact's account is known; below 0: so many fewer.
+    Waiting(i64),
     /// The contact belongs to an account from here on, or no more.
     Belongs(Belongs),
     Quarantined(Quarantined),

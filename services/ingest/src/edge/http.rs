@@ -33,7 +33,7 @@ Calls: POST /v1/identify, /v1/track, /v1/page, /v1/screen, /v1/group, /v1/alias,
 pub(crate) fn router(edge: Arc<Edge>) -> Router {
     Router::new()
         .route("/", get(|| async { WELCOME }))
-        .route("/v1/{call}", post(take).fallback(unknown))
+        .route("/v1/{call}", post(take).fallback(not_posted))
         .fallback(unknown)
         .with_state(edge)
 }
@@ -82,6 +82,16 @@ async fn taken(edge: &Edge, route: Route, headers: &HeaderMap, body: Body) -> Re
 
 async fn unknown(method: Method, uri: Uri) -> Response {
     refuse(Refusal::UnknownPath(format!("{method} {}", uri.path())))
+}
+
+/// A call of ours by another method than POST; what is none of ours is unknown by any.
+async fn not_posted(method: Method, uri: Uri) -> Response {
+    if uri.path().strip_prefix("/v1/").and_then(Route::parse).is_none() {
+        return unknown(method, uri).await;
+    }
+    let mut response = refuse(Refusal::NotPosted(format!("{method} {}", uri.path())));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
 }
 
 fn refuse(refusal: Refusal) -> Response {

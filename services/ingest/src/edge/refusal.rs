@@ -23,6 +23,8 @@ pub(crate) enum Refusal {
     /// A compression that is not understood.
     UnknownEncoding(String),
     UnknownPath(String),
+    /// A call of ours by another method than POST: method and path.
+    NotPosted(String),
     /// A mistake of ours, which is in the log.
     Internal,
     /// For a passing reason: to be sent again after so many seconds.
@@ -89,6 +91,7 @@ impl Refusal {
             Self::TooSlow(_) => "TOO_SLOW",
             Self::UnknownEncoding(_) => "UNKNOWN_ENCODING",
             Self::UnknownPath(_) => "NOT_FOUND",
+            Self::NotPosted(_) => "METHOD_NOT_ALLOWED",
             Self::Internal => "INTERNAL",
             Self::Busy { code, .. } => code,
         }
@@ -102,6 +105,7 @@ impl From<Refusal> for Problem {
             Refusal::Malformed(_) | Refusal::TooDeep | Refusal::UnknownEncoding(_) => Code::InvalidArgument,
             Refusal::Unauthorized(_) => Code::Unauthenticated,
             Refusal::UnknownPath(_) => Code::NotFound,
+            Refusal::NotPosted(_) => Code::MethodNotAllowed,
             Refusal::TooLarge(_) => Code::PayloadTooLarge,
             Refusal::TooSlow(_) => Code::RequestTimeout,
             Refusal::Internal => Code::Internal,
@@ -129,6 +133,7 @@ impl fmt::Display for Refusal {
                 "there is nothing at {path}; calls go to POST /v1/identify, /v1/track, /v1/page, /v1/screen, \
                  /v1/group, /v1/alias, /v1/batch and /v1/import"
             ),
+            Self::NotPosted(call) => write!(f, "{call} takes no events: send them with POST"),
             Self::Internal => f.write_str("something went wrong here; it has been logged"),
             Self::TooSlow(within) => {
                 write!(f, "the body did not come within {} seconds: send this again", within.as_secs())

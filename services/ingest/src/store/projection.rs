@@ -33,24 +33,34 @@ pub(crate) async fn project(conn: &mut PgConnection, items: &[Forwarded<Item>]) 
 async fn count(conn: &mut PgConnection, workspace: &str, items: &[&Forwarded<Item>]) -> sqlx::Result<()> {
     let (Some(first), Some(last)) = (items.first(), items.last()) else { return Ok(()) };
     let partition = first.partition.cast_signed();
-    let known = sqlx::query_scalar!(
-        "SELECT to_offset FROM inbox_counts WHERE workspace = $1 AND partition = $2",
+    let known = sqlx::query!(
+        "SELECT to_offset, to_index FROM inbox_counts WHERE workspace = $1 AND partition = $2",
         workspace,
         partition,
     )
     .fetch_optional(&mut *conn)
     .await?
-    .unwrap_or(0);
-    let new = |item: &&&Forwarded<Item>| item.item == Item::Counted && signed(item.offset) >= known;
-    let events = i64::try_from(items.iter().filter(new).count()).unwrap_or(i64::MAX);
+    .map_or((0, 0), |row| (row.to_offset, row.to_index));
+    let place = |item: &Forwarded<Item>| (signed(item.offset), item.index.cast_signed());
+    let to = (place(last).0, place(last).1 + 1);
+    if to <= known {
+        return Ok(());
+    }
+    let new = || items.iter().filter(|item| place(item) >= known);
+    let events = i64::try_from(new().filter(|item| item.item == Item::Counted).count()).unwrap_or(i64::MAX);
+    let waiting = new().map(|item| if let Item::Waiting(more) = item.item { more } else { 0 });
     sqlx::query!(
-        "INSERT INTO inbox_counts AS old (workspace, partition, events, to_offset) VALUES ($1, $2, $3, $4)
+        "INSERT INTO inbox_counts AS old (workspace, partition, events, waiting, to_offset, to_index)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (workspace, partition) DO UPDATE
-         SET events = old.events + excluded.events, to_offset = greatest(old.to_offset, excluded.to_offset)",
+         SET events = old.events + excluded.events, waiting = old.waiting + excluded.waiting,
+             to_offset = excluded.to_offset, to_index = excluded.to_index",
         workspace,
         partition,
         events,
-        signed(last.offset) + 1,
+        waiting.sum::<i64>(),
+        to.0,
+        to.1,
     )
     .execute(conn)
     .await?;

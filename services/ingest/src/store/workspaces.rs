@@ -17,6 +17,8 @@ pub(crate) struct StoredWorkspace {
     pub(crate) pseudonym_key: Vec<u8>,
     pub(crate) created_at: i64,
     pub(crate) events: i64,
+    /// Of those, how many wait until their contact's account is known.
+    pub(crate) waiting: i64,
     /// The newest that is in force everywhere; 0: none.
     pub(crate) catalogue_version: i64,
 }
@@ -72,6 +74,8 @@ pub(crate) async fn workspace(
         r#"SELECT workspace, time_zone, clock, clock_at, pseudonym_key, created_at,
                   (SELECT coalesce(sum(events), 0)::BIGINT FROM inbox_counts c
                    WHERE c.workspace = w.workspace) AS "events!",
+                  (SELECT coalesce(sum(waiting), 0)::BIGINT FROM inbox_counts c
+                   WHERE c.workspace = w.workspace) AS "waiting!",
                   (SELECT coalesce(max(version), 0) FROM catalogue_versions v
                    WHERE v.workspace = w.workspace AND in_force_at IS NOT NULL) AS "catalogue_version!"
            FROM workspaces w WHERE workspace = $1"#,
@@ -92,6 +96,8 @@ pub(crate) async fn workspaces(
         r#"SELECT workspace, time_zone, clock, clock_at, pseudonym_key, created_at,
                   (SELECT coalesce(sum(events), 0)::BIGINT FROM inbox_counts c
                    WHERE c.workspace = w.workspace) AS "events!",
+                  (SELECT coalesce(sum(waiting), 0)::BIGINT FROM inbox_counts c
+                   WHERE c.workspace = w.workspace) AS "waiting!",
                   (SELECT coalesce(max(version), 0) FROM catalogue_versions v
                    WHERE v.workspace = w.workspace AND in_force_at IS NOT NULL) AS "catalogue_version!"
            FROM workspaces w WHERE workspace > $1 ORDER BY workspace LIMIT $2"#,

@@ -61,7 +61,7 @@ async fn what_is_no_request_gets_its_answer_and_the_next_one_is_served() -> anyh
     check(&post("track", vec![b' '; 4 * 1024 * 1024 + 1]).await?, 413, "TOO_LARGE");
     check(&post("dance", TRACK.into()).await?, 404, "NOT_FOUND");
     check(&post("track/it", TRACK.into()).await?, 404, "NOT_FOUND");
-    check(&answer(ingest.http.get(ingest.url("/v1/track"))).await?, 404, "NOT_FOUND");
+    check(&answer(ingest.http.get(ingest.url("/v1/track"))).await?, 405, "METHOD_NOT_ALLOWED");
     check(&answer(ingest.http.get(ingest.url("/v1"))).await?, 404, "NOT_FOUND");
     assert!(answer(ingest.http.get(ingest.url("/"))).await?.text.contains("POST /v1/identify"));
     for path in ["/api", "/api/v1/track", "/v1/%FF", "/v1/%FF/x", "/%FF", "/v1/", "/v1/a/b/c"] {

@@ -12,6 +12,7 @@ use tonic::Status;
 
 use crate::cli::{Output, Target};
 use crate::document::Document;
+use crate::yaml::to_yaml;
 use crate::{clients, failure, output};
 
 #[derive(Args)]
@@ -92,8 +93,8 @@ impl Export {
             clients::catalogue(&self.target.grpc).await?.export_catalogue(request).await?.into_inner();
         let document: serde_json::Value = serde_json::from_str(&exported.document)?;
         match self.target.output {
-            // JSON is YAML: what is printed can be applied again.
-            Output::Table => println!("{}", serde_json::to_string_pretty(&document)?),
+            // As it can be applied again.
+            Output::Table => print!("{}", to_yaml(&document)?),
             Output::Json => {
                 println!("{}", serde_json::json!({"version": exported.version, "document": document}))
             }

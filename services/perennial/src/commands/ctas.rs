@@ -169,7 +169,7 @@ fn row(cta: &Cta) -> Vec<String> {
         cta.cta.clone(),
         cta.account.clone(),
         words::cta_type(cta.r#type()).to_owned(),
-        words::cta_state(cta.state()).to_owned(),
+        words::cta_state(cta),
         cta.priority.to_string(),
         cta.owner.clone(),
         cta.due_day.map(words::day).unwrap_or_default(),

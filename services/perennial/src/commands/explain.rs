@@ -40,6 +40,8 @@ pub(crate) struct Account {
     last_change: Option<HealthChange>,
     memberships: Vec<Membership>,
     ctas: Vec<Cta>,
+    /// Of the workspace: asked for when nothing is known of the account.
+    waiting: u64,
 }
 
 impl Explain {
@@ -65,16 +67,17 @@ impl Account {
             ..Default::default()
         };
         let ExplainHealthResponse { health, last_change } = explained(target, &id).await?;
-        let account = Self {
+        let mut account = Self {
             health,
             last_change,
             memberships: memberships(target, &id).await?,
             ctas: ctas::list(target, &request, 100).await?,
+            waiting: 0,
             id,
         };
         if account.is_blank() {
             // Nothing is decided about accounts of a workspace that is not there, either.
-            workspaces::get(target).await?;
+            account.waiting = workspaces::get(target).await?.events_waiting;
         }
         Ok(account)
     }
@@ -83,9 +86,20 @@ impl Account {
         self.health.is_none() && self.memberships.is_empty() && self.ctas.is_empty()
     }
 
+    fn blank_in_words(&self) -> String {
+        let nothing = format!("Nothing has been decided about account {} yet.\n", self.id);
+        match self.waiting {
+            0 => nothing,
+            waiting => format!(
+                "{nothing}Events that wait until their user's account is known: {waiting}. Send a group call, or the \
+                 account's id\nas context.groupId.\n"
+            ),
+        }
+    }
+
     pub(crate) fn in_words(&self) -> String {
         if self.is_blank() {
-            return format!("Nothing has been decided about account {} yet.\n", self.id);
+            return self.blank_in_words();
         }
         let mut text = format!("Account {}\n\n", self.id);
         text += &self.health_in_words();
@@ -172,14 +186,16 @@ fn stay_in_words(change: &MembershipChange) -> String {
     let what =
         if change.member { format!("In {segment} since {at}") } else { format!("Left {segment} at {at}") };
     let reasons = change.reasons.iter().map(|reason| format!("because {}", words::reason(reason)));
-    format!("{what}, by {}:\n", cause(&change.fact_id, &change.cause)) + &lines(reasons)
+    let version = change.by_catalogue.then_some(change.catalogue_version);
+    format!("{what}, by {}:\n", cause(version, &change.fact_id, &change.cause)) + &lines(reasons)
 }
 
-/// What made a decision.
-fn cause(fact_id: &str, record: &str) -> String {
-    match fact_id {
-        "" => format!("the passing of time (record {record})"),
-        fact => format!("fact {fact} (record {record})"),
+/// What made a decision: a version of the catalogue, else a fact, else time.
+fn cause(version: Option<u64>, fact_id: &str, record: &str) -> String {
+    match (version, fact_id) {
+        (Some(version), _) => format!("version {version} of the catalogue (record {record})"),
+        (None, "") => format!("the passing of time (record {record})"),
+        (None, fact) => format!("fact {fact} (record {record})"),
     }
 }
 
@@ -196,7 +212,8 @@ async fn memberships(target: &Target, account: &str) -> Result<Vec<Membership>> 
 
 fn change_in_words(change: &HealthChange) -> String {
     let before = format!("{} ({})", words::score(change.score_before), words::band(change.band_before()));
-    let cause = cause(&change.fact_id, &change.cause);
+    let version = change.by_catalogue.then_some(change.catalogue_version);
+    let cause = cause(version, &change.fact_id, &change.cause);
     let what =
         if change.initial { "It began".to_owned() } else { format!("Before it was {before}; it changed") };
     format!("{what} with {cause}:\n") + &lines(change.drivers.iter().map(driver))
@@ -228,7 +245,7 @@ fn cta_in_words(cta: &Cta) -> String {
         "  {} ({}, {}, priority {}), owned by {owner}, opened {}{due}\n",
         cta.title,
         words::cta_type(cta.r#type()),
-        words::cta_state(cta.state()),
+        words::cta_state(cta),
         cta.priority,
         words::instant(cta.opened_at),
     );

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use contracts::account::NotificationState;
 use contracts::cta::{
     Attempt, EnableEndpointRequest, Endpoint, ListEndpointsRequest, ListNotificationsRequest, Notification,
 };
@@ -99,14 +100,25 @@ fn row(notification: &Notification) -> Vec<String> {
         format!("{} {}", notification.channel, notification.recipient),
         words::notification_state(notification.state()).to_owned(),
         words::instant(notification.requested_at),
-        notification.attempts.iter().map(attempt).collect::<Vec<_>>().join(", "),
+        attempts(notification),
     ]
 }
 
-fn attempt(attempt: &Attempt) -> String {
+fn attempts(notification: &Notification) -> String {
+    let newest = notification.attempts.iter().map(|attempt| attempt.attempt).max();
+    let open = |attempt: &Attempt| {
+        notification.state() == NotificationState::Open && Some(attempt.attempt) == newest
+    };
+    let said = notification.attempts.iter().map(|it| attempt(it, open(it)));
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// An attempt that is open may still be heard of.
+fn attempt(attempt: &Attempt, open: bool) -> String {
     let Attempt { attempt: number, status, error, began_at, took_ms } = attempt;
     match (began_at, error.as_str()) {
-        (0, "") => format!("{number}: nothing heard yet"),
+        (0, "") if open => format!("{number}: nothing heard yet"),
+        (0, "") => format!("{number}: never heard of again"),
         (0, why) => format!("{number}: {why}"),
         (_, "") => format!("{number}: {status} in {took_ms} ms"),
         // There was no call.

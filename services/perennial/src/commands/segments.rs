@@ -45,7 +45,7 @@ impl Segments {
         match self.command {
             Command::Ls(limit) => {
                 let segments = summaries(target, limit.limit).await?;
-                let headers = ["segment", "members", "enters", "leaves"];
+                let headers = ["segment", "members", "enters", "leaves", "title"];
                 target.list("perennial.segment.v1.SegmentSummary", &segments, &headers, summary_row).await
             }
             Command::Members { segment, limit } => {
@@ -108,8 +108,9 @@ async fn history(
 }
 
 pub(crate) fn summary_row(summary: &SegmentSummary) -> Vec<String> {
-    let numbers = [summary.members, summary.enters, summary.leaves];
-    std::iter::once(summary.segment.clone()).chain(numbers.map(|number| number.to_string())).collect()
+    let numbers = [summary.members, summary.enters, summary.leaves].map(|number| number.to_string());
+    let title = if summary.title == summary.segment { String::new() } else { summary.title.clone() };
+    [summary.segment.clone()].into_iter().chain(numbers).chain([title]).collect()
 }
 
 fn member_row(member: &Membership) -> Vec<String> {

@@ -9,7 +9,7 @@ use crate::cli::{Limit, Target};
 use crate::{clients, output, words};
 
 const MESSAGE: &str = "perennial.ingest.v1.Workspace";
-const HEADERS: [&str; 6] = ["workspace", "time zone", "clock", "events", "catalogue", "created"];
+const HEADERS: [&str; 7] = ["workspace", "time zone", "clock", "events", "waiting", "catalogue", "created"];
 
 #[derive(Args)]
 pub(crate) struct Workspaces {
@@ -23,7 +23,7 @@ pub(crate) struct Workspaces {
 enum Command {
     /// Create a workspace. Its time zone and clock hold for ever.
     Create(Create),
-    /// List the workspaces.
+    /// List the workspaces. Waiting: events that wait, for up to 30 days, until their user's account is known.
     Ls(Limit),
 }
 
@@ -91,6 +91,7 @@ fn row(workspace: &Workspace) -> Vec<String> {
         workspace.time_zone.clone(),
         words::clock(workspace.clock()).to_owned(),
         workspace.events.to_string(),
+        workspace.events_waiting.to_string(),
         workspace.catalogue_version.to_string(),
         words::instant(workspace.created_at),
     ]

@@ -53,7 +53,7 @@ impl Findings {
     /// Keys in alphabetical order, so that two reports compare as text.
     pub(crate) fn report(&self) -> Value {
         let segments = self.segments.iter().map(|segment| {
-            let SegmentSummary { segment, members, enters, leaves } = segment;
+            let SegmentSummary { segment, members, enters, leaves, .. } = segment;
             (segment.clone(), json!({"enters": enters, "leaves": leaves, "members": members}))
         });
         json!({

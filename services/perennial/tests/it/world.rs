@@ -143,7 +143,7 @@ impl World {
         }
         for partition in 0..accounts {
             starts.push(worker(|| HealthFold, &outside, partition, settings));
-            starts.push(worker(|| SegmentFold, &outside, partition, settings));
+            starts.push(worker(segment_fold, &outside, partition, settings));
             starts.push(worker(workflow_fold, &outside, partition, settings));
         }
         let post = |start: Start| {
@@ -277,6 +277,11 @@ impl World {
         };
         (0..partitions).flat_map(of).collect()
     }
+}
+
+fn segment_fold() -> SegmentFold {
+    let (met, _) = tokio::sync::mpsc::unbounded_channel();
+    SegmentFold { met }
 }
 
 fn workflow_fold() -> WorkflowFold {

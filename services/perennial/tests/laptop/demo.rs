@@ -69,7 +69,7 @@ async fn computed(stage: &Stage) -> Result<Json> {
     let events = evidence::usage(&log.records(Topic::Account).await?, WORKSPACE);
     let webhooks = evidence::requested(&stories).len();
     let segments = evidence::counted(&stories).into_iter().map(|summary| {
-        let SegmentSummary { segment, members, enters, leaves } = summary;
+        let SegmentSummary { segment, members, enters, leaves, .. } = summary;
         (segment, json!({"members": members, "enters": enters, "leaves": leaves}))
     });
     Ok(json!({

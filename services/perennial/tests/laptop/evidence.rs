@@ -114,7 +114,10 @@ async fn segments(client: &Client, workspace: &str) -> Result<Vec<SegmentSummary
     let asked =
         ListSegmentsRequest { workspace: workspace.to_owned(), page_size: 1000, ..Default::default() };
     let list = async |channel| SegmentServiceClient::new(channel).list_segments(asked.clone()).await;
-    let mut segments = client.ask(list).await?.into_inner().segments;
+    let segments = client.ask(list).await?.into_inner().segments.into_iter();
+    // No story tells a title.
+    let untitled = segments.map(|segment| SegmentSummary { title: String::new(), ..segment });
+    let mut segments: Vec<_> = untitled.collect();
     segments.sort_by(|a, b| a.segment.cmp(&b.segment));
     Ok(segments)
 }

@@ -61,7 +61,7 @@ async fn who_waits_for_a_clock_does_not_hold_up_the_end() -> Result<()> {
     let channel = stage.client.channel().await?;
     let refused = |answer: Result<Response<AwaitClockResponse>, Status>| answer.err().map(|why| why.code());
     assert_eq!(refused(await_clock(&channel, "wall").await), Some(Code::FailedPrecondition));
-    assert_eq!(refused(await_clock(&channel, "nowhere").await), Some(Code::NotFound));
+    assert_eq!(refused(await_clock(&channel, "nowhere").await), Some(Code::Unavailable));
     let waiting = await_clock(&channel, "log");
     tokio::pin!(waiting);
     ensure!(timeout(GLANCE, &mut waiting).await.is_err(), "it does not wait");

@@ -11,7 +11,7 @@ use crate::store::{AttemptRow, CtaRow, EndpointRow, NotificationRow, RunRow};
 
 /// An id as people and programs hand it in: a UUID.
 pub(super) fn id(field: &str, text: &str) -> Result<Uuid, Problem> {
-    text.parse().map_err(|_| Problem::invalid(field, "is not a UUID"))
+    text.parse().map_err(|_| Problem::invalid(field, format!("{text:?} is no UUID")))
 }
 
 pub(super) fn cta(row: CtaRow) -> Cta {
@@ -55,7 +55,10 @@ pub(super) fn notifications(rows: Vec<NotificationRow>, attempts: Vec<AttemptRow
     };
     rows.into_iter()
         .map(|row| {
-            let state = NotificationState::try_from(i32::from(row.state)).unwrap_or_default();
+            let state = match NotificationState::try_from(i32::from(row.state)).unwrap_or_default() {
+                NotificationState::Unspecified => NotificationState::Open,
+                settled => settled,
+            };
             Notification {
                 notification: row.notification.to_string(),
                 account: row.account,

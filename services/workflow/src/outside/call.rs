@@ -36,7 +36,9 @@ pub(crate) struct Caller {
 /// Why there was no answer.
 #[derive(Debug, thiserror::Error)]
 enum NoAnswer {
-    #[error("the address is not public")]
+    #[error(
+        "the address is not public (for development, --allow-loopback-webhooks allows this machine's own)"
+    )]
     NotPublic,
     #[error("the URL cannot be called")]
     BadUrl,

@@ -28,9 +28,10 @@ pub(crate) struct CtaFilter {
     pub state: Option<i16>,
 }
 
-/// Where a page of CTAs goes on: behind this one, most urgent first.
+/// Where a page of CTAs goes on: behind this one, most urgent first, closed ones last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CtaAfter {
+    pub closed: bool,
     pub priority: i32,
     pub opened_at: i64,
     pub cta: Uuid,
@@ -175,7 +176,7 @@ pub(crate) async fn cta(conn: &mut PgConnection, workspace: &str, cta: Uuid) -> 
     row.map(CtaBytes::read).transpose()
 }
 
-/// CTAs, most urgent first, then the longest open.
+/// CTAs: those to be done before those that are closed, the most urgent first, then the longest open.
 pub(crate) async fn ctas(
     conn: &mut PgConnection,
     workspace: &str,
@@ -189,14 +190,15 @@ pub(crate) async fn ctas(
          FROM ctas
          WHERE workspace = $1 AND ($2 = '' OR account = $2) AND ($3 = '' OR owner = $3)
            AND ($4::smallint IS NULL OR state = $4)
-           AND ($5::int IS NULL OR (priority, opened_at, cta) > ($5, $6, $7))
-         ORDER BY priority, opened_at, cta
-         LIMIT $8",
+           AND ($5::boolean IS NULL OR (state = 3, priority, opened_at, cta) > ($5, $6::int, $7::bigint, $8::uuid))
+         ORDER BY (state = 3), priority, opened_at, cta
+         LIMIT $9",
         workspace,
         &filter.account,
         &filter.owner,
         filter.state,
-        after.map(|after| after.priority),
+        after.map(|after| after.closed),
+        after.map_or(0, |after| after.priority),
         after.map_or(0, |after| after.opened_at),
         after.map_or(Uuid::nil(), |after| after.cta),
         limit

@@ -20,6 +20,21 @@ fn command(cta: &str, id: u128) -> Option<Command> {
     Some(Command { workspace: WORKSPACE.into(), cta: cta.into(), by: "ann".into(), command_id })
 }
 
+/// All CTAs, page by page.
+async fn listed(world: &mut World) -> anyhow::Result<Vec<String>> {
+    let (mut found, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let workspace = WORKSPACE.to_owned();
+        let request = ListCtasRequest { workspace, page_size: 1, page_token, ..Default::default() };
+        let page = world.client.list_ctas(request).await?.into_inner();
+        found.extend(page.ctas.into_iter().map(|cta| cta.cta));
+        if page.next_page_token.is_empty() {
+            return Ok(found);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
 fn reason(status: &Status) -> String {
     status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default()
 }
@@ -54,6 +69,9 @@ async fn a_cta_is_taken_snoozed_reassigned_and_closed() -> anyhow::Result<()> {
         ..Default::default()
     };
     assert_eq!(world.client.list_ctas(open).await?.into_inner().total_size, 0);
+    world.order(2).await?;
+    let open = world.another_cta(&cta).await?;
+    assert_eq!(listed(&mut world).await?, [open, cta], "what is to be done before what is done");
     world.stop().await
 }
 

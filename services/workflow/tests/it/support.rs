@@ -219,6 +219,20 @@ impl World {
         }
     }
 
+    /// The CTA besides the one given, once it is there.
+    pub(crate) async fn another_cta(&mut self, known: &str) -> anyhow::Result<String> {
+        let begun = Instant::now();
+        loop {
+            let request = ListCtasRequest { workspace: WORKSPACE.into(), ..Default::default() };
+            let found = self.client.list_ctas(request).await?.into_inner().ctas;
+            if let Some(other) = found.into_iter().find(|cta| cta.cta != known) {
+                return Ok(other.cta);
+            }
+            ensure!(begun.elapsed() < SOON, "no other CTA");
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
     /// The one CTA, once it is there.
     pub(crate) async fn cta(&mut self) -> anyhow::Result<Cta> {
         let begun = Instant::now();

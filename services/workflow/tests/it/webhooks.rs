@@ -126,7 +126,7 @@ async fn addresses_that_are_not_public_are_not_called() -> anyhow::Result<()> {
         let tried = world.notification(is_tried).await?;
         seen.push(tried.notification);
         let error = &tried.attempts[0].error;
-        assert!(error.ends_with("the address is not public"), "{host}: {error}");
+        assert!(error.contains("the address is not public"), "{host}: {error}");
     }
     assert_eq!(receiver.rest().len(), 0);
     world.stop().await

@@ -2,21 +2,23 @@
 
 use contracts::account::account_record::Kind;
 use contracts::account::{
-    AccountRecord, AttemptDue, CommandAnswered, CtaChanged, CtaState, HealthChanged, MembershipChanged,
-    NotificationRequested, NotificationSettled, RunAdvanced, RunState,
+    AccountRecord, AttemptDue, AttemptReported, CommandAnswered, CtaChanged, CtaState, HealthChanged,
+    MembershipChanged, NotificationRequested, NotificationSettled, RunAdvanced, RunState,
 };
 use contracts::log::{Control, control};
 
 use crate::words;
 
-/// Every decision has one; a fact has none.
+/// Every decision has one; of facts only a call that failed.
 pub(super) fn line(record: &AccountRecord) -> Option<String> {
     let header = record.header.as_ref()?;
     let said = match record.kind.as_ref() {
         Some(kind) => decision(kind)?,
         None => skipped(record.control.as_ref()?)?,
     };
-    Some(format!("{}  {}/{}  {said}", words::instant(header.instant_at), header.workspace, header.account))
+    // A fact is no step of an account: it has the time at which it happened.
+    let at = if header.instant_at == 0 { header.event_at } else { header.instant_at };
+    Some(format!("{}  {}/{}  {said}", words::instant(at), header.workspace, header.account))
 }
 
 fn decision(kind: &Kind) -> Option<String> {
@@ -29,6 +31,7 @@ fn decision(kind: &Kind) -> Option<String> {
         Kind::AttemptDue(attempt) => due(attempt),
         Kind::NotificationSettled(notification) => settled(notification),
         Kind::CommandAnswered(answer) => answered(answer),
+        Kind::AttemptReported(report) => failed(report)?,
         Kind::Usage(_)
         | Kind::AccountTraits(_)
         | Kind::ContactTraits(_)
@@ -36,8 +39,7 @@ fn decision(kind: &Kind) -> Option<String> {
         | Kind::TakeCta(_)
         | Kind::SnoozeCta(_)
         | Kind::CloseCta(_)
-        | Kind::ReassignCta(_)
-        | Kind::AttemptReported(_) => return None,
+        | Kind::ReassignCta(_) => return None,
     };
     Some(said)
 }
@@ -82,7 +84,7 @@ fn cta(change: &CtaChanged) -> String {
     match change.state() {
         CtaState::Closed => format!("CTA closed: {} ({kind}), {}", change.title, change.outcome),
         state => {
-            let state = words::cta_state(state);
+            let state = words::cta_state_name(state);
             format!("CTA {state}: {} ({kind}, priority {})", change.title, change.priority)
         }
     }
@@ -94,6 +96,17 @@ fn requested(request: &NotificationRequested) -> String {
 
 fn due(attempt: &AttemptDue) -> String {
     format!("webhook due, attempt {}", attempt.attempt)
+}
+
+/// What came of a call, unless it went well.
+fn failed(report: &AttemptReported) -> Option<String> {
+    let why = match (report.error.as_str(), report.status) {
+        _ if report.not_begun => return None,
+        ("", 200..=299) => return None,
+        ("", status) => format!("answered {status}"),
+        (error, _) => error.to_owned(),
+    };
+    Some(format!("webhook failed, attempt {}: {why}", report.attempt))
 }
 
 fn settled(notification: &NotificationSettled) -> String {
@@ -203,6 +216,10 @@ mod tests {
         check(Kind::NotificationRequested(request), "webhook to crm requested by ask_why");
         let due = AttemptDue { attempt: 2, ..AttemptDue::default() };
         check(Kind::AttemptDue(due), "webhook due, attempt 2");
+        let mut report = AttemptReported { attempt: 2, status: 500, ..AttemptReported::default() };
+        check(Kind::AttemptReported(report.clone()), "webhook failed, attempt 2: answered 500");
+        (report.status, report.error) = (0, "the connection was closed".into());
+        check(Kind::AttemptReported(report), "webhook failed, attempt 2: the connection was closed");
         let mut settled = NotificationSettled { attempts: 2, ..NotificationSettled::default() };
         settled.set_state(NotificationState::Delivered);
         check(Kind::NotificationSettled(settled), "webhook delivered, attempt 2");
@@ -215,7 +232,8 @@ mod tests {
         let record = AccountRecord { header: header(), control, ..AccountRecord::default() };
         let said = line(&record).unwrap();
         assert!(said.ends_with("default/acme  skipped a fact: it cannot be read"), "{said}");
-        for fact in [Kind::Usage(Usage::default()), Kind::AttemptReported(AttemptReported::default())] {
+        let delivered = AttemptReported { status: 204, ..AttemptReported::default() };
+        for fact in [Kind::Usage(Usage::default()), Kind::AttemptReported(delivered)] {
             let record = AccountRecord { header: header(), kind: Some(fact), ..AccountRecord::default() };
             assert_eq!(line(&record), None);
         }
