@@ -7,6 +7,7 @@ mod decision;
 mod definitions;
 mod error;
 mod fact;
+mod mask;
 mod record;
 mod value;
 
@@ -14,6 +15,8 @@ pub use decision::{decision, request_of};
 pub use definitions::compile;
 pub use error::{Malformed, hex_id, id, id_bytes, optional_id};
 pub use fact::{Said, said};
+pub use mask::{BadMask, POOL, ReadMask};
+pub use prost_types::FieldMask;
 pub use record::{body, read_decision, read_said};
 pub use value::{named, wire_named};
 

@@ -1,6 +1,7 @@
 //! Questions about health, answered from Postgres.
 
 use chassis::{Problem, paging, postgres::reading, workers::Clocks};
+use contracts::ReadMask;
 use contracts::{
     account::Band,
     health::{
@@ -53,6 +54,8 @@ impl HealthService for HealthApi {
         request: Request<ListHealthRequest>,
     ) -> Result<Response<ListHealthResponse>, Status> {
         let request = request.into_inner();
+        let mask = ReadMask::new("perennial.health.v1.Health", request.read_mask.as_ref())
+            .map_err(|bad| Problem::invalid("read_mask", bad.to_string()))?;
         let limit = paging::size(request.page_size, 50, 1000)?;
         let after = paging::decode::<(i16, String)>(&request.page_token)?;
         let after = after.map(|(score, account)| After { score, account });
@@ -67,7 +70,7 @@ impl HealthService for HealthApi {
         let (rows, next_page_token) =
             paging::split(rows, limit, |row| (row.score.unwrap_or(101), row.account.clone()));
         Ok(Response::new(ListHealthResponse {
-            accounts: rows.into_iter().map(health).collect(),
+            accounts: rows.into_iter().map(|row| mask.keep(health(row))).collect(),
             next_page_token,
         }))
     }

@@ -1,16 +1,12 @@
 //! Tables for people, JSON for programs: the JSON is protobuf's own mapping of the answer.
 
 use std::fmt::Write;
-use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use prost_reflect::{DynamicMessage, SerializeOptions};
 
 use crate::cli::Output;
-
-static POOL: LazyLock<Result<DescriptorPool, String>> =
-    LazyLock::new(|| DescriptorPool::decode(contracts::DESCRIPTORS).map_err(|error| error.to_string()));
 
 /// A list of messages of the type named (`perennial.cta.v1.Cta`).
 pub(crate) fn list<M: Message>(
@@ -46,7 +42,7 @@ pub(crate) fn one<M: Message>(
 
 /// Protobuf's JSON of a message.
 pub(crate) fn json<M: Message>(message: &str, item: &M) -> Result<serde_json::Value> {
-    let pool = POOL.as_ref().map_err(|error| anyhow::anyhow!(error.clone()))?;
+    let pool = contracts::POOL.as_ref().map_err(|error| anyhow::anyhow!(error.clone()))?;
     let descriptor = pool.get_message_by_name(message).with_context(|| format!("no message {message}"))?;
     let dynamic = DynamicMessage::decode(descriptor, item.encode_to_vec().as_slice())?;
     let options = SerializeOptions::new().skip_default_fields(false).use_proto_field_name(true);

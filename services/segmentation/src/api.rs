@@ -1,6 +1,7 @@
 //! Questions about segments and their members, answered from Postgres.
 
 use chassis::{Problem, paging, postgres::reading, workers::Clocks};
+use contracts::ReadMask;
 use contracts::segment::{
     AwaitClockRequest, AwaitClockResponse, ExplainMembershipRequest, ExplainMembershipResponse,
     ListAccountSegmentsRequest, ListAccountSegmentsResponse, ListMembersRequest, ListMembersResponse,
@@ -56,6 +57,8 @@ impl SegmentService for SegmentApi {
         request: Request<ListMembersRequest>,
     ) -> Result<Response<ListMembersResponse>, Status> {
         let request = request.into_inner();
+        let mask = ReadMask::new("perennial.segment.v1.Membership", request.read_mask.as_ref())
+            .map_err(|bad| Problem::invalid("read_mask", bad.to_string()))?;
         let limit = paging::size(request.page_size, 50, 1000)?;
         let after = paging::decode::<String>(&request.page_token)?.unwrap_or_default();
         let stays = Stays::InSegment { segment: &request.segment, after_account: &after };
@@ -64,7 +67,7 @@ impl SegmentService for SegmentApi {
             self.is_segment(&request.workspace, &request.segment).await?;
         }
         let (rows, next_page_token) = paging::split(rows, limit, |row| row.account.clone());
-        let members = rows.into_iter().map(membership).collect();
+        let members = rows.into_iter().map(|row| mask.keep(membership(row))).collect();
         Ok(Response::new(ListMembersResponse { members, next_page_token }))
     }
 

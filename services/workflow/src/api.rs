@@ -10,6 +10,7 @@ use chassis::{
     postgres::{reading, scoped},
     workers::Clocks,
 };
+use contracts::ReadMask;
 use contracts::{
     account::CtaState,
     cta::{
@@ -47,6 +48,8 @@ impl CtaService for CtaApi {
         request: Request<ListCtasRequest>,
     ) -> Result<Response<ListCtasResponse>, Status> {
         let request = request.into_inner();
+        let mask = ReadMask::new("perennial.cta.v1.Cta", request.read_mask.as_ref())
+            .map_err(|bad| Problem::invalid("read_mask", bad.to_string()))?;
         let limit = paging::size(request.page_size, 50, 1_000)?;
         let after = paging::decode::<(bool, i32, i64, u128)>(&request.page_token)?;
         let after = after.map(|(closed, priority, opened_at, cta)| CtaAfter {
@@ -67,7 +70,7 @@ impl CtaService for CtaApi {
             (row.change.state == closed, row.priority, row.opened_at, row.cta.as_u128())
         };
         let (rows, next_page_token) = paging::split(rows.map_err(Problem::from)?, limit, place);
-        let ctas = rows.into_iter().map(wire::cta).collect();
+        let ctas = rows.into_iter().map(|row| mask.keep(wire::cta(row))).collect();
         Ok(Response::new(ListCtasResponse { ctas, next_page_token, total_size: total.cast_unsigned() }))
     }
 
@@ -128,7 +131,10 @@ impl CtaService for CtaApi {
         &self,
         request: Request<ListNotificationsRequest>,
     ) -> Result<Response<ListNotificationsResponse>, Status> {
-        let ListNotificationsRequest { workspace, account, page_size, page_token } = request.into_inner();
+        let ListNotificationsRequest { workspace, account, page_size, page_token, read_mask } =
+            request.into_inner();
+        let mask = ReadMask::new("perennial.cta.v1.Notification", read_mask.as_ref())
+            .map_err(|bad| Problem::invalid("read_mask", bad.to_string()))?;
         let limit = paging::size(page_size, 50, 500)?;
         let before = before(&page_token)?;
         let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
@@ -137,7 +143,7 @@ impl CtaService for CtaApi {
         let (rows, next_page_token) = paging::split(rows.map_err(Problem::from)?, limit, place);
         let ids: Vec<Uuid> = rows.iter().map(|row| row.notification).collect();
         let attempts = store::attempts(&mut tx, &workspace, &ids).await.map_err(Problem::from)?;
-        let notifications = wire::notifications(rows, attempts);
+        let notifications = wire::notifications(rows, attempts).into_iter().map(|it| mask.keep(it)).collect();
         Ok(Response::new(ListNotificationsResponse { notifications, next_page_token }))
     }
 

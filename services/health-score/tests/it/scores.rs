@@ -1,6 +1,7 @@
 //! Scores, bands, drivers and their history.
 
 use contracts::{
+    FieldMask,
     account::{Band, value},
     health::{
         CountBandsRequest, ExplainHealthRequest, GetHealthRequest, Health, HealthChange,
@@ -40,7 +41,14 @@ async fn listed_of(world: &mut World, band: Band, owner: &str) -> anyhow::Result
     let (mut accounts, mut page_token) = (Vec::new(), String::new());
     loop {
         let (workspace, owner) = (WORKSPACE.to_owned(), owner.to_owned());
-        let request = ListHealthRequest { workspace, band: band.into(), owner, page_size: 2, page_token };
+        let request = ListHealthRequest {
+            workspace,
+            band: band.into(),
+            owner,
+            page_size: 2,
+            page_token,
+            ..Default::default()
+        };
         let page = world.client.list_health(request).await?.into_inner();
         accounts.extend(page.accounts.into_iter().map(|health| health.account));
         page_token = page.next_page_token;
@@ -193,5 +201,23 @@ async fn a_token_that_is_none_is_refused() -> anyhow::Result<()> {
         ..ListHealthRequest::default()
     };
     assert_eq!(world.client.list_health(request).await.unwrap_err().code(), Code::InvalidArgument);
+    world.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_fields_asked_for_are_answered() -> anyhow::Result<()> {
+    let mut world = World::start().await?;
+    world.usage("globex", 1, DAY).await?;
+    world.advance(2 * DAY).await?;
+    let asked = |path: &str| ListHealthRequest {
+        workspace: WORKSPACE.into(),
+        read_mask: Some(FieldMask { paths: vec!["account".into(), path.into()] }),
+        ..ListHealthRequest::default()
+    };
+    let answer = world.client.list_health(asked("score")).await?.into_inner();
+    let expected = Health { account: "globex".into(), score: Some(100), ..Health::default() };
+    assert_eq!(answer.accounts, [expected]);
+    let refused = world.client.list_health(asked("points")).await.err().map(|status| status.code());
+    assert_eq!(refused, Some(Code::InvalidArgument));
     world.stop().await
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chassis::{Problem, paging, postgres::scoped};
+use contracts::ReadMask;
 use contracts::ingest::{
     CreateWorkspaceRequest, CreateWorkspaceResponse, CreateWriteKeyRequest, CreateWriteKeyResponse,
     GetContactRequest, GetContactResponse, GetQuarantinedRequest, GetQuarantinedResponse,
@@ -110,13 +111,15 @@ impl AdminService for AdminApi {
         request: Request<ListQuarantineRequest>,
     ) -> Result<Response<ListQuarantineResponse>, Status> {
         let request = request.into_inner();
+        let mask = ReadMask::new("perennial.ingest.v1.Quarantined", request.read_mask.as_ref())
+            .map_err(|bad| Problem::invalid("read_mask", bad.to_string()))?;
         let limit = paging::size(request.page_size, PAGE.0, PAGE.1)?;
         let before = paging::decode::<u128>(&request.page_token)?.map_or(Uuid::max(), Uuid::from_u128);
         let mut conn = scoped(&self.edge.pool, &request.workspace).await.map_err(Problem::from)?;
         let rows = store::quarantined_list(&mut conn, &request.workspace, before, limit + 1).await;
         let (rows, next_page_token) =
             paging::split(rows.map_err(Problem::from)?, limit, |row| row.id.as_u128());
-        let quarantined = rows.into_iter().map(shown_refusal).collect();
+        let quarantined = rows.into_iter().map(|row| mask.keep(shown_refusal(row))).collect();
         Ok(Response::new(ListQuarantineResponse { quarantined, next_page_token }))
     }
 

@@ -45,7 +45,12 @@ async fn a_refused_event_is_shown_as_it_came_and_listed_in_pages() -> anyhow::Re
     let mut seen = Vec::new();
     let mut page_token = String::new();
     loop {
-        let asked = ListQuarantineRequest { workspace: "acme".into(), page_size: 2, page_token };
+        let asked = ListQuarantineRequest {
+            workspace: "acme".into(),
+            page_size: 2,
+            page_token,
+            ..Default::default()
+        };
         let page = ingest.admin.list_quarantine(asked).await?.into_inner();
         seen.extend(page.quarantined);
         page_token = page.next_page_token;

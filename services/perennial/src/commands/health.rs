@@ -82,7 +82,14 @@ async fn list(target: &Target, ls: Ls) -> Result<()> {
     let mut client = clients::health(&target.grpc).await?;
     let accounts = clients::pages(ls.limit.limit, async |page_size, page_token| {
         let (workspace, owner) = (target.workspace.clone(), ls.owner.clone().unwrap_or_default());
-        let request = ListHealthRequest { workspace, band: band.into(), owner, page_size, page_token };
+        let request = ListHealthRequest {
+            workspace,
+            band: band.into(),
+            owner,
+            page_size,
+            page_token,
+            ..Default::default()
+        };
         let page = client.list_health(request).await?.into_inner();
         Ok((page.accounts, page.next_page_token))
     });

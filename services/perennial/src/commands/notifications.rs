@@ -74,7 +74,8 @@ pub(crate) async fn list(target: &Target, account: &str, limit: usize) -> Result
     let mut client = clients::ctas(&target.grpc).await?;
     clients::pages(limit, async |page_size, page_token| {
         let (workspace, account) = (target.workspace.clone(), account.to_owned());
-        let request = ListNotificationsRequest { workspace, account, page_size, page_token };
+        let request =
+            ListNotificationsRequest { workspace, account, page_size, page_token, ..Default::default() };
         let page = client.list_notifications(request).await?.into_inner();
         Ok((page.notifications, page.next_page_token))
     })

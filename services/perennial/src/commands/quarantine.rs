@@ -35,7 +35,8 @@ impl Quarantine {
             Command::Ls(limit) => {
                 let refused = clients::pages(limit.limit, async |page_size, page_token| {
                     let workspace = workspace.clone();
-                    let request = ListQuarantineRequest { workspace, page_size, page_token };
+                    let request =
+                        ListQuarantineRequest { workspace, page_size, page_token, ..Default::default() };
                     let page = admin.list_quarantine(request).await?.into_inner();
                     Ok((page.quarantined, page.next_page_token))
                 });

@@ -78,7 +78,13 @@ async fn members(target: &Target, segment: &str, limit: usize) -> Result<Vec<Mem
     clients::pages(limit, async |page_size, page_token| {
         let (workspace, segment) = (target.workspace.clone(), segment.to_owned());
         let page = client
-            .list_members(ListMembersRequest { workspace, segment, page_size, page_token })
+            .list_members(ListMembersRequest {
+                workspace,
+                segment,
+                page_size,
+                page_token,
+                ..Default::default()
+            })
             .await?
             .into_inner();
         Ok((page.members, page.next_page_token))

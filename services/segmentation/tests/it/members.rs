@@ -35,7 +35,8 @@ async fn members(world: &mut World, segment: &str) -> anyhow::Result<Vec<String>
     let (mut found, mut page_token) = (Vec::new(), String::new());
     loop {
         let (workspace, segment) = (WORKSPACE.to_owned(), segment.to_owned());
-        let request = ListMembersRequest { workspace, segment, page_size: 2, page_token };
+        let request =
+            ListMembersRequest { workspace, segment, page_size: 2, page_token, ..Default::default() };
         let page = world.client.list_members(request).await?.into_inner();
         found.extend(page.members.into_iter().map(|member| member.account));
         page_token = page.next_page_token;

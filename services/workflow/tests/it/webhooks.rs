@@ -141,7 +141,9 @@ async fn an_endpoint_keeps_its_secret_and_what_is_delivered_stays_so() -> anyhow
     world.order(1).await?;
     world.notification(|it| it.state() == NotificationState::Delivered).await?;
     let mut world = world.restart().await?;
-    world.apply(2, &catalogue(&format!("{}/v2", receiver.url()))).await?;
+    let moved = format!("{}/v2", receiver.url());
+    world.apply(2, &catalogue(&moved)).await?;
+    world.endpoint_at(&moved).await?;
     world.order(2).await?;
     let (first, second) = (receiver.call().await?, receiver.call().await?);
     assert_ne!(first.id(), second.id());
