@@ -25,7 +25,7 @@ pub(crate) fn instant(ms: i64) -> String {
     if ms == 0 {
         return String::new();
     }
-    // All with as many letters: columns are compared at a glance.
+    // Three digits where there are milliseconds, not fewer for the zeros at their end.
     let said = |at: jiff::Timestamp| match ms % 1000 {
         0 => at.to_string(),
         _ => format!("{at:.3}"),

@@ -1,4 +1,4 @@
-//! A line per decision, as they come to stand in the account log.
+//! A line per decision, and per webhook that failed, as they come to stand in the account log.
 //!
 //! Invariant: it only reads; whatever happens, at most so many lines come out in a window, and what is kept back is
 //! counted within a second.
