@@ -70,13 +70,14 @@ fn main() {
     let reaches = [Reach { value: Quantity::int(56), side: Side::At }];
     timed("measure", ACCOUNTS * list.len(), || {
         for account in &accounts {
-            list.iter().for_each(|measure| _ = black_box(account.measure(measure, list, now, &calendar)));
+            list.iter()
+                .for_each(|measure| _ = black_box(account.measured(measure, list, now, &calendar).value()));
         }
     });
     timed("next reach", ACCOUNTS * list.len(), || {
         for account in &accounts {
             list.iter().for_each(|measure| {
-                _ = black_box(account.next_reach(measure, list, now, &calendar, &reaches))
+                _ = black_box(account.measured(measure, list, now, &calendar).next_reach(&reaches))
             });
         }
     });

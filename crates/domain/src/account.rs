@@ -12,6 +12,7 @@ mod waking;
 mod tests;
 
 pub use codec::DecodeError;
+pub use measuring::Measured;
 pub use traits::Traits;
 
 use crate::{

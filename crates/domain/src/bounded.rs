@@ -5,26 +5,46 @@
 
 use std::borrow::Borrow;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bounded<K, V, const LIMIT: usize> {
     /// Rising by key.
     pub(crate) entries: Vec<(K, V)>,
     /// Whether more than `LIMIT` keys have come.
     pub(crate) saturated: bool,
+    /// Where the latest slot was: it is asked for again at once by whatever depends on it. Not part of the contents.
+    latest: usize,
+}
+
+impl<K, V, const LIMIT: usize> Bounded<K, V, LIMIT> {
+    /// Entries rise by key.
+    pub(crate) fn new(entries: Vec<(K, V)>, saturated: bool) -> Self {
+        Self { entries, saturated, latest: 0 }
+    }
 }
 
 impl<K, V, const LIMIT: usize> Default for Bounded<K, V, LIMIT> {
     fn default() -> Self {
-        Self { entries: Vec::new(), saturated: false }
+        Self::new(Vec::new(), false)
     }
 }
+
+impl<K: PartialEq, V: PartialEq, const LIMIT: usize> PartialEq for Bounded<K, V, LIMIT> {
+    fn eq(&self, other: &Self) -> bool {
+        self.entries == other.entries && self.saturated == other.saturated
+    }
+}
+
+impl<K: Eq, V: Eq, const LIMIT: usize> Eq for Bounded<K, V, LIMIT> {}
 
 impl<K, V: Default, const LIMIT: usize> Bounded<K, V, LIMIT> {
     pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
-        self.place(key).ok().map(|place| &self.entries[place].1)
+        match self.entries.get(self.latest) {
+            Some((latest, value)) if latest.borrow() == key => Some(value),
+            _ => self.place(key).ok().map(|place| &self.entries[place].1),
+        }
     }
 
     /// The value of this key, new if need be; `None` when the key is turned away.
@@ -49,6 +69,7 @@ impl<K, V: Default, const LIMIT: usize> Bounded<K, V, LIMIT> {
                 place
             }
         };
+        self.latest = place;
         Some(&mut self.entries[place].1)
     }
 

@@ -1,4 +1,4 @@
-//! The value of a measure for an account, at an instant.
+//! A measure of an account: its value at an instant.
 
 use crate::{
     account::Account,
@@ -8,107 +8,197 @@ use crate::{
     time::{DAY_MS, Instant},
     usage::{
         buckets::{Buckets, Numbers},
+        distinct::Distinct,
         kept::{Counted, Seen, SeriesState, hour_of},
-        window::{Bucket, Grain, Span, Window},
+        window::{Bucket, Grain, Span},
     },
-    value::{Decimal, Value},
+    value::Decimal,
 };
 
-/// A windowed measure, taken apart.
+/// A measure of an account at an instant: what it reads is found once, for its value and for when that changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured<'a> {
+    pub(super) account: &'a Account,
+    pub(super) measure: &'a Measure,
+    pub(super) all: &'a [Measure],
+    pub(super) now: Instant,
+    pub(super) calendar: &'a Calendar,
+    /// Of a measure over a window, and of a change of one.
+    pub(super) windowed: Option<Windowed<'a>>,
+}
+
+/// What is kept for a measure over a window, and the part of it that the window shows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windowed<'a> {
-    pub(super) aggregate: Aggregate,
-    pub(super) source: &'a Source,
-    pub(super) window: Window,
+    aggregate: Aggregate,
+    kept: Kept<'a>,
+    pub(super) grain: Grain,
+    pub(super) span: Span,
+    /// The bucket that is going on.
+    current: Bucket,
+}
+
+/// What an account keeps of the usage that a measure looks at.
+#[derive(Debug, Clone, Copy)]
+enum Kept<'a> {
+    Counts(&'a Buckets<u32>),
+    Numbers(&'a Buckets<Numbers>),
+    Distinct(&'a Distinct),
+    Nothing,
+    /// It may be among what was turned away.
+    Unknown,
 }
 
 impl Account {
-    /// The value at `now`; `None`: unknown. `all` is the list that the measure's references point into.
-    pub fn measure(
-        &self,
-        measure: &Measure,
-        all: &[Measure],
+    /// A measure at `now`. `all` is the list that its references point into.
+    pub fn measured<'a>(
+        &'a self,
+        measure: &'a Measure,
+        all: &'a [Measure],
         now: Instant,
-        calendar: &Calendar,
-    ) -> Option<Quantity> {
-        match &measure.kind {
+        calendar: &'a Calendar,
+    ) -> Measured<'a> {
+        let windowed = match &measure.kind {
+            MeasureKind::Change { of } => &all[of.0 as usize].kind,
+            kind => kind,
+        };
+        let windowed = match windowed {
             MeasureKind::Windowed { aggregate, source, window } => {
-                let windowed = Windowed { aggregate: *aggregate, source, window: *window };
-                self.over(windowed, window.span(), current(window.grain(), now, calendar))
+                let (grain, span) = (window.grain(), window.span());
+                let current = current(grain, now, calendar);
+                Some(Windowed { aggregate: *aggregate, kept: self.kept(source), grain, span, current })
             }
+            _ => None,
+        };
+        Measured { account: self, measure, all, now, calendar, windowed }
+    }
+
+    fn kept(&self, source: &Source) -> Kept<'_> {
+        match source {
+            Source::Always { event } => match self.counted(event.as_deref()) {
+                Some(counted) => Kept::Counts(&counted.days),
+                None if self.events.saturated => Kept::Unknown,
+                None => Kept::Nothing,
+            },
+            Source::Series { id, .. } => match self.series(*id) {
+                Some(SeriesState::Counts(buckets)) => Kept::Counts(buckets),
+                Some(SeriesState::Numbers(buckets)) => Kept::Numbers(buckets),
+                Some(SeriesState::Distinct(distinct)) => Kept::Distinct(distinct),
+                None => Kept::Nothing,
+            },
+        }
+    }
+
+    /// The days of one event, or of all usage.
+    fn counted(&self, event: Option<&str>) -> Option<&Counted> {
+        match event {
+            Some(event) => self.events.get(event),
+            None => Some(&self.usage),
+        }
+    }
+}
+
+impl<'a> Measured<'a> {
+    /// `None`: unknown.
+    pub fn value(&self) -> Option<Quantity> {
+        let now = self.now;
+        match &self.measure.kind {
+            MeasureKind::Windowed { .. } => self.windowed?.value(),
+            MeasureKind::Change { .. } => self.windowed?.change(),
             MeasureKind::Since { end, event } => {
                 let from = self.grows_from(*end, event.as_deref())?;
                 Quantity::ratio(i128::from(now.0.saturating_sub(from.0).max(0)), i128::from(DAY_MS))
             }
-            MeasureKind::Change { of } => self.change(windowed(all, *of)?, now, calendar),
-            MeasureKind::Ratio { of, to } => {
-                let value = |ix: MeasureIx| self.measure(&all[ix.0 as usize], all, now, calendar);
-                value(*of)?.checked_div(value(*to)?)
-            }
-            MeasureKind::Trait { name } => self.traits.value(name)?.as_decimal().map(Quantity::from),
+            MeasureKind::Ratio { of, to } => self.input(*of).value()?.checked_div(self.input(*to).value()?),
+            MeasureKind::Trait { name } => self.account.traits.value(name)?.as_decimal().map(Quantity::from),
             MeasureKind::DaysUntil { name } => {
-                let day = calendar.date(self.traits.value(name)?)?;
-                Some(Quantity::int(i128::from(day.0) - i128::from(calendar.day_of(now).0)))
+                let left = i128::from(self.day_named(name)?) - i128::from(self.calendar.day_of(now).0);
+                Some(Quantity::int(left))
             }
         }
     }
 
-    fn change(&self, windowed: Windowed<'_>, now: Instant, calendar: &Calendar) -> Option<Quantity> {
-        let (span, current) = (windowed.window.span(), current(windowed.window.grain(), now, calendar));
-        self.over(windowed, span, current)?.checked_sub(self.over(windowed, span.before(), current)?)
+    /// The value in words: `12.5`, or `500 or more` when no more could be kept, `about 2.5` when it is computed from
+    /// such. Empty: unknown.
+    pub fn text(&self) -> String {
+        match (self.value(), &self.measure.kind) {
+            (None, _) => String::new(),
+            (Some(value), _) if !self.is_saturated() => value.to_string(),
+            (Some(value), MeasureKind::Windowed { .. }) => format!("{value} or more"),
+            (Some(value), _) => format!("about {value}"),
+        }
+    }
+
+    fn is_saturated(&self) -> bool {
+        match &self.measure.kind {
+            MeasureKind::Windowed { .. } => {
+                self.windowed.is_some_and(|windowed| windowed.is_saturated(windowed.span))
+            }
+            MeasureKind::Change { .. } => self.windowed.is_some_and(|windowed| {
+                [windowed.span, windowed.span.before()].into_iter().any(|span| windowed.is_saturated(span))
+            }),
+            MeasureKind::Ratio { of, to } => [of, to].into_iter().any(|ix| self.input(*ix).is_saturated()),
+            MeasureKind::Since { .. } | MeasureKind::Trait { .. } | MeasureKind::DaysUntil { .. } => false,
+        }
+    }
+
+    /// A measure that this one is computed from.
+    pub(super) fn input(&self, ix: MeasureIx) -> Self {
+        self.account.measured(&self.all[ix.0 as usize], self.all, self.now, self.calendar)
     }
 
     /// The instant since which elapsed time is counted.
     pub(super) fn grows_from(&self, end: End, event: Option<&str>) -> Option<Instant> {
-        let Seen { first, last } = self.counted(event)?.seen?;
+        let Seen { first, last } = self.account.counted(event)?.seen?;
         Some(match end {
             End::First => first,
             End::Last => last,
         })
     }
 
-    /// The days of one event, or of all usage.
-    pub(super) fn counted(&self, event: Option<&str>) -> Option<&Counted> {
-        match event {
-            Some(event) => self.events.get(event),
-            None => Some(&self.usage),
-        }
-    }
-
-    /// The measure's aggregate over a span.
-    fn over(&self, windowed: Windowed<'_>, span: Span, current: Bucket) -> Option<Quantity> {
-        let counts = |buckets: &Buckets<u32>| count(windowed.aggregate, buckets.within(span, current));
-        match windowed.source {
-            Source::Always { event } => match self.counted(event.as_deref()) {
-                Some(counted) => Some(counts(&counted.days)),
-                // It may be one of those that were turned away.
-                None if self.events.saturated => None,
-                None => Some(Quantity::ZERO),
-            },
-            Source::Series { id, .. } => match self.series(*id) {
-                Some(SeriesState::Counts(buckets)) => Some(counts(buckets)),
-                Some(SeriesState::Numbers(buckets)) => {
-                    number(windowed.aggregate, buckets.within(span, current))
-                }
-                Some(SeriesState::Distinct(distinct)) => Some(whole(distinct.count(span, current))),
-                None => number(windowed.aggregate, &[]),
-            },
-        }
+    /// The day that a date trait names.
+    pub(super) fn day_named(&self, name: &str) -> Option<Bucket> {
+        self.calendar.date(self.account.traits.value(name)?).map(|day| day.0)
     }
 }
 
-/// The windowed measure at this place.
-pub(super) fn windowed(all: &[Measure], ix: MeasureIx) -> Option<Windowed<'_>> {
-    match &all[ix.0 as usize].kind {
-        MeasureKind::Windowed { aggregate, source, window } => {
-            Some(Windowed { aggregate: *aggregate, source, window: *window })
+impl Windowed<'_> {
+    fn value(self) -> Option<Quantity> {
+        self.over(self.span)
+    }
+
+    /// The value less that of the window of the same length before it.
+    fn change(self) -> Option<Quantity> {
+        self.value()?.checked_sub(self.over(self.span.before())?)
+    }
+
+    /// The first bucket to come with which what a span shows is not the same.
+    pub(super) fn next_shift(self, span: Span) -> Option<Bucket> {
+        match self.kept {
+            Kept::Counts(buckets) => buckets.next_shift(span, self.current),
+            Kept::Numbers(buckets) => buckets.next_shift(span, self.current),
+            Kept::Distinct(distinct) => distinct.buckets.next_shift(span, self.current),
+            Kept::Nothing | Kept::Unknown => None,
         }
-        _ => None,
+    }
+
+    fn is_saturated(self, span: Span) -> bool {
+        matches!(self.kept, Kept::Distinct(distinct) if distinct.saturated(span, self.current))
+    }
+
+    fn over(self, span: Span) -> Option<Quantity> {
+        match self.kept {
+            Kept::Counts(buckets) => Some(count(self.aggregate, buckets.within(span, self.current))),
+            Kept::Numbers(buckets) => number(self.aggregate, buckets.within(span, self.current)),
+            Kept::Distinct(distinct) => Some(whole(distinct.count(span, self.current))),
+            Kept::Nothing => number(self.aggregate, &[]),
+            Kept::Unknown => None,
+        }
     }
 }
 
 /// The bucket that is going on.
-pub(super) fn current(grain: Grain, now: Instant, calendar: &Calendar) -> Bucket {
+fn current(grain: Grain, now: Instant, calendar: &Calendar) -> Bucket {
     match grain {
         Grain::Day => calendar.day_of(now).0,
         Grain::Hour => hour_of(now),
@@ -145,9 +235,4 @@ fn number(aggregate: Aggregate, buckets: &[(Bucket, Numbers)]) -> Option<Quantit
 
 fn whole(count: usize) -> Quantity {
     Quantity::int(count as i128)
-}
-
-/// The day that a date trait names, for who waits for it.
-pub(super) fn day_named(value: Option<&Value>, calendar: &Calendar) -> Option<i32> {
-    calendar.date(value?).map(|day| day.0)
 }

@@ -147,7 +147,7 @@ proptest! {
         let now = newest.max(story.base).plus_ms(after);
         for measure in &all {
             let expected = naive(&story, &series, measure, &all, now);
-            prop_assert_eq!(account.measure(measure, &all, now, &story.calendar), expected, "{:?} at {}", measure, now);
+            prop_assert_eq!(account.measured(measure, &all, now, &story.calendar).value(), expected, "{:?} at {}", measure, now);
         }
     }
 

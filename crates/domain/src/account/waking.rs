@@ -4,13 +4,11 @@
 //! about changes; at the instant it may.
 
 use crate::{
-    account::{
-        Account,
-        measuring::{Windowed, current, day_named, windowed},
-    },
+    account::measuring::{Measured, Windowed},
     calendar::Calendar,
-    measure::{Measure, MeasureIx, MeasureKind, Reach, Side, Source},
+    measure::{MeasureIx, MeasureKind, Reach, Side},
     quantity::Quantity,
+    threshold::first_elapsed_ms,
     time::{DAY_MS, Day, HOUR_MS, Instant},
     usage::window::{Bucket, Grain, Span},
 };
@@ -26,94 +24,68 @@ enum Course {
     },
 }
 
-impl Account {
-    /// The earliest instant after `now` at which the value could differ with no new fact. The steady growth of elapsed
+impl Measured<'_> {
+    /// The earliest instant after now at which the value could differ with no new fact. The steady growth of elapsed
     /// time is not counted: see `next_reach`.
-    pub fn next_change(
-        &self,
-        measure: &Measure,
-        all: &[Measure],
-        now: Instant,
-        calendar: &Calendar,
-    ) -> Option<Instant> {
-        match &measure.kind {
-            MeasureKind::Windowed { aggregate, source, window } => {
-                let windowed = Windowed { aggregate: *aggregate, source, window: *window };
-                self.shift(windowed, window.span(), now, calendar)
+    pub fn next_change(&self) -> Option<Instant> {
+        match &self.measure.kind {
+            MeasureKind::Windowed { .. } => {
+                let windowed = self.windowed?;
+                self.shift(windowed, windowed.span)
             }
-            MeasureKind::Change { of } => {
-                let windowed = windowed(all, *of)?;
-                let span = windowed.window.span();
-                let both = [span, span.before()].map(|span| self.shift(windowed, span, now, calendar));
+            MeasureKind::Change { .. } => {
+                let windowed = self.windowed?;
+                let both = [windowed.span, windowed.span.before()].map(|span| self.shift(windowed, span));
                 both.into_iter().flatten().min()
             }
             MeasureKind::Ratio { of, to } => {
-                let change = |ix: MeasureIx| self.next_change(&all[ix.0 as usize], all, now, calendar);
+                let change = |ix: MeasureIx| self.input(ix).next_change();
                 change(*of).into_iter().chain(change(*to)).min()
             }
             MeasureKind::DaysUntil { name } => {
-                day_named(self.traits.value(name), calendar).map(|_| calendar.next_midnight(now))
+                self.day_named(name).map(|_| self.calendar.next_midnight(self.now))
             }
             MeasureKind::Since { .. } | MeasureKind::Trait { .. } => None,
         }
     }
 
-    /// The earliest instant after `now` at which a comparison of the value with one of these could turn out
-    /// otherwise, with no new fact: of every kind of measure, elapsed time included.
-    pub fn next_reach(
-        &self,
-        measure: &Measure,
-        all: &[Measure],
-        now: Instant,
-        calendar: &Calendar,
-        reaches: &[Reach],
-    ) -> Option<Instant> {
-        match &measure.kind {
+    /// The earliest instant after now at which a comparison of the value with one of these could turn out otherwise,
+    /// with no new fact: of every kind of measure, elapsed time included.
+    pub fn next_reach(&self, reaches: &[Reach]) -> Option<Instant> {
+        match &self.measure.kind {
             MeasureKind::Since { end, event } => {
                 let from = self.grows_from(*end, event.as_deref())?;
-                reaches.iter().filter_map(|reach| elapsed_reaches(from, *reach)).filter(|at| *at > now).min()
+                let reached = reaches.iter().filter_map(|reach| elapsed_reaches(from, reach));
+                reached.filter(|at| *at > self.now).min()
             }
             MeasureKind::DaysUntil { name } => {
-                let day = day_named(self.traits.value(name), calendar)?;
-                days_left_reach(day, now, calendar, reaches)
+                days_left_reach(self.day_named(name)?, self.now, self.calendar, reaches)
             }
             MeasureKind::Ratio { of, to } => {
-                let course = |ix: MeasureIx| self.course(&all[ix.0 as usize], all, now, calendar);
-                let (of, to) = (course(*of), course(*to));
+                let (of, to) = (self.input(*of).course(), self.input(*to).course());
                 let reached = reaches.iter().flat_map(|reach| ratio_reaches(of, to, reach.value));
                 let kinks = [of, to].into_iter().filter_map(Course::begins);
-                let step = self.next_change(measure, all, now, calendar);
-                reached.chain(kinks).filter(|at| *at > now).chain(step).min()
+                reached.chain(kinks).filter(|at| *at > self.now).chain(self.next_change()).min()
             }
-            _ => self.next_change(measure, all, now, calendar),
+            _ => self.next_change(),
         }
     }
 
-    fn course(&self, measure: &Measure, all: &[Measure], now: Instant, calendar: &Calendar) -> Course {
-        match &measure.kind {
-            MeasureKind::Since { end, event } => self
-                .grows_from(*end, event.as_deref())
-                .map_or(Course::Unknown, |from| Course::Elapsed { from }),
-            _ => self.measure(measure, all, now, calendar).map_or(Course::Unknown, Course::Constant),
+    fn course(&self) -> Course {
+        match &self.measure.kind {
+            MeasureKind::Since { end, event } => {
+                let from = self.grows_from(*end, event.as_deref());
+                from.map_or(Course::Unknown, |from| Course::Elapsed { from })
+            }
+            _ => self.value().map_or(Course::Unknown, Course::Constant),
         }
     }
 
     /// The next instant at which a bucket with something in it comes into the span or goes from it.
-    fn shift(
-        &self,
-        windowed: Windowed<'_>,
-        span: Span,
-        now: Instant,
-        calendar: &Calendar,
-    ) -> Option<Instant> {
-        let grain = windowed.window.grain();
-        let current = current(grain, now, calendar);
-        let next = match windowed.source {
-            Source::Always { event } => self.counted(event.as_deref())?.days.next_shift(span, current),
-            Source::Series { id, .. } => self.series(*id)?.next_shift(span, current),
-        };
-        match grain {
-            Grain::Day => reaches_day(next, now, calendar),
+    fn shift(&self, windowed: Windowed<'_>, span: Span) -> Option<Instant> {
+        let next = windowed.next_shift(span);
+        match windowed.grain {
+            Grain::Day => reaches_day(next, self.now, self.calendar),
             Grain::Hour => next.map(|hour| Instant(i64::from(hour) * HOUR_MS)),
         }
     }
@@ -135,13 +107,8 @@ fn reaches_day(day: Option<Bucket>, now: Instant, calendar: &Calendar) -> Option
     reached.into_iter().chain(calendar.turns_back_after(now)).min()
 }
 
-fn elapsed_reaches(from: Instant, reach: Reach) -> Option<Instant> {
-    let ms = reach.value.checked_mul(Quantity::int(i128::from(DAY_MS)))?;
-    let after = match reach.side {
-        Side::At => ms.ceil(),
-        Side::After => ms.floor() + 1,
-    };
-    instant(i128::from(from.0).checked_add(after)?)
+fn elapsed_reaches(from: Instant, reach: &Reach) -> Option<Instant> {
+    from.0.checked_add(first_elapsed_ms(reach)?).map(Instant)
 }
 
 /// Days left fall by one at each midnight: which midnight is the first that matters follows from the values.

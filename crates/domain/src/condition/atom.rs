@@ -2,7 +2,7 @@
 
 use super::{AtomId, ConditionId, ContactCondition, Quantifier, Truth, traits};
 use crate::{
-    account::Account,
+    account::{Account, Measured},
     catalogue::Catalogue,
     comparison::Comparison,
     decision::{Reason, Score},
@@ -56,10 +56,14 @@ pub struct Sight<'a> {
     pub now: Instant,
 }
 
-impl Sight<'_> {
+impl<'a> Sight<'a> {
+    pub fn measured(&self, measure: MeasureIx) -> Measured<'a> {
+        let Catalogue { measures, calendar, .. } = self.catalogue;
+        self.account.measured(measures.get(measure), measures.list(), self.now, calendar)
+    }
+
     pub fn measure(&self, measure: MeasureIx) -> Option<Quantity> {
-        let measures = &self.catalogue.measures;
-        self.account.measure(measures.get(measure), measures.list(), self.now, &self.catalogue.calendar)
+        self.measured(measure).value()
     }
 
     pub fn atom(&self, atom: AtomId) -> &Atom {
@@ -186,9 +190,7 @@ impl Atom {
     pub fn value(&self, sight: &Sight<'_>) -> String {
         let text = |value: Option<String>| value.unwrap_or_default();
         match self {
-            Self::Measure { measure, .. } | Self::MeasureMissing(measure) => {
-                text(sight.measure(*measure).map(|value| value.to_string()))
-            }
+            Self::Measure { measure, .. } | Self::MeasureMissing(measure) => sight.measured(*measure).text(),
             Self::Trait { name, .. }
             | Self::TraitSince { name, .. }
             | Self::TraitMissing { name }
@@ -199,7 +201,8 @@ impl Atom {
             Self::Band(_) => text(sight.health.map(|score| score.band.name().to_owned())),
             Self::Contacts { condition, .. } => {
                 let tally = condition.tally(sight.account, sight.now);
-                format!("{} of {}", tally.surely, tally.members)
+                let kept = if sight.account.saturation().contacts { ", of those that are kept" } else { "" };
+                format!("{} of {}{kept}", tally.surely, tally.members)
             }
         }
     }

@@ -74,11 +74,16 @@ impl<'a> Assessment<'a> {
     }
 
     /// What each measure contributes to the overall, and what the cap in force takes from it; they sum to it.
-    pub fn contributions(&self, measures: &Measures) -> Vec<Contribution> {
+    /// `text` says a measure's value in words.
+    pub fn contributions(
+        &self,
+        measures: &Measures,
+        text: impl Fn(MeasureIx) -> String,
+    ) -> Vec<Contribution> {
         let contribution = |(worth, points): (&Worth, i32)| Contribution {
             source: Source::Measure(measures.get(worth.measure).name.clone()),
             points,
-            value: worth.known.map(|(value, _)| value.to_string()).unwrap_or_default(),
+            value: text(worth.measure),
         };
         let of_measures = self.worths.iter().zip(self.split(measures)).map(contribution);
         of_measures.chain(self.taken_by_cap()).collect()

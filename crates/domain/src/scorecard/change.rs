@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use super::Assessment;
 use crate::{
     decision::{Contribution, Driver, HealthChanged, Source},
-    measure::Measures,
+    measure::{MeasureIx, Measures},
 };
 
 /// What is to be said: the score, its band or the cap is another than what was said last. `None` for the assessment:
-/// no scorecard applies. The flags are the caller's.
+/// no scorecard applies. `text` says a measure's value in words. The flags are the caller's.
 pub fn health_change(
     assessment: Option<&Assessment<'_>>,
     measures: &Measures,
+    text: impl Fn(MeasureIx) -> String,
     previous: Option<&HealthChanged>,
 ) -> Option<HealthChanged> {
     let before = previous.and_then(|said| said.score);
@@ -23,7 +24,7 @@ pub fn health_change(
     if score == before && cap == previous.and_then(|said| said.cap.clone()) {
         return None;
     }
-    let contributions = assessment.map(|now| now.contributions(measures)).unwrap_or_default();
+    let contributions = assessment.map(|now| now.contributions(measures, text)).unwrap_or_default();
     let said = previous.map_or(&[][..], |said| &said.contributions);
     Some(HealthChanged {
         initial: false,

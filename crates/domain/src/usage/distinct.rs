@@ -57,6 +57,11 @@ impl Distinct {
         self.keys.iter().filter(|(_, buckets)| came(buckets)).count()
     }
 
+    /// Whether a count over the span is a lower bound.
+    pub(crate) fn saturated(&self, span: Span, current: Bucket) -> bool {
+        self.buckets.within(span, current).iter().any(|(_, held)| held.saturated)
+    }
+
     fn turn_away_greatest(&mut self, bucket: Bucket) {
         let holder = self.keys.iter().rposition(|(_, buckets)| buckets.binary_search(&bucket).is_ok());
         let Some(place) = holder else {

@@ -8,7 +8,7 @@ use crate::{
         buckets::{Buckets, Numbers},
         distinct::Distinct,
         series::{Keeps, SeriesSpec},
-        window::{Bucket, Grain, Span},
+        window::{Bucket, Grain},
     },
     value::Value,
 };
@@ -101,14 +101,6 @@ impl SeriesState {
             (Self::Distinct(distinct), Contribution::Key(key)) => distinct.add(key, bucket, grain),
             // A series keeps one thing, and contributions are made for it.
             (Self::Numbers(_) | Self::Distinct(_), _) => {}
-        }
-    }
-
-    pub(crate) fn next_shift(&self, span: Span, current: Bucket) -> Option<Bucket> {
-        match self {
-            Self::Counts(buckets) => buckets.next_shift(span, current),
-            Self::Numbers(buckets) => buckets.next_shift(span, current),
-            Self::Distinct(distinct) => distinct.buckets.next_shift(span, current),
         }
     }
 

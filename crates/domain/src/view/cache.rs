@@ -1,7 +1,8 @@
 //! What a view remembers so that only what changes is evaluated. Derived: rebuilt on load, never stored.
 
-use super::rules::{Reading, Rules, of_standing};
+use super::rules::{Reading, Rules, Slot, of_standing};
 use crate::{
+    account::Measured,
     condition::{AtomId, Sight, Truth},
     threshold::{RuleIx, Standing},
     time::Instant,
@@ -64,13 +65,14 @@ impl Cache {
     /// Evaluates a measure anew and marks the rules between its old value and its new one.
     pub(super) fn measure(&mut self, rules: &Rules, sight: &Sight<'_>, slot: usize) {
         let of_slot = &rules.slots[slot];
-        let standing = of_slot.line.standing(sight.measure(of_slot.measure));
+        let measured = sight.measured(of_slot.measure);
+        let standing = of_slot.line.standing(measured.value());
         of_slot.line.between(self.standings[slot], standing, |rule| self.dirty.push(rule));
         if of_slot.continuous {
             self.mark_all_of(rules, slot);
         }
         self.standings[slot] = standing;
-        self.standing_wakes[slot] = slot_wake(rules, sight, slot, standing);
+        self.standing_wakes[slot] = wake_of(of_slot, measured, standing);
     }
 
     /// Evaluates a comparison anew that reads no measure.
@@ -126,13 +128,8 @@ impl Cache {
     }
 }
 
-fn slot_wake(rules: &Rules, sight: &Sight<'_>, slot: usize, standing: Standing) -> Instant {
-    let of_slot = &rules.slots[slot];
-    let measure = sight.catalogue.measures.get(of_slot.measure);
-    let list = sight.catalogue.measures.list();
-    let (now, calendar) = (sight.now, &sight.catalogue.calendar);
-    let reach = sight.account.next_reach(measure, list, now, calendar, of_slot.line.near(standing));
-    let change = || sight.account.next_change(measure, list, now, calendar);
-    let change = of_slot.continuous.then(change).flatten();
+fn wake_of(slot: &Slot, measured: Measured<'_>, standing: Standing) -> Instant {
+    let reach = measured.next_reach(slot.line.near(standing));
+    let change = slot.continuous.then(|| measured.next_change()).flatten();
     reach.into_iter().chain(change).min().unwrap_or(Instant::MAX)
 }

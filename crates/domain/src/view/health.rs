@@ -50,11 +50,9 @@ pub(super) fn drift_wake(catalogue: &Catalogue, sight: &Sight<'_>, cache: &Cache
     let lacks = u64::from(up.into_iter().chain(down).min()?.saturating_sub(2));
     let influence: u64 = drifts.iter().map(|drift| drift.influence).sum();
     let by = (lacks * 1_000_000).checked_div(influence).and_then(|by| u32::try_from(by).ok());
-    let (list, calendar) = (catalogue.measures.list(), &catalogue.calendar);
     let wakes = drifts.iter().filter_map(|drift| {
         let reaches = drift.weighted.curve.moved(drift.value, by.unwrap_or(1).max(1));
-        let measure = catalogue.measures.get(drift.weighted.measure);
-        sight.account.next_reach(measure, list, sight.now, calendar, &reaches)
+        sight.measured(drift.weighted.measure).next_reach(&reaches)
     });
     wakes.min()
 }

@@ -133,8 +133,10 @@ impl View {
         let mut cache = self.take_cache(catalogue);
         let looked_at = !self.take_dirty(catalogue, &mut cache).is_empty() && self.exists;
         let change = looked_at.then(|| {
-            let assessment = health::assess(catalogue, &self.sight(catalogue, self.now), &cache);
-            scorecard::health_change(assessment.as_ref(), &catalogue.measures, previous)
+            let sight = self.sight(catalogue, self.now);
+            let assessment = health::assess(catalogue, &sight, &cache);
+            let text = |measure| sight.measured(measure).text();
+            scorecard::health_change(assessment.as_ref(), &catalogue.measures, text, previous)
         });
         let change = change.flatten();
         if change.is_some() {

@@ -92,7 +92,7 @@ impl<K: Part, V: Part, const LIMIT: usize> Part for Bounded<K, V, LIMIT> {
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, Damaged> {
-        Ok(Self { entries: Part::read(from)?, saturated: Part::read(from)? })
+        Ok(Self::new(Part::read(from)?, Part::read(from)?))
     }
 }
 

@@ -11,13 +11,13 @@ fn a_series_counts_from_its_activation_and_is_gone_when_dropped() {
     let bought = usage(Instant(5), "a", Some(1), Some(number("2.5")));
     account.fold(&bought, &SeriesSet::default(), &calendar);
     account.activate(&series);
-    assert_eq!(account.measure(sum, &all, now, &calendar), Some(Quantity::ZERO));
+    assert_eq!(account.measured(sum, &all, now, &calendar).value(), Some(Quantity::ZERO));
     account.fold(&bought, &series, &calendar);
-    assert_eq!(account.measure(sum, &all, now, &calendar).unwrap().to_string(), "2.5");
-    assert_eq!(account.measure(&all[0], &all, now, &calendar), Some(Quantity::int(2)));
+    assert_eq!(account.measured(sum, &all, now, &calendar).value().unwrap().to_string(), "2.5");
+    assert_eq!(account.measured(&all[0], &all, now, &calendar).value(), Some(Quantity::int(2)));
     account.activate(&SeriesSet::default());
     account.activate(&series);
-    assert_eq!(account.measure(sum, &all, now, &calendar), Some(Quantity::ZERO));
+    assert_eq!(account.measured(sum, &all, now, &calendar).value(), Some(Quantity::ZERO));
 }
 
 #[test]
@@ -28,6 +28,8 @@ fn more_contacts_a_day_than_are_kept_is_said_in_any_order() {
         Selection::default(),
         Window::Days { days: 7, before: 0 },
     );
+    let change = Measure { name: "more".to_owned(), kind: MeasureKind::Change { of: MeasureIx(0) } };
+    let all = [measure, change];
     let series = SeriesSet::new(spec, Instant(0));
     let of = |contacts: &mut dyn Iterator<Item = u128>| {
         let mut account = Account::default();
@@ -39,7 +41,12 @@ fn more_contacts_a_day_than_are_kept_is_said_in_any_order() {
     let account = of(&mut (1..800));
     assert_eq!(account.encode(), of(&mut (1..800).rev()).encode());
     assert!(account.saturation().distinct);
-    assert_eq!(account.measure(&measure, &[], Instant(8), &Calendar::utc()), Some(Quantity::int(500)));
+    let text = |place: usize, day: i64| {
+        account.measured(&all[place], &all, Instant(day * DAY_MS), &Calendar::utc()).text()
+    };
+    assert_eq!((text(0, 0), text(1, 0)), ("500 or more".to_owned(), "about 500".to_owned()));
+    assert_eq!((text(0, 7), text(1, 7)), ("0".to_owned(), "about -500".to_owned()));
+    assert_eq!((text(0, 14), text(1, 14)), ("0".to_owned(), "0".to_owned()));
     assert_eq!(Account::decode(&account.encode()), Ok(account));
 }
 
@@ -57,7 +64,7 @@ fn more_event_names_than_are_kept_are_unknown_and_not_nought() {
         let selection = Selection { event: event.map(str::to_owned), ..Selection::default() };
         let window = Window::Days { days: 1, before: 0 };
         let (measure, _) = Measure::windowed("n".to_owned(), Aggregate::Count, selection, window);
-        account.measure(&measure, &[], Instant(8), &Calendar::utc())
+        account.measured(&measure, &[], Instant(8), &Calendar::utc()).value()
     };
     assert!(account.saturation().events);
     assert_eq!(count(Some("255")), Some(Quantity::int(1)));

@@ -26,11 +26,11 @@ proptest! {
         let account = folded(&story, &story.facts, &series);
         let now = story.base.plus_ms(at);
         for measure in &all[..22] {
-            let value = |at: Instant| account.measure(measure, &all, at, &story.calendar);
+            let value = |at: Instant| account.measured(measure, &all, at, &story.calendar).value();
             if matches!(measure.kind, MeasureKind::Since { .. }) || reads_elapsed(measure) {
                 continue;
             }
-            let next = account.next_change(measure, &all, now, &story.calendar);
+            let next = account.measured(measure, &all, now, &story.calendar).next_change();
             prop_assert!(next.is_none_or(|next| next > now));
             let until = next.unwrap_or(now.plus_ms(500 * DAY_MS));
             let random = parts.iter().map(|part| Instant(now.0 + ((until.0 - now.0 - 1) as f64 * part) as i64));
@@ -58,13 +58,13 @@ proptest! {
             .collect();
         for measure in &all {
             let sides = |at: Instant| {
-                let value = account.measure(measure, &all, at, &story.calendar);
+                let value = account.measured(measure, &all, at, &story.calendar).value();
                 reaches.iter().map(|reach| value.map(|value| match reach.side {
                     Side::At => value >= reach.value,
                     Side::After => value > reach.value,
                 })).collect::<Vec<_>>()
             };
-            let next = account.next_reach(measure, &all, now, &story.calendar, &reaches);
+            let next = account.measured(measure, &all, now, &story.calendar).next_reach(&reaches);
             prop_assert!(next.is_none_or(|next| next > now));
             let until = next.unwrap_or(now.plus_ms(500 * DAY_MS));
             let random = parts.iter().map(|part| Instant(now.0 + ((until.0 - now.0 - 1) as f64 * part) as i64));
@@ -86,7 +86,8 @@ fn check_reach(from_last: &str, side: Side, expected_ms: i64) {
     let measure =
         Measure { name: "silent".to_owned(), kind: MeasureKind::Since { end: End::Last, event: None } };
     let value = Quantity::from(Decimal::parse(from_last).unwrap());
-    let next = account.next_reach(&measure, &[], Instant(1_000), &calendar, &[Reach { value, side }]);
+    let next =
+        account.measured(&measure, &[], Instant(1_000), &calendar).next_reach(&[Reach { value, side }]);
     assert_eq!(next, Some(Instant(1_000 + expected_ms)));
 }
 
@@ -111,11 +112,11 @@ fn a_renewal_far_away_wakes_nobody_every_midnight() {
     let now = Instant::parse("2024-01-01T12:00:00Z").unwrap();
     let reach = |days, side| {
         let reaches = [Reach { value: Quantity::int(days), side }];
-        account.next_reach(&measure, &[], now, &calendar, &reaches).map(|at| at.to_string())
+        account.measured(&measure, &[], now, &calendar).next_reach(&reaches).map(|at| at.to_string())
     };
     assert_eq!(reach(60, Side::After).as_deref(), Some("2024-10-31T23:00:00Z"));
     assert_eq!(reach(60, Side::At).as_deref(), Some("2024-11-01T23:00:00Z"));
-    assert_eq!(account.measure(&measure, &[], now, &calendar), Some(Quantity::int(365)));
+    assert_eq!(account.measured(&measure, &[], now, &calendar).value(), Some(Quantity::int(365)));
 }
 
 #[test]
@@ -126,8 +127,10 @@ fn clocks_turned_back_over_midnight_bring_yesterday_back() {
     account.fold(&usage(at("2010-11-07T02:30:10Z"), "a", None, None), &SeriesSet::default(), &calendar);
     let today = Window::Days { days: 1, before: 0 };
     let (measure, _) = Measure::windowed("today".to_owned(), Aggregate::Count, Selection::default(), today);
-    let count = |now: &str| account.measure(&measure, &[], at(now), &calendar);
-    let next = |now: &str| account.next_change(&measure, &[], at(now), &calendar).map(|at| at.to_string());
+    let count = |now: &str| account.measured(&measure, &[], at(now), &calendar).value();
+    let next = |now: &str| {
+        account.measured(&measure, &[], at(now), &calendar).next_change().map(|at| at.to_string())
+    };
     assert_eq!(count("2010-11-07T02:30:30Z"), Some(Quantity::int(1)));
     assert_eq!(next("2010-11-07T02:30:30Z").as_deref(), Some("2010-11-07T02:31:00Z"));
     assert_eq!(count("2010-11-07T02:31:00Z"), Some(Quantity::ZERO));
