@@ -18,5 +18,5 @@ pub mod trace;
 pub mod workers;
 
 pub use problem::{Code, Problem};
-pub use saver::saver;
+pub use saver::{Met, Saver};
 pub use tasks::{Shutdown, Tasks};

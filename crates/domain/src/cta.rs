@@ -16,6 +16,8 @@ pub const MAX_OPEN: usize = 64;
 pub const MAX_CLOSED: usize = 64;
 /// Of one CTA; those of later openings beyond are left out.
 pub const MAX_REASONS: usize = 32;
+/// Bytes of what a command says: who asks, whose it becomes, how it ended. An owner is as long at most.
+pub const SAID_MOST: usize = 200;
 
 /// Why a command is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +36,8 @@ pub enum Refusal {
     OutcomeMissing,
     #[error("it is not said whose it becomes")]
     OwnerMissing,
+    #[error("{what} is longer than 200 bytes, or holds control characters")]
+    TextUnfit { what: &'static str },
 }
 
 impl Refusal {
@@ -47,8 +51,32 @@ impl Refusal {
             Self::AskerMissing => "ASKER_MISSING",
             Self::OutcomeMissing => "OUTCOME_MISSING",
             Self::OwnerMissing => "OWNER_MISSING",
+            Self::TextUnfit { .. } => "TEXT_UNFIT",
         }
     }
+}
+
+impl Command {
+    /// Whether it can be asked of any CTA.
+    ///
+    /// # Errors
+    /// What it does not say, or says unfit to be kept.
+    pub fn check(&self) -> Result<(), Refusal> {
+        said("who asks", &self.by, Refusal::AskerMissing)?;
+        match &self.ask {
+            CtaCommand::Take | CtaCommand::Snooze { .. } => Ok(()),
+            CtaCommand::Close { outcome } => said("how it ended", outcome, Refusal::OutcomeMissing),
+            CtaCommand::Reassign { owner } => said("whose it becomes", owner, Refusal::OwnerMissing),
+        }
+    }
+}
+
+fn said(what: &'static str, text: &str, missing: Refusal) -> Result<(), Refusal> {
+    if text.is_empty() {
+        return Err(missing);
+    }
+    let fits = text.len() <= SAID_MOST && !text.contains(char::is_control);
+    if fits { Ok(()) } else { Err(Refusal::TextUnfit { what }) }
 }
 
 /// Something a CSM must act on: not closed.
@@ -125,13 +153,6 @@ impl Cta {
             return Err(Refusal::SnoozeInPast);
         }
         Ok(Self { standing: Standing::Snoozed { until }, ..self })
-    }
-
-    fn reassign(self, owner: &str) -> Result<Self, Refusal> {
-        if owner.is_empty() {
-            return Err(Refusal::OwnerMissing);
-        }
-        Ok(Self { owner: owner.into(), ..self })
     }
 
     fn said(self, state: CtaState, by: &str) -> CtaChanged {
@@ -212,17 +233,14 @@ impl Ctas {
 
     /// What a command changes: nothing, if it stands so already.
     pub fn answer(&self, command: &Command, now: Instant) -> Result<Option<CtaChanged>, Refusal> {
-        if command.by.is_empty() {
-            return Err(Refusal::AskerMissing);
-        }
+        command.check()?;
         let before = self.find(command.cta)?;
         let cta = before.clone();
         let after = match &command.ask {
             CtaCommand::Take => cta.take(&command.by)?,
             CtaCommand::Snooze { until } => cta.snooze(*until, now)?,
-            CtaCommand::Close { outcome } if outcome.is_empty() => return Err(Refusal::OutcomeMissing),
             CtaCommand::Close { outcome } => return Ok(Some(cta.close(outcome, &command.by))),
-            CtaCommand::Reassign { owner } => cta.reassign(owner)?,
+            CtaCommand::Reassign { owner } => Cta { owner: owner.clone(), ..cta },
         };
         Ok((after != *before).then(|| after.changed(&command.by)))
     }

@@ -290,9 +290,7 @@ impl Desk {
     }
 
     fn perform(&mut self, scene: &Scene<'_>, command: &Command) -> Result<(), &'static str> {
-        if command.by.is_empty() {
-            return Err("ASKER_MISSING");
-        }
+        readable(command)?;
         let closed = self.closed.contains(&command.cta);
         let missing = if closed { "CTA_CLOSED" } else { "CTA_NOT_FOUND" };
         let cta = self.ctas.iter_mut().find(|cta| cta.cta == command.cta).ok_or(missing)?;
@@ -302,12 +300,10 @@ impl Desk {
             Ask::Take => after.owner.clone_from(&command.by),
             Ask::Snooze { until } if *until <= scene.when.at => return Err("SNOOZE_IN_PAST"),
             Ask::Snooze { until } => after = CtaChange { state: "snoozed".into(), until: *until, ..after },
-            Ask::Close { outcome } if outcome.is_empty() => return Err("OUTCOME_MISSING"),
             Ask::Close { outcome } => {
                 self.close(scene, after, outcome, &command.by);
                 return Ok(());
             }
-            Ask::Reassign { owner } if owner.is_empty() => return Err("OWNER_MISSING"),
             Ask::Reassign { owner } => after.owner.clone_from(owner),
         }
         if after != *cta {
@@ -330,4 +326,23 @@ impl Run {
             reasons: Vec::new(),
         }
     }
+}
+
+/// Everything that a command must say is there, 200 bytes at most, without control characters.
+fn readable(command: &Command) -> Result<(), &'static str> {
+    let asker = (&command.by, "ASKER_MISSING");
+    let said = match &command.ask {
+        Ask::Take | Ask::Snooze { .. } => vec![asker],
+        Ask::Close { outcome } => vec![asker, (outcome, "OUTCOME_MISSING")],
+        Ask::Reassign { owner } => vec![asker, (owner, "OWNER_MISSING")],
+    };
+    for (text, missing) in said {
+        if text.is_empty() {
+            return Err(missing);
+        }
+        if text.len() > 200 || text.chars().any(char::is_control) {
+            return Err("TEXT_UNFIT");
+        }
+    }
+    Ok(())
 }

@@ -82,6 +82,20 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_back_as_the_same(
+            word in "[\\x01-\\x1f\\x7f-\\u{a0}\\u{2028}\\u{2029}\\u{feff}:#\\-'\" a]{0,8}", other in proptest::prelude::any::<String>(),
+        ) {
+            for word in [word, other.replace('\0', "")] {
+                let document = json!({"list": [&word], &word: [{&word: &word}]});
+                let text = to_yaml(&document).unwrap();
+                let read = Document::parse("x.yaml", text.clone()).map_err(|problem| problem.to_string());
+                proptest::prop_assert_eq!(read.map(|read| read.json()), Ok(document), "{}", text);
+            }
+        }
+    }
+
     #[test]
     fn it_is_written_as_people_write_it() {
         let text = r#"{"measures": {"orders": {"count": {"window": {"days": 0.10}}}}, "caps": [{"name": "silent", "at_most": 30}]}"#;

@@ -7,6 +7,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use chassis::Saver;
 use contracts::body;
 use domain::fact::{FactKind, Usage};
 use engine::{Decided, Metrics, Ports, Settings, Worker};
@@ -169,6 +170,5 @@ fn catalogue(segments: usize) -> Value {
 }
 
 fn segment_fold() -> SegmentFold {
-    let (met, _) = tokio::sync::mpsc::unbounded_channel();
-    SegmentFold { met }
+    SegmentFold { met: Saver::default() }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chassis::{Met, Saver};
 use contracts::{Malformed, Said, account::account_record::Kind};
 use domain::{
     catalogue::Catalogue,
@@ -17,25 +18,15 @@ use eventlog::{
     proto::{CatalogueVersion, Header, Service},
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
 
 /// Format of the stored state that this build writes.
 const FORMAT: u8 = 1;
-
-/// The segments of a catalogue version, as the fold meets it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Met {
-    pub workspace: String,
-    pub version: u64,
-    /// Name and title.
-    pub segments: Vec<(String, String)>,
-}
 
 /// The fold of one partition.
 #[derive(Debug, Clone)]
 pub struct SegmentFold {
     /// Who is told of segments.
-    pub met: mpsc::UnboundedSender<Met>,
+    pub met: Saver,
 }
 
 /// One account: what is known of it, and the stays that go on, by segment.
@@ -66,9 +57,8 @@ impl Fold for SegmentFold {
     }
 
     fn activated(&self, workspace: &str, version: u64, catalogue: &Catalogue) {
-        let segments = catalogue.segments.iter().map(|it| (it.name.clone(), it.title.clone())).collect();
-        // Nobody listens any more when the service stops.
-        let _ = self.met.send(Met { workspace: workspace.into(), version, segments });
+        let named = catalogue.segments.iter().map(|it| (it.name.clone(), it.title.clone())).collect();
+        self.met.hand(Met { workspace: workspace.into(), version, named });
     }
 
     fn read_fact(&self, header: &Header, record: &Stored) -> Result<Option<Fact>, Poison> {

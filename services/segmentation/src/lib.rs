@@ -9,9 +9,9 @@ mod segments;
 mod store;
 
 use chassis::{
+    Saver,
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
-    saver,
     workers::{Work, Workers, told},
 };
 use contracts::segment::segment_service_server::SegmentServiceServer;
@@ -21,7 +21,7 @@ use sqlx::PgPool;
 use tonic::service::Routes;
 
 pub use config::Config;
-pub use fold::{Met, SegmentFold};
+pub use fold::SegmentFold;
 
 /// What the service stands on.
 pub struct Ports {
@@ -42,7 +42,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         project: |conn, items| Box::pin(store::project(conn, items)),
         act: || told("segmentation", |_: &Decided<_>, _| ()),
     };
-    let met = saver(workers.tasks(), "segments", &pool, segments::save);
+    let met = Saver::start(workers.tasks(), "segments", &pool, segments::save);
     workers.start(work, move |ports, partition, counters| {
         Worker::start(SegmentFold { met: met.clone() }, ports, partition, config.worker.clone(), counters)
     });

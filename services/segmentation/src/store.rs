@@ -173,6 +173,7 @@ pub(crate) async fn meet(
     sqlx::query!(
         "INSERT INTO segments (workspace, segment, title, catalogue_version, in_catalogue)
          SELECT $1, name, title, $2, true FROM UNNEST($3::text[], $4::text[]) AS met (name, title)
+         WHERE NOT EXISTS (SELECT FROM segments WHERE workspace = $1 AND catalogue_version > $2)
          ON CONFLICT (workspace, segment) DO UPDATE
          SET title = excluded.title, catalogue_version = excluded.catalogue_version, in_catalogue = true
          WHERE segments.catalogue_version < excluded.catalogue_version",

@@ -1,5 +1,6 @@
 //! Workflow's fold: a thin layer between the log and `domain::playbook`.
 
+use chassis::{Met, Saver};
 use contracts::{
     Malformed, Said,
     account::account_record::Kind,
@@ -16,26 +17,16 @@ use domain::{
 };
 use engine::{Context, Fold, Poison, Step, Wake, WrittenDecision};
 use eventlog::{Key, Stored};
-use tokio::sync::mpsc;
 
 /// Version of the stored state that this build writes.
 const FORMAT: u8 = 1;
-
-/// The endpoints of a catalogue version, as the fold meets it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Met {
-    pub workspace: String,
-    pub version: u64,
-    /// Names and addresses.
-    pub endpoints: Vec<(String, String)>,
-}
 
 /// The fold of one partition.
 pub struct WorkflowFold {
     /// Milliseconds after which a call that was begun is over.
     pub longest_call: i64,
     /// Who is told of endpoints.
-    pub met: mpsc::UnboundedSender<Met>,
+    pub met: Saver,
 }
 
 /// One account: what is known of it, and what is under way.
@@ -59,9 +50,8 @@ impl Fold for WorkflowFold {
     }
 
     fn activated(&self, workspace: &str, version: u64, catalogue: &Catalogue) {
-        let endpoints = catalogue.endpoints.iter().map(|e| (e.name.clone(), e.url.clone())).collect();
-        // Nobody listens any more when the service stops.
-        let _ = self.met.send(Met { workspace: workspace.into(), version, endpoints });
+        let named = catalogue.endpoints.iter().map(|e| (e.name.clone(), e.url.clone())).collect();
+        self.met.hand(Met { workspace: workspace.into(), version, named });
     }
 
     fn read_fact(&self, header: &Header, record: &Stored) -> Result<Option<Said>, Poison> {

@@ -13,10 +13,9 @@ mod store;
 use std::sync::Arc;
 
 use chassis::{
-    Tasks,
+    Saver, Tasks,
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
-    saver,
     workers::{Work, Workers, told},
 };
 use contracts::cta::cta_service_server::CtaServiceServer;
@@ -28,7 +27,7 @@ use tokio::sync::mpsc;
 use tonic::service::Routes;
 
 pub use config::Config;
-pub use fold::{Account, Met, WorkflowFold};
+pub use fold::{Account, WorkflowFold};
 use outside::{Actor, Caller, Due, Ledger, Sender, Told};
 
 /// What the service stands on.
@@ -43,7 +42,7 @@ pub struct Ports {
 pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Result<Routes> {
     migrate(&ports.pool, &engine::postgres::migrator()).await?;
     migrate(&ports.pool, &sqlx::migrate!()).await?;
-    let met = saver(tasks, "endpoints", &ports.pool, endpoints::save);
+    let met = Saver::start(tasks, "endpoints", &ports.pool, endpoints::save);
     let due = start_sender(&config, &ports, tasks)?;
     start_workers(&config, &ports, met, due);
     let Ports { log, pool, workers } = ports;
@@ -67,7 +66,7 @@ fn start_sender(config: &Config, ports: &Ports, tasks: &Tasks) -> anyhow::Result
     Ok(due)
 }
 
-fn start_workers(config: &Config, ports: &Ports, met: mpsc::UnboundedSender<Met>, due: mpsc::Sender<Due>) {
+fn start_workers(config: &Config, ports: &Ports, met: Saver, due: mpsc::Sender<Due>) {
     let act = move || -> Act<Decided<Decision>> {
         let mut actor = Actor::new(due.clone());
         told("workflow", move |decided, age| actor.act(decided, age))

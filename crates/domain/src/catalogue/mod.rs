@@ -91,5 +91,8 @@ fn find<'a, T>(sorted: &'a [T], name: &str, name_of: impl Fn(&T) -> &str) -> Opt
 /// # Errors
 /// The first thing that is wrong with its shape.
 pub fn parse(document: &serde_json::Value) -> Result<CatalogueDoc, Vec<Problem>> {
+    if let Some(problem) = problem::nul(&problem::Place::Root, document) {
+        return Err(vec![problem]);
+    }
     serde_path_to_error::deserialize(document).map_err(|error| vec![problem::of_shape(&error)])
 }

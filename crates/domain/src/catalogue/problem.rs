@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::document::Json;
+
 /// One thing that is wrong. The path is that of the document: `segments.silent.when.all[1].measure`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -82,6 +84,23 @@ pub(super) fn suggestion<'n>(name: &str, known: impl IntoIterator<Item = &'n str
     near.map(|(_, candidate)| format!("; did you mean `{candidate}`?")).unwrap_or_default()
 }
 
+/// The first text, or key, with a character that no database keeps.
+pub(super) fn nul(place: &Place<'_>, json: &Json) -> Option<Problem> {
+    let bad = |place: &Place<'_>| Problem {
+        path: place.to_string().replace('\0', "\\u0000"),
+        message: "has the character U+0000, which cannot be kept".to_owned(),
+    };
+    match json {
+        Json::String(text) => text.contains('\0').then(|| bad(place)),
+        Json::Array(items) => items.iter().enumerate().find_map(|(at, item)| nul(&place.item(at), item)),
+        Json::Object(fields) => fields.iter().find_map(|(key, value)| {
+            let place = place.key(key);
+            if key.contains('\0') { Some(bad(&place)) } else { nul(&place, value) }
+        }),
+        Json::Null | Json::Bool(_) | Json::Number(_) => None,
+    }
+}
+
 /// An error of the document's shape, with the nearest known key or word.
 pub(super) fn of_shape(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let message = error.inner().to_string();
@@ -94,7 +113,7 @@ pub(super) fn of_shape(error: &serde_path_to_error::Error<serde_json::Error>) ->
     } else if message.starts_with("unknown variant") {
         "unknown word"
     } else {
-        return Problem { path, message };
+        return Problem { path, message: in_words(message) };
     };
     let known: Vec<_> = quoted.collect();
     let mut message = format!("{what} `{name}`{}", suggestion(name, known.iter().copied()));
@@ -102,4 +121,28 @@ pub(super) fn of_shape(error: &serde_path_to_error::Error<serde_json::Error>) ->
         message.push_str(&format!("; known are {}", known.join(", ")));
     }
     Problem { path, message }
+}
+
+/// `invalid type: GOT, expected WANTED`, as people say it.
+fn in_words(message: String) -> String {
+    let both = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    let Some((got, wanted)) = both.and_then(|both| both.split_once(", expected ")) else { return message };
+    let (kind, value) = got.split_once(' ').unwrap_or((got, ""));
+    let value = value.trim_start_matches("point ").trim_matches('`');
+    let got = match kind {
+        "sequence" => "a list",
+        "map" => "keys with values",
+        "null" | "unit" => "nothing",
+        _ => value,
+    };
+    let wanted = match wanted {
+        "u32" => "a whole number from 0",
+        "a sequence" => "a list",
+        "a string" => "a text",
+        "a boolean" => "true or false",
+        "a map" => "keys with values",
+        wanted if wanted.starts_with("struct ") => "keys with values",
+        wanted => wanted,
+    };
+    format!("must be {wanted}, not {got}")
 }

@@ -42,6 +42,29 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
 }
 
 #[test]
+fn what_is_of_another_kind_is_said_in_plain_words() {
+    check(
+        "measures: {a: {count: {event: 7, window: {days: 1}}}}",
+        &["measures.a.count.event: must be a text, not 7"],
+    );
+    check(
+        "measures: {a: {count: {window: {days: -1}}}}",
+        &["measures.a.count.window.days: must be a whole number from 0, not -1"],
+    );
+    check("measures: [a]", &["measures: must be keys with values, not a list"]);
+    check("measures: {a: {count: 5}}", &["measures.a.count: must be keys with values, not 5"]);
+    check("scorecards: {a: 1}", &["scorecards: must be a list, not keys with values"]);
+    check(
+        "segments: {a: {title: \"a\\0\", when: {trait: plan, is: x}}}",
+        &["segments.a.title: has the character U+0000"],
+    );
+    check(
+        "segments: {a: {title: ' ', when: {trait: plan, is: x}}}",
+        &["segments.a.title: must not be empty"],
+    );
+}
+
+#[test]
 fn everything_that_is_named_must_be_there() {
     check(
         &with_measures("segments: {a: {when: {not: {measure: ordres, at_least: 1}}}}"),

@@ -186,7 +186,8 @@ fn shown(row: StoredWorkspace) -> Workspace {
         workspace: row.workspace,
         time_zone: row.time_zone,
         events: row.events.cast_unsigned(),
-        events_waiting: row.waiting.cast_unsigned(),
+        // Those that waited already when counting began are taken off without having been added.
+        events_waiting: u64::try_from(row.waiting).unwrap_or(0),
         catalogue_version: row.catalogue_version.cast_unsigned(),
         created_at: row.created_at,
     }

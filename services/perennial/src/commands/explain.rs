@@ -91,7 +91,7 @@ impl Account {
         match self.waiting {
             0 => nothing,
             waiting => format!(
-                "{nothing}Events that wait until their user's account is known: {waiting}. Send a group call, or the \
+                "{nothing}Events that wait until their contact's account is known: {waiting}. Send a group call, or the \
                  account's id\nas context.groupId.\n"
             ),
         }

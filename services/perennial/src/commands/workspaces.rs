@@ -23,7 +23,7 @@ pub(crate) struct Workspaces {
 enum Command {
     /// Create a workspace. Its time zone and clock hold for ever.
     Create(Create),
-    /// List the workspaces. Waiting: events that wait, for up to 30 days, until their user's account is known.
+    /// List the workspaces. Waiting: events that wait, for up to 30 days, until their contact's account is known.
     Ls(Limit),
 }
 

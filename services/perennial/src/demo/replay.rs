@@ -27,8 +27,13 @@ const STEP_DAYS: i32 = 7;
 /// How often webhooks are looked at, and how many.
 const GLANCE: Duration = Duration::from_millis(500);
 const NEWEST: usize = 100;
+/// Before a service is asked again, and how often one that cannot tell.
+const AGAIN: Duration = Duration::from_millis(200);
+const AWAY_MOST: u32 = 300;
 /// What workflow reports of a call that it may not make.
 const NOT_PUBLIC: &str = "the address is not public";
+/// What it reports of one that waits for room at the endpoint.
+const NOT_BEGUN: &str = "not begun: ";
 
 pub(crate) struct Replay<'a> {
     target: &'a Target,
@@ -78,18 +83,25 @@ impl<'a> Replay<'a> {
             if self.receiver.forged() > 0 {
                 return anyhow!("a webhook came with a wrong signature");
             }
-            if self.receiver.delivered() == 0 && self.is_refused().await {
-                return anyhow!(
-                    "that Perennial calls no webhooks on this machine: start it with --allow-loopback-webhooks"
-                );
+            if self.receiver.delivered() == 0
+                && let Some(error) = self.failed().await
+            {
+                return if error.contains(NOT_PUBLIC) {
+                    anyhow!(
+                        "that Perennial calls no webhooks on this machine: start it with --allow-loopback-webhooks"
+                    )
+                } else {
+                    anyhow!("that Perennial cannot call this machine ({error}): run the demo beside it")
+                };
             }
         }
     }
 
-    /// Whether an attempt was not made because of where it would have gone. Who cannot be asked now is asked again.
-    async fn is_refused(&self) -> bool {
+    /// Why a call was not made, or was made and met nobody. Who cannot be asked now is asked again.
+    async fn failed(&self) -> Option<String> {
         let newest = notifications::list(self.target, "", NEWEST).await.unwrap_or_default();
-        newest.iter().flat_map(|it| &it.attempts).any(|attempt| attempt.error.contains(NOT_PUBLIC))
+        let mut errors = newest.into_iter().flat_map(|it| it.attempts).map(|attempt| attempt.error);
+        errors.find(|error| !error.is_empty() && !error.starts_with(NOT_BEGUN))
     }
 
     async fn advance(&self, to: Date) -> Result<()> {
@@ -133,16 +145,18 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Asks again when the server's own patience ends first.
+/// Asks again when the server's own patience ends first, and for a minute when it cannot tell: it may be starting, or
+/// not have heard of the workspace yet.
 async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T, Status>) -> Result<()> {
+    let mut away = 0;
     loop {
         match ask().await {
             Ok(_) => return Ok(()),
-            Err(status) if matches!(status.code(), Code::DeadlineExceeded | Code::Unavailable) => {
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
+            Err(status) if status.code() == Code::DeadlineExceeded => away = 0,
+            Err(status) if status.code() == Code::Unavailable && away < AWAY_MOST => away += 1,
             Err(status) => return Err(status.into()),
         }
+        tokio::time::sleep(AGAIN).await;
     }
 }
 

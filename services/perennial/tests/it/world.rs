@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chassis::Saver;
 use domain::decision::Decision;
 use engine::{
     Decided, Fold, ForwardFold, Forwarder, Metrics, Ports, Projected, Settings, Worker, WorkerError,
@@ -280,13 +281,11 @@ impl World {
 }
 
 fn segment_fold() -> SegmentFold {
-    let (met, _) = tokio::sync::mpsc::unbounded_channel();
-    SegmentFold { met }
+    SegmentFold { met: Saver::default() }
 }
 
 fn workflow_fold() -> WorkflowFold {
-    let (met, _) = tokio::sync::mpsc::unbounded_channel();
-    WorkflowFold { longest_call: LONGEST_CALL, met }
+    WorkflowFold { longest_call: LONGEST_CALL, met: Saver::default() }
 }
 
 /// What all workers over the account log share.

@@ -160,8 +160,7 @@ async fn members_of_a_segment_that_is_taken_out_leave_it() -> anyhow::Result<()>
         (left.member, left.valid_at, left.by_catalogue, left.catalogue_version),
         (false, 2 * DAY, true, 2)
     );
-    let listed: Vec<String> = totals(&mut world).await?.into_iter().map(|(segment, ..)| segment).collect();
-    assert_eq!(listed, ["customers"], "those of the catalogue");
+    world.until_listed(&["customers"]).await?;
     assert_eq!(members(&mut world, "customers").await?, ["globex"]);
     let refused = members(&mut world, "paying").await.unwrap_err();
     assert!(refused.to_string().contains("there is no segment"), "{refused}");
@@ -173,9 +172,12 @@ async fn another_workspace_sees_nothing_even_by_a_query_without_a_filter() -> an
     let mut world = World::start().await?;
     world.set("globex", 1, DAY, "plan", value::Kind::Text("pro".into())).await?;
     world.advance(2 * DAY).await?;
-    for (workspace, expected) in [("initech", 0), ("*", 0), ("", 0), (WORKSPACE, 1)] {
+    world.until_listed(&["failing", "paying", "silent"]).await?;
+    for (workspace, seen) in [("initech", false), ("*", false), ("", false), (WORKSPACE, true)] {
         let mut tx = chassis::postgres::scoped(&world.database.pool, workspace).await?;
-        for table in ["memberships", "membership_history", "segment_totals"] {
+        let tables = [("memberships", 1), ("membership_history", 1), ("segment_totals", 1), ("segments", 3)];
+        for (table, rows) in tables {
+            let expected = if seen { rows } else { 0 };
             let query = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
             let count: i64 = sqlx::query_scalar(query).fetch_one(&mut *tx).await?;
             assert_eq!(count, expected, "{table} as {workspace}");

@@ -1,6 +1,7 @@
 //! Accounts stored by an earlier build are read by this one.
 
 use anyhow::{Context as _, ensure};
+use chassis::Saver;
 use domain::{
     catalogue::{Catalogue, Clock, compile},
     decision::{Band, Decision, HealthChanged, Score},
@@ -82,8 +83,7 @@ fn a_later_format_is_refused() {
 }
 
 fn segment_fold() -> SegmentFold {
-    let (met, _) = tokio::sync::mpsc::unbounded_channel();
-    SegmentFold { met }
+    SegmentFold { met: Saver::default() }
 }
 
 fn hex(bytes: &[u8]) -> String {

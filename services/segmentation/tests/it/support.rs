@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use chassis::{
     Tasks,
     metrics::{Metrics, Readiness},
@@ -10,7 +11,7 @@ use chassis::{
 use contracts::{
     account::{AccountRecord, AccountTraits, NamedValue, Usage, Value, account_record::Kind, value},
     log::{CatalogueVersion, ClockAdvanced, ClockKind, Header, control},
-    segment::{AwaitClockRequest, segment_service_client::SegmentServiceClient},
+    segment::{AwaitClockRequest, ListSegmentsRequest, segment_service_client::SegmentServiceClient},
 };
 use eventlog::{
     FORMAT, GENERATION, Key, Log, NewRecord, Topic, TopicPartition, control_record,
@@ -19,7 +20,7 @@ use eventlog::{
 use prost::Message;
 use serde_json::{Value as Json, json};
 use testkit::servers::{Database, postgres};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 use tonic::transport::Channel;
 
 use crate::above::score;
@@ -114,6 +115,21 @@ impl World {
         let wait = AwaitClockRequest { workspace: WORKSPACE.into(), to_at };
         self.client.await_clock(wait).await?;
         Ok(())
+    }
+
+    /// The catalogue's segments are listed: they are saved beside what is projected.
+    pub(crate) async fn until_listed(&mut self, segments: &[&str]) -> anyhow::Result<()> {
+        let listed = async {
+            loop {
+                let request = ListSegmentsRequest { workspace: WORKSPACE.into(), ..Default::default() };
+                let known = self.client.list_segments(request).await?.into_inner().segments;
+                if known.iter().map(|it| it.segment.as_str()).eq(segments.iter().copied()) {
+                    return Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), listed).await.context("the segments are not listed in time")?
     }
 
     pub(crate) async fn usage(&self, account: &str, id: u128, at: i64, event: &str) -> anyhow::Result<()> {

@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// Refusals that lie in the command itself, whatever the state of the CTA.
-const MALFORMED: [&str; 3] = ["ASKER_MISSING", "OUTCOME_MISSING", "OWNER_MISSING"];
+const MALFORMED: [&str; 4] = ["ASKER_MISSING", "OUTCOME_MISSING", "OWNER_MISSING", "TEXT_UNFIT"];
 /// All refusals, as the domain names them.
-const REFUSALS: [&str; 7] = [
+const REFUSALS: [&str; 8] = [
     "CTA_NOT_FOUND",
     "CTA_CLOSED",
     "CTA_TAKEN",
@@ -27,6 +27,7 @@ const REFUSALS: [&str; 7] = [
     "ASKER_MISSING",
     "OUTCOME_MISSING",
     "OWNER_MISSING",
+    "TEXT_UNFIT",
 ];
 
 impl CtaApi {
@@ -34,13 +35,15 @@ impl CtaApi {
     pub(super) async fn ask(&self, asked: Option<Asked>, ask: CtaCommand) -> Result<Cta, Problem> {
         let asked = asked.ok_or_else(|| Problem::invalid("command", "is missing"))?;
         let workspace = asked.workspace;
-        let row = self.find(&workspace, wire::id("command.cta", &asked.cta)?).await?;
+        let cta = wire::id("command.cta", &asked.cta)?;
         let id = match asked.command_id.as_str() {
             "" => chassis::ids::v7(),
             id => wire::id("command.command_id", id)?,
         };
-        let command =
-            Command { id: CommandId(id.as_u128()), cta: CtaId(row.cta.as_u128()), by: asked.by, ask };
+        let command = Command { id: CommandId(id.as_u128()), cta: CtaId(cta.as_u128()), by: asked.by, ask };
+        // Before anything unfit comes into the log.
+        command.check().or_else(|unfit| refusal(unfit.code(), unfit.to_string()))?;
+        let row = self.find(&workspace, cta).await?;
         let (code, message) = match self.answer(&workspace, id).await? {
             Some(first) => first,
             None => self.append(&Key::new(&*workspace, row.account), command, id).await?,

@@ -31,6 +31,7 @@ pub(crate) async fn meet(
                                           'hex'), 'base64'),
                 $2, true
          FROM UNNEST($3::text[], $4::text[]) AS met (name, url)
+         WHERE NOT EXISTS (SELECT FROM endpoints WHERE workspace = $1 AND catalogue_version > $2)
          ON CONFLICT (workspace, endpoint) DO UPDATE
          SET url = excluded.url, catalogue_version = excluded.catalogue_version, in_catalogue = true,
              disabled_at = CASE WHEN endpoints.url = excluded.url THEN endpoints.disabled_at END

@@ -172,6 +172,9 @@ impl<'d> Compiler<'d> {
         let compiled = doc.segments.iter().filter_map(|(name, segment)| {
             let place = segments.key(name);
             let when = self.condition(&place.key("when"), &segment.when)?;
+            if let Some(title) = &segment.title {
+                self.text(&place.key("title"), title);
+            }
             let title = segment.title.clone().unwrap_or_else(|| name.clone());
             Some(Segment { name: name.clone(), title, when })
         });

@@ -9,6 +9,7 @@ use crate::{
         playbooks::{Action, BandBefore, Endpoint, Playbook, Step, Trigger},
         problem::Place,
     },
+    cta::SAID_MOST,
     decision::Band,
     time::{DAY_MS, HOUR_MS},
 };
@@ -143,6 +144,9 @@ impl<'d> Compiler<'d> {
     fn open_cta(&mut self, place: &Place<'_>, doc: &OpenCtaDoc) -> Action {
         self.text(&place.key("title"), &doc.title);
         self.problems.within(&place.key("priority"), doc.priority, 1, PRIORITY_MOST);
+        if doc.owner.as_ref().is_some_and(|owner| owner.len() > SAID_MOST) {
+            self.problems.say(&place.key("owner"), format!("is longer than {SAID_MOST} bytes"));
+        }
         let due_days = doc.due_days.unwrap_or(0);
         self.problems.within(&place.key("due_days"), due_days, 0, WAIT_DAYS_MOST);
         Action::OpenCta {

@@ -33,6 +33,8 @@ fn a_command_is_done_or_refused_with_the_reason() {
     check(&[done()], done(), &["answer CTA_CLOSED"]);
     check(&[], CtaCommand::Close { outcome: String::new() }, &["answer OUTCOME_MISSING"]);
     check(&[], CtaCommand::Reassign { owner: String::new() }, &["answer OWNER_MISSING"]);
+    check(&[], CtaCommand::Reassign { owner: "o".repeat(201) }, &["answer TEXT_UNFIT"]);
+    check(&[], CtaCommand::Close { outcome: "re\0newed".to_owned() }, &["answer TEXT_UNFIT"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::words;
 pub(super) fn line(record: &AccountRecord) -> Option<String> {
     let header = record.header.as_ref()?;
     let said = match record.kind.as_ref() {
-        Some(kind) => decision(kind)?,
+        Some(kind) => kind_in_words(kind)?,
         None => skipped(record.control.as_ref()?)?,
     };
     // A fact is no step of an account: it has the time at which it happened.
@@ -21,7 +21,7 @@ pub(super) fn line(record: &AccountRecord) -> Option<String> {
     Some(format!("{}  {}/{}  {said}", words::instant(at), header.workspace, header.account))
 }
 
-fn decision(kind: &Kind) -> Option<String> {
+fn kind_in_words(kind: &Kind) -> Option<String> {
     let said = match kind {
         Kind::HealthChanged(change) => health(change),
         Kind::MembershipChanged(change) => membership(change),
