@@ -28,11 +28,13 @@ pub async fn serve(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status("", ServingStatus::NotServing).await;
     tasks.spawn(format!("grpc health {address}"), tell(health, readiness.clone(), tasks.shutdown()));
-    let mut reflection = tonic_reflection::server::Builder::configure();
-    for set in descriptors {
-        reflection = reflection.register_encoded_file_descriptor_set(set);
-    }
-    let routes = routes.add_service(health_service).add_service(reflection.build_v1()?);
+    let reflection = || {
+        let builder = tonic_reflection::server::Builder::configure();
+        descriptors.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set))
+    };
+    // Python's client, for one, still asks for the older one.
+    let reflections = (reflection().build_v1()?, reflection().build_v1alpha()?);
+    let routes = routes.add_service(health_service).add_service(reflections.0).add_service(reflections.1);
     let shutdown = tasks.shutdown();
     tasks.spawn(format!("grpc {address}"), async move {
         Server::builder()

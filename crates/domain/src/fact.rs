@@ -23,6 +23,18 @@ pub enum FactKind {
     ContactMembership { contact: ContactId, member: bool },
 }
 
+impl FactKind {
+    /// At the same instant what is known of an account comes before what was done there: the lower goes first.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::AccountTraits(_) => 1,
+            Self::ContactTraits { .. } => 2,
+            Self::ContactMembership { .. } => 3,
+            Self::Usage(_) => 4,
+        }
+    }
+}
+
 /// A contact (or nobody named) did something in the product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Usage {

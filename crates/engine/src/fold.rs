@@ -77,6 +77,11 @@ pub trait Fold: Send + 'static {
 
     /// `Ok(None)`: a fact that is not this service's concern.
     fn read_fact(&self, header: &Header, record: &Stored) -> Result<Option<Self::Fact>, Poison>;
+    /// Of facts of a log-clock workspace that happened at the same instant, those of a lower rank go first. What is not
+    /// this service's concern has rank 0; services above and below must agree.
+    fn rank(&self, _fact: &Self::Fact) -> u8 {
+        0
+    }
     fn read_decision(&self, header: &Header, record: &Stored) -> Result<Self::Decision, Poison>;
     /// The decision as the fields of a record without header, and what of the header depends on it.
     fn write_decision(&self, decision: &Self::Decision) -> WrittenDecision;

@@ -35,14 +35,15 @@ pub(crate) struct Pending<D> {
 pub(crate) struct Waiting<T> {
     pub(crate) due: i64,
     pub(crate) event_at: i64,
+    pub(crate) rank: u8,
     pub(crate) id: u128,
     pub(crate) fact: Option<T>,
     pub(crate) record: Stored,
 }
 
 impl<T> Waiting<T> {
-    fn order(&self) -> (i64, i64, u128) {
-        (self.due, self.event_at, self.id)
+    fn order(&self) -> (i64, i64, u8, u128) {
+        (self.due, self.event_at, self.rank, self.id)
     }
 }
 
@@ -153,7 +154,8 @@ impl<F: Fold> Slot<F> {
         let (header, _) = read_envelope(&record)?;
         let fact = fold.read_fact(&header, &record)?;
         let id = StepKey::of_fact(&header);
-        Ok(Waiting { due: header.due_at, event_at: header.event_at, id, fact, record })
+        let rank = fact.as_ref().map_or(0, |fact| fold.rank(fact));
+        Ok(Waiting { due: header.due_at, event_at: header.event_at, rank, id, fact, record })
     }
 }
 

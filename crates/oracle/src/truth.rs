@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    account::{self, Fact},
+    account::{self, Body, Fact},
     calendar::Calendar,
     catalogue::Catalogue,
     log::{Entry, Record, What, entries, partitions},
@@ -179,7 +179,7 @@ impl Partition {
         let all = held.heard.len() as u64 >= u64::from(clock.inbox_partitions);
         let Some(now) = held.heard.values().min().copied().filter(|_| all) else { return };
         held.now = Some(now);
-        held.waiting.sort_by_key(|(_, due, fact)| (*due, fact.event_at, fact.id));
+        held.waiting.sort_by_key(|(_, due, fact)| (*due, fact.event_at, turn(&fact.body), fact.id));
         let (due, waiting) = std::mem::take(&mut held.waiting).into_iter().partition(|w| w.1 <= now);
         held.waiting = waiting;
         let due: Vec<(String, i64, Fact)> = due;
@@ -287,4 +287,14 @@ fn command(id: u128, kind: &Kind) -> Option<Command> {
         _ => return None,
     };
     Some(Command { id, cta: account::id(cta).unwrap_or_default(), by: by.clone(), ask })
+}
+
+/// At one instant an account is described first, then its people, then who joins or leaves, then what they do.
+fn turn(body: &Body) -> u8 {
+    match body {
+        Body::Traits(None, _) => 0,
+        Body::Traits(Some(_), _) => 1,
+        Body::Member(..) => 2,
+        Body::Usage(_) => 3,
+    }
 }

@@ -44,9 +44,11 @@ impl HealthService for HealthApi {
         let ExplainHealthRequest { workspace, account } = request.into_inner();
         let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
         let row = scored(&mut tx, &workspace, &account).await?;
-        let last = store::history(&mut tx, &workspace, &account, None, 1).await.map_err(Problem::from)?;
-        let last_change = last.into_iter().next().map(change);
-        Ok(Response::new(ExplainHealthResponse { health: Some(health(row)), last_change }))
+        let newest = store::history(&mut tx, &workspace, &account, None, 2).await.map_err(Problem::from)?;
+        let mut newest = newest.into_iter();
+        let last_change = newest.next().map(change);
+        let scorecard_before = newest.next().map(|before| before.change.scorecard).unwrap_or_default();
+        Ok(Response::new(ExplainHealthResponse { health: Some(health(row)), last_change, scorecard_before }))
     }
 
     async fn list_health(

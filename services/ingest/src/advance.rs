@@ -2,7 +2,7 @@
 
 use chassis::{Problem, postgres::scoped};
 use contracts::log::{ClockAdvanced, ClockKind, Header, control};
-use domain::ids::derived;
+use domain::{ids::derived, time::Instant};
 use eventlog::{FORMAT, GENERATION, NewRecord, Topic, TopicPartition, control_record};
 
 use crate::{
@@ -29,7 +29,8 @@ pub(crate) async fn advance(edge: &Edge, workspace: &str, to_at: i64) -> Result<
     }
     match settings.clock_at {
         Some(at) if to_at < at => {
-            let message = format!("the clock stands at {at}, later than {to_at}: time does not go back");
+            let (at, to) = (Instant(at), Instant(to_at));
+            let message = format!("the clock stands at {at}, later than {to}: time does not go back");
             return Err(Problem::precondition("CLOCK_GOES_BACK", message));
         }
         Some(at) if to_at == at => return Ok(()),

@@ -13,6 +13,7 @@ use std::{
 use contracts::log::ClockKind;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 
 use crate::{pseudonym::PseudonymKey, store};
 
@@ -22,6 +23,9 @@ const BELIEVED_MS: i64 = 5_000;
 const DISBELIEVED_MS: i64 = 1_000;
 /// Keys remembered at once, those found and those not; beyond it all of these are asked for again.
 const REMEMBERED: usize = 10_000;
+
+/// Keys not found before that are asked for at once.
+const STRANGERS: usize = 2;
 
 const PREFIX: &str = "pk_";
 const SECRET_LEN: usize = 32;
@@ -47,11 +51,12 @@ pub(crate) struct Access {
 }
 
 /// The keys that were asked for lately.
-#[derive(Default)]
 pub(crate) struct Keys {
     found: Lately<Access>,
     /// Those that nobody has: apart, so that whoever guesses pushes out none that was found.
     nobodys: Lately<()>,
+    /// For those never found before: whoever guesses takes few of the connections to Postgres.
+    strangers: Semaphore,
 }
 
 /// What is known of keys, by their hashes, and until when.
@@ -99,7 +104,13 @@ impl Keys {
         if self.nobodys.get(&hash, now).is_some() {
             return Ok(None);
         }
+        let permit = match self.found.was_known(&hash) {
+            true => None,
+            // It is never closed.
+            false => self.strangers.acquire().await.ok(),
+        };
         let found = store::find_key(pool, &hash).await?;
+        drop(permit);
         match &found {
             Some(access) if access.ready => self.found.put(hash, access.clone(), now + BELIEVED_MS),
             Some(_) => {}
@@ -114,7 +125,18 @@ impl Keys {
     }
 }
 
+impl Default for Keys {
+    fn default() -> Self {
+        let strangers = Semaphore::new(STRANGERS);
+        Self { found: Lately::default(), nobodys: Lately::default(), strangers }
+    }
+}
+
 impl<T: Clone> Lately<T> {
+    fn was_known(&self, hash: &[u8; 32]) -> bool {
+        self.known().contains_key(hash)
+    }
+
     fn get(&self, hash: &[u8; 32], now: i64) -> Option<T> {
         let known = self.known();
         let (until, it) = known.get(hash)?;
@@ -155,6 +177,8 @@ fn checksum(secret: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use testkit::servers::{Database, postgres};
 
     use super::*;
@@ -172,6 +196,26 @@ mod tests {
         assert!(keys.find(&pool, &key, DISBELIEVED_MS - 1).await?.is_none());
         assert!(keys.find(&pool, &WriteKey::make(&[8; 32]), 0).await.is_err());
         assert!(keys.find(&pool, &key, DISBELIEVED_MS).await.is_err());
+        Ok(())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_guesses_keys_holds_up_nobody_whose_key_was_found() -> anyhow::Result<()> {
+        let (pool, keys, key) = (database().await?.pool, Keys::default(), WriteKey::make(&[7; 32]));
+        let access = Access {
+            workspace: "w".into(),
+            source: "s".into(),
+            clock: ClockKind::Wall,
+            pseudonyms: PseudonymKey::new(b""),
+            ready: true,
+        };
+        keys.found.put(key.hash(), access, 0);
+        let guesses = keys.strangers.acquire_many(u32::try_from(STRANGERS)?).await?;
+        let asked = tokio::time::timeout(Duration::from_secs(20), keys.find(&pool, &key, 0)).await;
+        assert!(asked??.is_none(), "it was asked for again, and is gone");
+        assert!(keys.strangers.try_acquire().is_err());
+        drop(guesses);
+        assert!(keys.find(&pool, &WriteKey::make(&[8; 32]), 0).await?.is_none());
         Ok(())
     }
 

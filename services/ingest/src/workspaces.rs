@@ -37,9 +37,12 @@ pub(crate) async fn create(
     let made = store::workspace(&mut conn, workspace).await?.ok_or_else(|| no_workspace(workspace))?;
     conn.commit().await?;
     if made.time_zone != time_zone || made.clock() != clock {
+        let name = |clock| if clock == ClockKind::Log { "log" } else { "wall" };
         let message = format!(
-            "workspace {workspace:?} is there already, in {} and on another clock or in another zone",
-            made.time_zone
+            "workspace {workspace:?} is there already, in {} on the {} clock, not in {time_zone} on the {} clock",
+            made.time_zone,
+            name(made.clock()),
+            name(clock),
         );
         return Err(Problem::new(Code::AlreadyExists, "WORKSPACE_EXISTS", message));
     }

@@ -24,13 +24,14 @@ pub(crate) struct Cli {
 #[derive(Args, Clone)]
 pub(crate) struct Target {
     /// Where gRPC answers: one address for everything, or NAME=ADDRESS of ingest, health-score, segmentation or
-    /// workflow, repeated.
-    #[arg(long, global = true, value_name = "[NAME=]ADDRESS", default_value = clients::USUAL)]
+    /// workflow, repeated or with commas between.
+    #[arg(long, global = true, value_name = "[NAME=]ADDRESS", default_value = clients::USUAL,
+          env = "PERENNIAL_GRPC", value_delimiter = ',')]
     pub(crate) grpc: Vec<Address>,
     /// The workspace.
     #[arg(long, short, global = true, default_value = "default", env = "PERENNIAL_WORKSPACE")]
     pub(crate) workspace: String,
-    /// As a table for people or as JSON for programs.
+    /// As a table for people, or as JSON for programs: the messages of the gRPC API, times in milliseconds since 1970.
     #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
     pub(crate) output: Output,
 }

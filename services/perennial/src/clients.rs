@@ -1,6 +1,5 @@
 //! Clients of the public gRPC API.
 
-use std::convert::Infallible;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tonic::transport::{Channel, Endpoint};
 const MAX_ANSWER: usize = 64 << 20;
 /// Where laptop mode answers.
 pub(crate) const USUAL: &str = "http://127.0.0.1:9090";
+const SERVICES: [&str; 4] = ["ingest", "health-score", "segmentation", "workflow"];
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Where one service, or all of them, can be reached.
@@ -28,11 +28,14 @@ pub(crate) struct Address {
 }
 
 impl FromStr for Address {
-    type Err = Infallible;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let (service, uri) = match text.split_once('=') {
-            Some((service, uri)) => (Some(service.to_owned()), uri),
+            Some((service, uri)) if SERVICES.contains(&service) => (Some(service.to_owned()), uri),
+            Some((service, _)) => {
+                return Err(format!("there is no service {service:?}; there are {}", SERVICES.join(", ")));
+            }
             None => (None, text),
         };
         let uri = if uri.contains("://") { uri.to_owned() } else { format!("http://{uri}") };

@@ -3,20 +3,28 @@
 use anyhow::Context;
 use contracts::account::{Band, CtaState, CtaType, Driver, NotificationState, Reason, RunState};
 use contracts::cta::Cta;
+use contracts::ingest::Workspace;
 use contracts::log::ClockKind;
 
-/// An instant as an argument: RFC 3339 or a day (its midnight, UTC).
+/// An instant as an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InstantArg(pub(crate) i64);
+pub(crate) enum InstantArg {
+    /// Milliseconds since 1970, given by RFC 3339.
+    At(i64),
+    /// Its midnight in the workspace's time zone.
+    Day(jiff::civil::Date),
+}
 
 impl std::str::FromStr for InstantArg {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self, anyhow::Error> {
-        let whole = if text.contains('T') { text.to_owned() } else { format!("{text}T00:00:00Z") };
-        let instant: jiff::Timestamp =
-            whole.parse().with_context(|| format!("{text} is no instant; try 1998-07-01T00:00:00Z"))?;
-        Ok(Self(instant.as_millisecond()))
+        let wrong = || format!("{text} is no instant; try 1998-07-01T00:00:00Z, or a day such as 1998-07-01");
+        if text.contains(['T', 't', ' ']) {
+            let instant: jiff::Timestamp = text.parse().with_context(wrong)?;
+            return Ok(Self::At(instant.as_millisecond()));
+        }
+        text.parse().map(Self::Day).with_context(wrong)
     }
 }
 
@@ -67,11 +75,13 @@ pub(crate) fn band(band: Band) -> &'static str {
     }
 }
 
-pub(crate) fn clock(clock: ClockKind) -> &'static str {
-    match clock {
-        ClockKind::Unspecified => "-",
-        ClockKind::Wall => "wall",
-        ClockKind::Log => "log",
+/// With where a log clock stands.
+pub(crate) fn clock(workspace: &Workspace) -> String {
+    match (workspace.clock(), workspace.clock_at) {
+        (ClockKind::Unspecified, _) => "-".to_owned(),
+        (ClockKind::Wall, _) => "wall".to_owned(),
+        (ClockKind::Log, None) => "log, not moved yet".to_owned(),
+        (ClockKind::Log, Some(at)) => format!("log, at {}", instant(at)),
     }
 }
 
@@ -136,15 +146,16 @@ pub(crate) fn reasons(reasons: &[Reason]) -> String {
 mod tests {
     use super::{InstantArg, day, instant, points};
 
-    fn check(text: &str, ms: Option<i64>) {
-        assert_eq!(text.parse::<InstantArg>().ok().map(|instant| instant.0), ms, "{text}");
+    fn check(text: &str, expected: Option<InstantArg>) {
+        assert_eq!(text.parse().ok(), expected, "{text}");
     }
 
     #[test]
     fn an_instant_is_a_time_or_a_day() {
-        check("1998-07-01T00:00:00Z", Some(899_251_200_000));
-        check("1998-07-01", Some(899_251_200_000));
-        check("1998-07-01T02:00:00+02:00", Some(899_251_200_000));
+        check("1998-07-01T00:00:00Z", Some(InstantArg::At(899_251_200_000)));
+        check("1998-07-01", Some(InstantArg::Day(jiff::civil::date(1998, 7, 1))));
+        check("1998-07-01T02:00:00+02:00", Some(InstantArg::At(899_251_200_000)));
+        check("2026-02-30", None);
         check("yesterday", None);
     }
 

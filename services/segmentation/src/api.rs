@@ -1,6 +1,6 @@
 //! Questions about segments and their members, answered from Postgres.
 
-use chassis::{Problem, paging, postgres::reading, workers::Clocks};
+use chassis::{Code, Problem, paging, postgres::reading, workers::Clocks};
 use contracts::ReadMask;
 use contracts::segment::{
     AwaitClockRequest, AwaitClockResponse, ExplainMembershipRequest, ExplainMembershipResponse,
@@ -95,14 +95,13 @@ impl SegmentService for SegmentApi {
         let ExplainMembershipRequest { workspace, account, segment } = request.into_inner();
         let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
         let last = store::history(&mut tx, &workspace, &account, Some(&segment), None, 1).await;
-        let last = last.map_err(Problem::from)?.into_iter().next();
-        let never = || {
-            let what =
-                format!("stay of account {account:?} in segment {segment:?} of workspace {workspace:?}");
-            Problem::not_found(what)
+        let Some(last) = last.map_err(Problem::from)?.into_iter().next() else {
+            drop(tx);
+            self.is_segment(&workspace, &segment).await?;
+            let message = format!("account {account:?} has never been in segment {segment:?}");
+            return Err(Problem::new(Code::NotFound, "NEVER_A_MEMBER", message).into());
         };
-        let last_change = Some(change(last.ok_or_else(never)?));
-        Ok(Response::new(ExplainMembershipResponse { last_change }))
+        Ok(Response::new(ExplainMembershipResponse { last_change: Some(change(last)) }))
     }
 
     async fn await_clock(

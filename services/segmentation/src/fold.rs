@@ -68,6 +68,10 @@ impl Fold for SegmentFold {
         }
     }
 
+    fn rank(&self, fact: &Fact) -> u8 {
+        fact.kind.rank()
+    }
+
     fn read_decision(&self, header: &Header, record: &Stored) -> Result<Decision, Poison> {
         contracts::read_decision(header, &record.value).map_err(poison)
     }

@@ -58,6 +58,13 @@ impl Fold for WorkflowFold {
         contracts::read_said(header, &record.value).map_err(poison)
     }
 
+    fn rank(&self, said: &Said) -> u8 {
+        match said {
+            Said::Fact(fact) => fact.kind.rank(),
+            Said::Command(_) | Said::Report(_) => 0,
+        }
+    }
+
     fn read_decision(&self, header: &Header, record: &Stored) -> Result<Decision, Poison> {
         contracts::read_decision(header, &record.value).map_err(poison)
     }

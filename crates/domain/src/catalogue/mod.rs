@@ -69,11 +69,16 @@ impl Catalogue {
         find(&self.playbooks, name, |playbook| &playbook.name)
     }
 
-    /// Names of the measures that know nothing from before this version: what they need was not kept under the one
-    /// `before`.
+    /// Names of the measures that know nothing from before this version: what they need, or are computed from, was not
+    /// kept under the one `before`.
     pub fn known_from_now<'c>(&'c self, before: &'c Self) -> impl Iterator<Item = &'c str> {
-        let is_new = |measure: &&Measure| measure.series().is_some_and(|id| !before.series.contains(id));
-        self.measures.list().iter().filter(is_new).map(|measure| measure.name.as_str())
+        let measures = self.measures.list().iter();
+        measures.filter(|measure| self.is_new(measure, before)).map(|measure| measure.name.as_str())
+    }
+
+    fn is_new(&self, measure: &Measure, before: &Self) -> bool {
+        let inputs = measure.inputs().any(|input| self.is_new(self.measures.get(input), before));
+        inputs || measure.series().is_some_and(|id| !before.series.contains(id))
     }
 
     /// What measures need kept, by specification.

@@ -125,6 +125,9 @@ pub(super) fn of_shape(error: &serde_path_to_error::Error<serde_json::Error>) ->
 
 /// `invalid type: GOT, expected WANTED`, as people say it.
 fn in_words(message: String) -> String {
+    if message == "invalid number" {
+        return "must be a whole number from 0".to_owned();
+    }
     let both = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
     let Some((got, wanted)) = both.and_then(|both| both.split_once(", expected ")) else { return message };
     let (kind, value) = got.split_once(' ').unwrap_or((got, ""));
@@ -133,6 +136,7 @@ fn in_words(message: String) -> String {
         "sequence" => "a list",
         "map" => "keys with values",
         "null" | "unit" => "nothing",
+        _ if value.is_empty() => &format!("a {kind}"),
         _ => value,
     };
     let wanted = match wanted {

@@ -243,6 +243,7 @@ impl<F: Fold> Worker<F> {
         self.memory.slots[slot as usize].keep_waiting(Waiting {
             due: header.due_at,
             event_at: header.event_at,
+            rank: fact.as_ref().map_or(0, |fact| self.fold.rank(fact)),
             id: StepKey::of_fact(header),
             fact,
             record: record.clone(),

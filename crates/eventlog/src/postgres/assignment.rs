@@ -27,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(200);
 const ANSWER: Duration = Duration::from_secs(5);
 /// Without a sight of the group for so long, others may have taken over: longer than the server takes to notice.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// So long unseen it is worth a line.
+const NEWS: Duration = Duration::from_secs(2);
 /// How soon the server notices that a member's machine is gone, in seconds: idle, between probes, probes.
 const KEEPALIVE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "2"), ("tcp_keepalives_count", "3")];
@@ -175,7 +177,8 @@ impl Assignment {
     /// The session is gone, and with it the leases. They are taken again with the next one, unless that takes so long
     /// that others have begun.
     fn lose_sight(&mut self, error: &dyn std::fmt::Display) {
-        if std::mem::replace(&mut self.in_sight, false) {
+        // A connection that breaks is made anew; and when a process stops, its own server may go a moment before it.
+        if self.seen.elapsed() > NEWS && std::mem::replace(&mut self.in_sight, false) {
             tracing::warn!(%error, group = self.group, "cannot see who works on what: {error}");
         }
         self.session = None;

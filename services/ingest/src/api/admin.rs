@@ -21,6 +21,7 @@ use super::PAGE;
 use crate::{
     catalogue::no_workspace,
     edge::Edge,
+    keys,
     pseudonym::{self, PseudonymKey},
     store::{self, Refused, StoredContact, StoredKey, StoredWorkspace},
     workspaces,
@@ -96,6 +97,8 @@ impl AdminService for AdminApi {
         request: Request<RevokeWriteKeyRequest>,
     ) -> Result<Response<RevokeWriteKeyResponse>, Status> {
         let RevokeWriteKeyRequest { workspace, prefix } = request.into_inner();
+        // The whole key is what somebody has at hand when it leaked.
+        let prefix = keys::WriteKey::parse(&prefix).map_or(prefix, |key| key.shown().to_owned());
         let mut conn = scoped(&self.edge.pool, &workspace).await.map_err(Problem::from)?;
         let revoked = store::revoke_key(&mut conn, &workspace, &prefix, chassis::clock::now()).await;
         let revoked = revoked
@@ -190,6 +193,7 @@ fn shown(row: StoredWorkspace) -> Workspace {
         events_waiting: u64::try_from(row.waiting).unwrap_or(0),
         catalogue_version: row.catalogue_version.cast_unsigned(),
         created_at: row.created_at,
+        clock_at: row.clock_at,
     }
 }
 

@@ -67,7 +67,7 @@ impl Apply {
             self.target.output,
             "perennial.catalogue.v1.ApplyCatalogueResponse",
             &applied,
-            applied_in_words,
+            |applied| applied_in_words(applied, self.fire_playbooks),
         )
     }
 }
@@ -95,9 +95,7 @@ impl Export {
         match self.target.output {
             // As it can be applied again.
             Output::Table => print!("{}", to_yaml(&document)?),
-            Output::Json => {
-                println!("{}", serde_json::json!({"version": exported.version, "document": document}))
-            }
+            Output::Json => println!("{}", serde_json::to_string_pretty(&document)?),
         }
         Ok(())
     }
@@ -107,7 +105,7 @@ impl Export {
 fn read(file: &str) -> Result<Document> {
     let text = if file == "-" {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
         text
     } else {
         std::fs::read_to_string(file).with_context(|| format!("cannot read {file}"))?
@@ -125,8 +123,14 @@ fn refused(document: &Document, status: Status) -> anyhow::Error {
     anyhow!("the catalogue is refused\n{}", shown.collect::<Vec<_>>().join("\n"))
 }
 
-fn applied_in_words(applied: &ApplyCatalogueResponse) -> String {
-    format!("Version {} of the catalogue.\n{}", applied.version, changes_in_words(&applied.changes))
+fn applied_in_words(applied: &ApplyCatalogueResponse, fire_playbooks: bool) -> String {
+    let mut text =
+        format!("Version {} of the catalogue.\n{}", applied.version, changes_in_words(&applied.changes));
+    if !applied.changes.is_empty() && !fire_playbooks {
+        text +=
+            "\nNo playbook fires for what these definitions change themselves (--fire-playbooks lets them).";
+    }
+    text
 }
 
 fn changes_in_words(changes: &[Change]) -> String {

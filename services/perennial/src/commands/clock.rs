@@ -6,8 +6,9 @@ use contracts::ingest::AdvanceClockRequest;
 use contracts::{cta, health, segment};
 
 use crate::cli::Target;
-use crate::clients;
+use crate::commands::workspaces;
 use crate::words::InstantArg;
+use crate::{clients, words};
 
 #[derive(Args)]
 pub(crate) struct Clock {
@@ -21,7 +22,7 @@ pub(crate) struct Clock {
 enum Command {
     /// Move the time of a log-clock workspace: nothing from before then follows on time.
     Advance {
-        /// RFC 3339, or a day.
+        /// RFC 3339, or a day: its midnight in the workspace's time zone.
         to: InstantArg,
     },
 }
@@ -30,22 +31,25 @@ enum Command {
 pub(crate) struct AwaitClock {
     #[command(flatten)]
     target: Target,
-    /// RFC 3339, or a day.
+    /// RFC 3339, or a day: its midnight in the workspace's time zone.
     to: InstantArg,
 }
 
 impl Clock {
     pub(crate) async fn run(self) -> Result<()> {
         let Command::Advance { to } = self.command;
-        let request = AdvanceClockRequest { workspace: self.target.workspace.clone(), to_at: to.0 };
+        let to_at = workspaces::instant(&self.target, to).await?;
+        let workspace = self.target.workspace.clone();
+        let request = AdvanceClockRequest { workspace: workspace.clone(), to_at };
         clients::ingest(&self.target.grpc).await?.advance_clock(request).await?;
+        println!("The clock of workspace {workspace} stands at {}.", words::instant(to_at));
         Ok(())
     }
 }
 
 impl AwaitClock {
     pub(crate) async fn run(self) -> Result<()> {
-        await_clock(&self.target, self.to.0).await
+        await_clock(&self.target, workspaces::instant(&self.target, self.to).await?).await
     }
 }
 

@@ -9,6 +9,7 @@ use contracts::cta::{
 };
 
 use crate::cli::{Limit, Target};
+use crate::commands::workspaces;
 use crate::words::InstantArg;
 use crate::{clients, words};
 
@@ -34,7 +35,7 @@ enum Command {
     Snooze {
         #[command(flatten)]
         order: Order,
-        /// RFC 3339, or a day.
+        /// RFC 3339, or a day: its midnight in the workspace's time zone.
         #[arg(long)]
         until: InstantArg,
     },
@@ -145,7 +146,8 @@ async fn obey(target: &Target, command: Command) -> Result<Option<Cta>> {
             client.take_cta(TakeCtaRequest { command: order.command(target) }).await?.into_inner().cta
         }
         Command::Snooze { order, until } => {
-            let request = SnoozeCtaRequest { command: order.command(target), until_at: until.0 };
+            let until_at = workspaces::instant(target, until).await?;
+            let request = SnoozeCtaRequest { command: order.command(target), until_at };
             client.snooze_cta(request).await?.into_inner().cta
         }
         Command::Close { order, outcome } => {

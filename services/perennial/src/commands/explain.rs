@@ -7,6 +7,8 @@ use clap::{Args, Subcommand};
 use contracts::account::{Contribution, CtaState, Driver};
 use contracts::cta::{Cta, ListCtasRequest};
 use contracts::health::{ExplainHealthRequest, ExplainHealthResponse, Health, HealthChange};
+use contracts::ingest::Workspace;
+use contracts::log::ClockKind;
 use contracts::segment::{
     ExplainMembershipRequest, ListAccountSegmentsRequest, Membership, MembershipChange,
 };
@@ -38,10 +40,11 @@ pub(crate) struct Account {
     id: String,
     health: Option<Health>,
     last_change: Option<HealthChange>,
+    scorecard_before: String,
     memberships: Vec<Membership>,
     ctas: Vec<Cta>,
-    /// Of the workspace: asked for when nothing is known of the account.
-    waiting: u64,
+    /// Asked for when nothing is known of the account.
+    workspace: Option<Workspace>,
 }
 
 impl Explain {
@@ -66,18 +69,19 @@ impl Account {
             account: id.clone(),
             ..Default::default()
         };
-        let ExplainHealthResponse { health, last_change } = explained(target, &id).await?;
+        let ExplainHealthResponse { health, last_change, scorecard_before } = explained(target, &id).await?;
         let mut account = Self {
             health,
             last_change,
+            scorecard_before,
             memberships: memberships(target, &id).await?,
             ctas: ctas::list(target, &request, 100).await?,
-            waiting: 0,
+            workspace: None,
             id,
         };
         if account.is_blank() {
             // Nothing is decided about accounts of a workspace that is not there, either.
-            account.waiting = workspaces::get(target).await?.events_waiting;
+            account.workspace = Some(workspaces::get(target).await?);
         }
         Ok(account)
     }
@@ -87,14 +91,26 @@ impl Account {
     }
 
     fn blank_in_words(&self) -> String {
-        let nothing = format!("Nothing has been decided about account {} yet.\n", self.id);
-        match self.waiting {
-            0 => nothing,
-            waiting => format!(
-                "{nothing}Events that wait until their contact's account is known: {waiting}. Send a group call, or the \
-                 account's id\nas context.groupId.\n"
-            ),
+        let mut text = format!(
+            "Nothing has been decided about account {} yet: it was not heard of (is the id right?), or nothing that was \n\
+             heard meets a segment, a scorecard or a playbook.\n",
+            self.id
+        );
+        let Some(workspace) = &self.workspace else { return text };
+        if workspace.clock() == ClockKind::Log {
+            text += &format!(
+                "The workspace's clock is {}: what happened later is decided when `perennial clock advance` passes it.\n",
+                words::clock(workspace)
+            );
         }
+        if workspace.events_waiting > 0 {
+            text += &format!(
+                "In the whole workspace {} events wait until their contact's account is known: by a group call, or the \n\
+                 account's id as context.groupId.\n",
+                workspace.events_waiting
+            );
+        }
+        text
     }
 
     pub(crate) fn in_words(&self) -> String {
@@ -124,19 +140,29 @@ impl Account {
 
     fn health_in_words(&self) -> String {
         let Some(health) = &self.health else { return "No health score yet.\n".to_owned() };
-        let mut text = format!(
-            "Health score {} ({}), since {}, by scorecard {}; {} % of its weight is known. Then:\n",
-            words::score(health.score),
-            words::band(health.band()),
-            words::instant(health.valid_at),
-            health.scorecard,
-            health.known_weight / 10,
-        );
+        let since = words::instant(health.valid_at);
+        let mut text = match (health.scorecard.as_str(), health.score) {
+            ("", _) => format!("No health score since {since}: no scorecard applies.\n"),
+            (scorecard, None) => {
+                format!(
+                    "No health score since {since}: nothing is known of what scorecard {scorecard} weighs.\n"
+                )
+            }
+            (scorecard, Some(score)) => format!(
+                "Health score {score} ({}), since {since}, by scorecard {scorecard}; {} % of its weight is known. What \
+                 it was made of then:\n",
+                words::band(health.band()),
+                health.known_weight / 10,
+            ),
+        };
         if !health.cap.is_empty() {
             text += &format!("  Capped by {}.\n", health.cap);
         }
         text += &lines(health.contributions.iter().map(contribution));
         if let Some(change) = &self.last_change {
+            if !self.scorecard_before.is_empty() && self.scorecard_before != health.scorecard {
+                text += &format!("Before it was by scorecard {}.\n", self.scorecard_before);
+            }
             text += &change_in_words(change);
         }
         text
@@ -211,7 +237,10 @@ async fn memberships(target: &Target, account: &str) -> Result<Vec<Membership>> 
 }
 
 fn change_in_words(change: &HealthChange) -> String {
-    let before = format!("{} ({})", words::score(change.score_before), words::band(change.band_before()));
+    let before = match change.score_before {
+        Some(score) => format!("{score} ({})", words::band(change.band_before())),
+        None => "none".to_owned(),
+    };
     let version = change.by_catalogue.then_some(change.catalogue_version);
     let cause = cause(version, &change.fact_id, &change.cause);
     let what =

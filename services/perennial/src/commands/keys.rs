@@ -30,8 +30,11 @@ enum Command {
     },
     /// List the write keys by what they begin with.
     Ls(Limit),
-    /// Revoke the write key that begins so.
-    Revoke { prefix: String },
+    /// Revoke a write key: at once.
+    Revoke {
+        /// What `keys ls` shows of it, or the whole key.
+        prefix: String,
+    },
 }
 
 impl Keys {

@@ -6,6 +6,7 @@ use contracts::ingest::{CreateWorkspaceRequest, GetWorkspaceRequest, ListWorkspa
 use contracts::log::ClockKind;
 
 use crate::cli::{Limit, Target};
+use crate::words::InstantArg;
 use crate::{clients, output, words};
 
 const MESSAGE: &str = "perennial.ingest.v1.Workspace";
@@ -85,11 +86,22 @@ pub(crate) async fn get(target: &Target) -> Result<Workspace> {
     answer.workspace.context("the answer holds no workspace")
 }
 
+/// An instant as somebody gave it: a day begins where the workspace's days begin.
+pub(crate) async fn instant(target: &Target, given: InstantArg) -> Result<i64> {
+    let day = match given {
+        InstantArg::At(ms) => return Ok(ms),
+        InstantArg::Day(day) => day,
+    };
+    let zone = get(target).await?.time_zone;
+    let midnight = day.in_tz(&zone).with_context(|| format!("{day} in the time zone {zone}"))?;
+    Ok(midnight.timestamp().as_millisecond())
+}
+
 fn row(workspace: &Workspace) -> Vec<String> {
     vec![
         workspace.workspace.clone(),
         workspace.time_zone.clone(),
-        words::clock(workspace.clock()).to_owned(),
+        words::clock(workspace),
         workspace.events.to_string(),
         workspace.events_waiting.to_string(),
         workspace.catalogue_version.to_string(),

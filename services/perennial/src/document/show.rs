@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::Span;
 
+/// Characters of a line.
+const SHOWN: usize = 160;
+
 #[derive(Debug)]
 pub(crate) struct Problem {
     file: String,
@@ -23,9 +26,13 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Span { line: number, column, length } = self.span;
         writeln!(f, "{}:{number}:{}: {}", self.file, column + 1, self.message)?;
-        let room = self.line.chars().count().saturating_sub(column).max(1);
-        writeln!(f, "{number:5} | {}", self.line)?;
-        write!(f, "      | {}{}", " ".repeat(column), "^".repeat(length.clamp(1, room)))
+        // Of a very long line what stands around the place.
+        let from = if self.line.chars().count() > SHOWN { column.saturating_sub(SHOWN / 2) } else { 0 };
+        let line: String = self.line.chars().skip(from).take(SHOWN).collect();
+        let (column, before) = (column - from, if from > 0 { "... " } else { "" });
+        let room = line.chars().count().saturating_sub(column).max(1);
+        writeln!(f, "{number:5} | {before}{line}")?;
+        write!(f, "      | {}{}", " ".repeat(before.len() + column), "^".repeat(length.clamp(1, room)))
     }
 }
 

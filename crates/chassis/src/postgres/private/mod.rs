@@ -33,6 +33,10 @@ pub enum PrivateError {
     NoBinaries,
     #[error("{0} is in use by another Perennial; stop it, or give another --data-dir")]
     InUse(PathBuf),
+    #[error(
+        "{0} holds other things than a database of Perennial's; give an empty or a new folder as --data-dir"
+    )]
+    Foreign(PathBuf),
     #[error("the path {0} is too long for a socket ({SOCKET_PATH} bytes at most); give a shorter --data-dir")]
     PathTooLong(PathBuf),
     #[error(
@@ -97,6 +101,9 @@ impl Private {
 fn prepare(dir: &Path, user: Option<&User>) -> Result<PathBuf, PrivateError> {
     std::fs::create_dir_all(dir).map_err(PrivateError::io("cannot make", dir))?;
     let dir = dir.canonicalize().map_err(PrivateError::io("cannot find", dir))?;
+    if !is_ours(&dir).map_err(PrivateError::io("cannot look into", &dir))? {
+        return Err(PrivateError::Foreign(dir));
+    }
     let run = dir.join("run");
     std::fs::create_dir_all(&run).map_err(PrivateError::io("cannot make", &run))?;
     match user {
@@ -104,6 +111,20 @@ fn prepare(dir: &Path, user: Option<&User>) -> Result<PathBuf, PrivateError> {
         None => set_mode(&run, 0o700)?,
     }
     Ok(dir)
+}
+
+/// A server's folder is handed over to its user: it must be nobody else's. What a start makes first is the folder of
+/// the socket, then the lock.
+fn is_ours(dir: &Path) -> io::Result<bool> {
+    if dir.join("lock").exists() {
+        return Ok(true);
+    }
+    for entry in std::fs::read_dir(dir)? {
+        if entry?.file_name() != "run" {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn set_mode(path: &Path, mode: u32) -> Result<(), PrivateError> {
