@@ -65,17 +65,6 @@ fn what_is_of_another_kind_is_said_in_plain_words() {
 }
 
 #[test]
-fn what_never_happens_is_refused() {
-    check(
-        "playbooks: {p: {trigger: {band: {from: red, to: red}}, steps: [{end: {}}, {wait: {days: 1}}]}}",
-        &[
-            "playbooks.p.trigger.band: goes from a band to the same",
-            "playbooks.p.steps[1]: stands behind `end`",
-        ],
-    );
-}
-
-#[test]
 fn everything_that_is_named_must_be_there() {
     check(
         &with_measures("segments: {a: {when: {not: {measure: ordres, at_least: 1}}}}"),

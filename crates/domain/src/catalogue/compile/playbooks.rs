@@ -69,9 +69,6 @@ impl<'d> Compiler<'d> {
                 Some(Trigger::Leaves { segment: segment.clone() })
             }
             (None, None, Some(band), None) => {
-                if band.to.is_some_and(|to| band_before(band.from) == BandBefore::Is(to)) {
-                    self.problems.say(&place.key("band"), "goes from a band to the same: it never happens");
-                }
                 Some(Trigger::Band { from: band_before(band.from), to: band.to })
             }
             (None, None, None, Some(event)) => {
@@ -107,9 +104,6 @@ impl<'d> Compiler<'d> {
                 let (kind, action) = self.action(&place, doc)?;
                 let name = doc.name.clone().unwrap_or_else(|| format!("{kind}_{}", at + 1));
                 self.name(&place.key("name"), &name);
-                if at > 0 && docs[at - 1].end.is_some() {
-                    self.problems.say(&place, "stands behind `end`: it is never taken");
-                }
                 if !names.insert(name.clone()) {
                     self.problems.say(&place.key("name"), format!("`{name}` is there already"));
                 }
