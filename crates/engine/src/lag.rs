@@ -20,8 +20,9 @@ pub(crate) struct Lag {
     /// The log's end as last heard: while the log is away, the lag stays what it was.
     end: u64,
     asked_at: Option<i64>,
-    /// A record that was not read yet though it was there, as when the store holds up reading; when it was appended.
-    unread: Option<(u64, i64)>,
+    /// A front and when it was appended, as last known: it was read, or looked at because it was not read though it was
+    /// there, as when the store holds up reading. Until the next look, a later front is taken to be as old.
+    known: Option<(u64, i64)>,
     /// When nothing was behind, for the last time.
     level_at: Option<i64>,
 }
@@ -37,39 +38,39 @@ impl Lag {
         log_time: i64,
         metrics: &Metrics,
     ) {
+        if let Some(appended_at) = front.appended_at {
+            self.known = Some((front.offset, appended_at));
+            self.end = self.end.max(front.offset + 1);
+        }
         if self.asked_at.is_none_or(|asked| now.saturating_sub(asked) >= END_EVERY_MS) {
             self.asked_at = Some(now);
-            self.end = log.end(at).map_or(self.end, |end| end.max(self.end));
-            if front.appended_at.is_none() && self.end > front.offset {
-                self.look_ahead(log, at, front.offset);
-            }
+            self.ask(log, at, front.offset);
         }
         let records = self.end.saturating_sub(front.offset);
-        let level_at = *self.level_at.get_or_insert(now);
-        let age = match front.appended_at.or(self.unread_at(front.offset)) {
-            Some(appended_at) => log_time.saturating_sub(appended_at),
-            // Not known yet: at least as old as the lag.
-            None if records > 0 => now.saturating_sub(level_at),
-            None => 0,
-        };
         if records == 0 {
-            self.level_at = Some(now);
+            (self.known, self.level_at) = (None, Some(now));
         }
+        let level_at = *self.level_at.get_or_insert(now);
+        let age = match self.known {
+            Some((_, appended_at)) => log_time.saturating_sub(appended_at),
+            // Not known yet: at least as old as the lag.
+            None => now.saturating_sub(level_at),
+        };
         metrics.lag_records.set(records);
         metrics.lag_ms.set(u64::try_from(age).unwrap_or(0));
     }
 
-    /// While the log is away, it stays unknown.
-    fn look_ahead(&mut self, log: &dyn Log, at: TopicPartition, offset: u64) {
-        if self.unread_at(offset).is_none()
-            && let Ok(records) = log.fetch(at, offset, 1)
+    /// Where the log ends, and how old a front is that was not read. While the log is away, all stays as it was known.
+    fn ask(&mut self, log: &dyn Log, at: TopicPartition, front: u64) {
+        let Ok(end) = log.end(at) else { return };
+        self.end = self.end.max(end);
+        if self.end > front
+            && self.known.is_none_or(|(offset, _)| offset != front)
+            && let Ok(records) = log.fetch(at, front, 1)
+            && let Some(first) = records.first()
         {
-            self.unread = records.first().map(|first| (offset, first.appended_at));
+            self.known = Some((front, first.appended_at));
         }
-    }
-
-    fn unread_at(&self, offset: u64) -> Option<i64> {
-        self.unread.filter(|(of, _)| *of == offset).map(|(_, appended_at)| appended_at)
     }
 }
 
@@ -154,6 +155,7 @@ mod tests {
             (log, unread(1), 9_000, (2, 7_000)),
             (log, unread(1), 9_500, (2, 7_500)),
             (log, unread(1), 12_000, (2, 10_000)),
+            (log, unread(2), 12_500, (1, 10_500)),
             (log, unread(2), 13_000, (1, 5_000)),
             (log, unread(3), 13_001, (0, 0)),
         ]);

@@ -140,13 +140,14 @@ impl<F: ForwardFold> Forwarder<F> {
         Ok(Turn::Idle { until: self.ticker.next_look(wake) })
     }
 
-    /// Folds up to so many records; how many there were.
+    /// Folds up to so many records; how many there were. How far it is behind is measured first: that is worth knowing
+    /// above all while the log or the store is away.
     pub fn read(&mut self, now: i64, at_most: usize) -> Result<usize, WorkerError> {
+        self.collect_acks(now);
+        self.measure_lag(now);
         if self.damaged {
             self.recover()?;
         }
-        self.collect_acks(now);
-        self.measure_lag(now);
         let mut taken = 0;
         while taken < at_most && !self.draining && !self.damaged && !self.must_pause() {
             if self.fetched.is_empty() {

@@ -19,15 +19,17 @@ use crate::{
 };
 
 impl<F: Fold> Worker<F> {
-    /// Takes up to so many records, folds what may be folded; how many were taken.
+    /// Takes up to so many records, folds what may be folded; how many were taken. How far it is behind is measured
+    /// first: that is worth knowing above all while the log or the store is away.
     pub fn read(&mut self, now: i64, at_most: usize) -> Result<usize, WorkerError> {
         if let Some(poison) = &self.stuck {
             return Err(WorkerError::Checkpoint(poison.clone()));
         }
+        self.collect_acks(now);
+        self.measure_lag(now);
         if self.overruled {
             self.recover()?;
         }
-        self.collect_acks(now);
         let mut taken = 0;
         while taken < at_most && !self.overruled && !self.must_pause() {
             let Some(record) = self.next_record()? else { break };
@@ -39,7 +41,7 @@ impl<F: Fold> Worker<F> {
         }
         self.fold_ready();
         self.read_on();
-        self.measure_lag(now);
+        self.metrics.set_caught_up(self.reading.is_caught_up() && self.reading.joined_seen);
         Ok(taken)
     }
 
@@ -202,7 +204,6 @@ impl<F: Fold> Worker<F> {
     }
 
     fn measure_lag(&mut self, now: i64) {
-        self.metrics.set_caught_up(self.reading.is_caught_up() && self.reading.joined_seen);
         let oldest = self.reading.buffer.front().map(|buffered| &buffered.record);
         let oldest = oldest.or(self.reading.fetched.front());
         let front = Front {

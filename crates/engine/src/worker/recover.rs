@@ -99,7 +99,8 @@ impl<F: Fold> Worker<F> {
         let end = self.ports.log.end(self.at)?;
         let checkpoint = self.ports.store.load()?.unwrap_or_default();
         self.memory = Memory::load(&self.fold, &checkpoint)?;
-        self.reading = Reading::new(checkpoint.offset, end, self.memory.joined);
+        let lag = std::mem::take(&mut self.reading.lag);
+        self.reading = Reading { lag, ..Reading::new(checkpoint.offset, end, self.memory.joined) };
         self.folded_to = checkpoint.offset;
         self.last_fact = checkpoint.offset.checked_sub(1);
         self.logged.clear();

@@ -1,0 +1,119 @@
+//! What is known of a worker while its log is away.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use engine::{Metrics, Ports, Settings, Worker};
+use eventlog::{
+    Ack, FORMAT, GENERATION, Log, LogError, Membership, NewRecord, Stored, Topic, TopicPartition,
+    concat_record, control_record,
+    proto::{CatalogueVersion, ClockKind, Header, control},
+};
+use prost::Message;
+use testkit::sim::{
+    Desk, Disk, SimLog,
+    toy::{H, Toy, ToyFold, USE},
+};
+
+const AT: TopicPartition = TopicPartition { topic: Topic::Account, partition: 0 };
+const BACKLOG: u32 = 40;
+const AT_MOST: usize = 16;
+const HOUR: i64 = 3_600_000;
+
+/// A log that can be away for whoever reads.
+struct Switched {
+    log: SimLog,
+    is_away: AtomicBool,
+}
+
+impl Switched {
+    fn there(&self) -> Result<&SimLog, LogError> {
+        let away = || LogError::Transient("away".into());
+        (!self.is_away.load(Ordering::Relaxed)).then_some(&self.log).ok_or_else(away)
+    }
+}
+
+impl Log for Switched {
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.log.partitions(topic)
+    }
+
+    fn append(&self, at: TopicPartition, records: Vec<NewRecord>, ack: Ack) {
+        self.log.append(at, records, ack);
+    }
+
+    fn fetch(&self, at: TopicPartition, from: u64, max_bytes: usize) -> Result<Vec<Stored>, LogError> {
+        self.there()?.fetch(at, from, max_bytes)
+    }
+
+    fn end(&self, at: TopicPartition) -> Result<u64, LogError> {
+        self.there()?.end(at)
+    }
+
+    fn wait(&self, at: TopicPartition, from: u64, at_most: Duration) {
+        self.log.wait(at, from, at_most);
+    }
+
+    fn wake(&self, at: TopicPartition) {
+        self.log.wake(at);
+    }
+
+    fn join(&self, group: &str, topic: Topic) -> Box<dyn Membership> {
+        self.log.join(group, topic)
+    }
+}
+
+fn header(id: u32) -> Header {
+    Header {
+        format: FORMAT,
+        generation: GENERATION,
+        workspace: "w".into(),
+        id: Bytes::copy_from_slice(&u128::from(id).to_be_bytes()),
+        ..Header::default()
+    }
+}
+
+fn catalogue() -> Bytes {
+    let version = CatalogueVersion {
+        version: 1,
+        part: 1,
+        parts: 1,
+        clock: ClockKind::Wall.into(),
+        document: Bytes::from_static(b"1"),
+        ..CatalogueVersion::default()
+    };
+    control_record(header(0), control::Kind::CatalogueVersion(version))
+}
+
+fn usage(id: u32) -> Bytes {
+    let header = Header { account: format!("account-{id}"), ..header(id) };
+    concat_record(header, &Toy { kind: USE, a: 1, b: 0 }.encode_to_vec())
+}
+
+#[test]
+fn a_worker_with_a_backlog_says_how_old_it_grows_while_the_log_is_away() {
+    let log = Arc::new(Switched { log: SimLog::new(1, 1, 1), is_away: AtomicBool::new(false) });
+    let appended_at = log.log.now();
+    log.log.put(AT, catalogue());
+    (1..BACKLOG).for_each(|id| _ = log.log.put(AT, usage(id)));
+    let (_desk, store) = Desk::open(&Arc::<Mutex<Disk<_>>>::default(), None);
+    let (writer, metrics) = (Bytes::from_static(&[1; 16]), Arc::<Metrics>::default());
+    let ports = Ports { log: log.clone(), store: Box::new(store), act: Box::new(|_, _| {}), writer };
+    let mut worker =
+        Worker::start(ToyFold::<H>::default(), ports, 0, Settings::default(), metrics.clone()).unwrap();
+    assert_eq!(worker.read(appended_at, AT_MOST).unwrap(), AT_MOST);
+    log.is_away.store(true, Ordering::Relaxed);
+    for later in [5_000, HOUR] {
+        worker.read(appended_at + later, AT_MOST).unwrap_err();
+        assert_eq!((metrics.lag_records.get(), metrics.lag_ms.get()), (24, later.unsigned_abs()));
+    }
+    log.is_away.store(false, Ordering::Relaxed);
+    while worker.read(appended_at + HOUR + 1_000, AT_MOST).unwrap() > 0 {}
+    assert_eq!((metrics.lag_records.get(), metrics.lag_ms.get()), (0, 0));
+}
