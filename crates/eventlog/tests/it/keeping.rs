@@ -8,8 +8,9 @@ use eventlog::{
     postgres::{PgLog, PgLogOptions},
 };
 use sqlx::PgPool;
+use tracing::instrument::WithSubscriber;
 
-use crate::support::{Opened, database, on_a_thread};
+use crate::support::{Opened, database, listen, on_a_thread};
 
 const HERE: TopicPartition = TopicPartition { topic: Topic::Inbox, partition: 2 };
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -75,8 +76,8 @@ async fn a_segment_that_a_group_still_needs_is_kept_beyond_its_time() -> anyhow:
     committed(&database.pool, 1).await?;
     opened.close().await?;
     age(&database.pool, 2, 9 * DAY).await?;
-    come_to_nothing(&database.pool, Topic::Inbox, HERE.partition - 1).await?;
-    come_to_nothing(&database.pool, Topic::Account, HERE.partition).await?;
+    come_to(&database.pool, TopicPartition { partition: HERE.partition - 1, ..HERE }, 0).await?;
+    come_to(&database.pool, TopicPartition { topic: Topic::Account, ..HERE }, 0).await?;
 
     for (come_to, left) in [(1, vec![0, 1, 2]), (2, vec![2])] {
         member.commit(HERE.partition, come_to);
@@ -104,17 +105,52 @@ async fn committed(pool: &PgPool, offset: i64) -> anyhow::Result<()> {
     }
 }
 
-/// A group of somewhere else, which needs everything there.
-async fn come_to_nothing(pool: &PgPool, topic: Topic, partition: u32) -> sqlx::Result<()> {
+/// A group has come so far there.
+async fn come_to(pool: &PgPool, at: TopicPartition, offset: i64) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO eventlog.commits (member_group, topic, partition, next_offset) VALUES ($1, $2, $3, 0)",
+        "INSERT INTO eventlog.commits (member_group, topic, partition, next_offset)
+         VALUES ('elsewhere', $1, $2, $3)
+         ON CONFLICT (member_group, topic, partition) DO UPDATE SET next_offset = excluded.next_offset",
     )
-    .bind("elsewhere")
-    .bind(topic.name())
-    .bind(partition.cast_signed())
+    .bind(at.topic.name())
+    .bind(at.partition.cast_signed())
+    .bind(offset)
     .execute(pool)
     .await
     .map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_group_that_has_not_come_to_a_segment_is_warned_of() -> anyhow::Result<()> {
+    let database = database().await?;
+    let opened = Opened::open(&database.pool, PgLogOptions::default()).await?;
+    for _ in 0..2 {
+        append(&*opened.log, HERE, vec![record("old"), record("old")]).await?;
+    }
+    opened.close().await?;
+    age(&database.pool, 0, 20 * DAY).await?;
+    age(&database.pool, 4, 9 * DAY).await?;
+    age(&database.pool, 2, 9 * DAY).await?;
+
+    for (offset, left, warnings) in [(1, Some(0_i64), 1), (2, Some(2), 0), (3, Some(2), 0), (4, None, 0)] {
+        come_to(&database.pool, HERE, offset).await?;
+        let (said, listener) = listen();
+        drop_old(&database.pool).with_subscriber(listener).await?;
+        let said: Vec<String> = said.try_iter().collect();
+        let first = sqlx::query_scalar("SELECT min(base_offset) FROM eventlog.batches");
+        assert_eq!((first.fetch_one(&database.pool).await?, said.len()), (left, warnings), "{said:?}");
+        assert!(said.iter().all(|said| said.contains("elsewhere has not come so far")), "{said:?}");
+    }
+    Ok(())
+}
+
+async fn drop_old(pool: &PgPool) -> sqlx::Result<i32> {
+    sqlx::query_scalar("SELECT eventlog.drop_segments($1, $2, eventlog.now_ms() - $3)")
+        .bind(HERE.topic.name())
+        .bind(DAY)
+        .bind(7 * DAY)
+        .fetch_one(pool)
+        .await
 }
 
 /// Lets the records below an offset have been appended so many milliseconds earlier, in segments of that time.

@@ -1,11 +1,23 @@
 //! A log in a database of the test's own.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::Duration,
+};
 
 use chassis::Tasks;
 use eventlog::postgres::{MIGRATOR, PgLog, PgLogOptions};
 use sqlx::PgPool;
 use testkit::servers::{Database, postgres};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::Field,
+    span::{Attributes, Id, Record},
+};
 
 /// A log, and what runs behind it until it is closed.
 pub(crate) struct Opened {
@@ -42,4 +54,37 @@ pub(crate) async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Se
         Ok(value) => value,
         Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }
+}
+
+/// Hears what the server says beside its answers.
+struct Listener(Sender<String>);
+
+/// What it will have said, and who listens.
+pub(crate) fn listen() -> (Receiver<String>, impl Subscriber + Send + Sync) {
+    let (says, said) = channel();
+    (said, Listener(says))
+}
+
+impl Subscriber for Listener {
+    fn enabled(&self, of: &Metadata<'_>) -> bool {
+        of.target() == "sqlx::postgres::notice"
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut |_: &Field, value: &dyn Debug| {
+            let _nobody_listens = self.0.send(format!("{value:?}"));
+        });
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
