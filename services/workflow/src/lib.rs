@@ -28,7 +28,7 @@ use tonic::service::Routes;
 
 pub use config::Config;
 pub use fold::{Account, WorkflowFold};
-use outside::{Actor, Caller, Due, Ledger, Sender, Told};
+use outside::{Actor, Caller, Due, Ledger, Sender, Tally};
 
 /// What the service stands on.
 pub struct Ports {
@@ -60,7 +60,7 @@ fn start_sender(config: &Config, ports: &Ports, tasks: &Tasks) -> anyhow::Result
         log: ports.log.clone(),
         ledger: Ledger::open(ports.pool.clone(), tasks),
         caller: Caller::new(config.longest_call, config.allow_loopback)?,
-        told: Told::new(ports.workers.metrics()),
+        tally: Tally::new(ports.workers.metrics()),
     };
     tasks.spawn("sender", sender.run(config.clone(), queue, tasks.shutdown()));
     Ok(due)

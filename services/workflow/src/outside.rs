@@ -6,13 +6,16 @@
 
 mod address;
 mod attempt;
+mod busy;
 mod call;
 mod lanes;
 mod ledger;
 mod places;
 mod retry_after;
+mod seats;
 mod sender;
 mod signature;
+mod tally;
 mod together;
 
 use std::{
@@ -31,11 +34,12 @@ use tokio::sync::mpsc;
 
 pub(crate) use call::Caller;
 pub(crate) use ledger::Ledger;
-pub(crate) use sender::{Sender, Told};
+pub(crate) use sender::Sender;
+pub(crate) use tally::Tally;
 
 use crate::store::Request;
 
-/// Attempts that may wait for the sender; what is due beyond is made again later.
+/// Attempts that the sender did not look at yet, which takes it moments; what is due beyond is made again later.
 const QUEUE: usize = 10_000;
 /// Requests kept at hand until their first attempt is due, which is a moment later.
 const AT_HAND: usize = 4_096;
@@ -51,6 +55,18 @@ pub(crate) struct Due {
     pub traceparent: Option<Arc<str>>,
     /// What is to be sent, if it is at hand.
     pub request: Option<Request>,
+}
+
+impl Due {
+    /// Whether it may still be begun.
+    fn is_in_time(&self) -> bool {
+        !self.time_left().is_zero()
+    }
+
+    /// To begin it.
+    fn time_left(&self) -> Duration {
+        self.begin_by.saturating_duration_since(Instant::now())
+    }
 }
 
 /// The queue of the sender.

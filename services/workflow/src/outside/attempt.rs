@@ -28,16 +28,16 @@ const GONE: u16 = 410;
 impl Sender {
     /// Makes it.
     pub(super) async fn attempt(&self, lane: &Lane, due: &Due, request: &Request) -> AttemptReported {
-        let endpoint = timeout(time_left(due), self.ledger.endpoint(lane)).await;
+        let endpoint = timeout(due.time_left(), self.ledger.endpoint(lane)).await;
         let Ok(endpoint) = endpoint else {
             return not_begun(due, "the endpoint could not be read in time", None);
         };
         if let Some(at) = endpoint.disabled_at {
-            self.told.not_called();
+            self.tally.not_called();
             return not_called(due, at);
         }
         let report = self.call(due, request, &endpoint).await;
-        self.told.called(&report);
+        self.tally.called(&report);
         tracing::info!(status = report.status, error = report.error, took_ms = report.took_ms, "attempted");
         if report.status == Some(GONE) {
             self.disable(&due.workspace, &endpoint, report.began_at.0).await;
@@ -46,10 +46,7 @@ impl Sender {
     }
 
     /// Reports what came of it, and writes it down.
-    pub(super) async fn tell_of(&self, due: &Due, report: &AttemptReported) {
-        if !report.begun {
-            self.told.not_begun();
-        }
+    pub(super) async fn conclude(&self, due: &Due, report: &AttemptReported) {
         let ((), ()) = tokio::join!(self.ledger.write_down(&due.workspace, report), self.report(due, report));
     }
 
@@ -94,15 +91,6 @@ impl Sender {
         let about = facts::About { id, request: notification, attempt: report.attempt };
         facts::append(&*self.log, &key, about, report.clone().into(), chassis::clock::now()).await
     }
-}
-
-/// Whether it may still be begun.
-pub(super) fn in_time(due: &Due) -> bool {
-    !time_left(due).is_zero()
-}
-
-pub(super) fn time_left(due: &Due) -> Duration {
-    due.begin_by.saturating_duration_since(Instant::now())
 }
 
 /// It was not begun, and why: so that it is asked for again when there will be room, if that is known, and counts for
