@@ -15,7 +15,11 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
 
 /// How long a call may take to arrive.
 const SOON: Duration = Duration::from_secs(20);
@@ -46,12 +50,15 @@ impl Call {
 pub(crate) struct Receiver {
     address: SocketAddr,
     calls: mpsc::UnboundedReceiver<Call>,
+    /// Closed, it gives no answers.
+    gate: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
 struct Script {
     /// Before each answer.
     pause: Duration,
+    gate: Arc<Semaphore>,
     answers: Arc<Mutex<VecDeque<Answer>>>,
     calls: mpsc::UnboundedSender<Call>,
 }
@@ -59,22 +66,37 @@ struct Script {
 impl Receiver {
     /// Gives these answers in turn, and 204 from then on.
     pub(crate) async fn start(answers: impl IntoIterator<Item = Answer>) -> anyhow::Result<Self> {
-        Self::answering(answers.into_iter().collect(), Duration::ZERO).await
+        let receiver = Self::closed(answers.into_iter().collect(), Duration::ZERO).await?;
+        receiver.open();
+        Ok(receiver)
     }
 
     /// Gives 204, and takes its time for it.
     pub(crate) async fn slow(pause: Duration) -> anyhow::Result<Self> {
-        Self::answering(VecDeque::new(), pause).await
+        let receiver = Self::closed(VecDeque::new(), pause).await?;
+        receiver.open();
+        Ok(receiver)
     }
 
-    async fn answering(answers: VecDeque<Answer>, pause: Duration) -> anyhow::Result<Self> {
+    /// Gives 204, from when it is opened on.
+    pub(crate) async fn held() -> anyhow::Result<Self> {
+        Self::closed(VecDeque::new(), Duration::ZERO).await
+    }
+
+    pub(crate) fn open(&self) {
+        self.gate.add_permits(Semaphore::MAX_PERMITS);
+    }
+
+    async fn closed(answers: VecDeque<Answer>, pause: Duration) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (sender, calls) = mpsc::unbounded_channel();
-        let script = Script { pause, answers: Arc::new(Mutex::new(answers)), calls: sender };
+        let gate = Arc::new(Semaphore::new(0));
+        let answers = Arc::new(Mutex::new(answers));
+        let script = Script { pause, gate: gate.clone(), answers, calls: sender };
         let router = Router::new().fallback(receive).with_state(script);
         chassis::Tasks::new().spawn_once("receiver", async { Ok(axum::serve(listener, router).await?) });
-        Ok(Self { address, calls })
+        Ok(Self { address, calls, gate })
     }
 
     pub(crate) fn url(&self) -> String {
@@ -105,6 +127,7 @@ async fn receive(State(script): State<Script>, uri: Uri, headers: HeaderMap, bod
     let answer = script.answers.lock().map(|mut answers| answers.pop_front()).ok().flatten();
     let _ = script.calls.send(Call { path: uri.path().to_owned(), headers, body });
     tokio::time::sleep(script.pause).await;
+    let _open = script.gate.acquire().await;
     let status = |status| StatusCode::from_u16(status).unwrap_or_default();
     match answer.unwrap_or(Answer::Status(204)) {
         Answer::Status(code) => status(code).into_response(),
