@@ -92,20 +92,21 @@ impl Account {
 
     fn blank_in_words(&self) -> String {
         let mut text = format!(
-            "Nothing has been decided about account {} yet: it was not heard of (is the id right?), or nothing that was \n\
+            "Nothing has been decided about account {} yet: it was not heard of (is the id right?), or nothing that was\n\
              heard meets a segment, a scorecard or a playbook.\n",
             self.id
         );
         let Some(workspace) = &self.workspace else { return text };
         if workspace.clock() == ClockKind::Log {
             text += &format!(
-                "The workspace's clock is {}: what happened later is decided when `perennial clock advance` passes it.\n",
+                "The workspace has a clock of its own ({}): what happened later is decided when `perennial clock\n\
+                 advance` passes it.\n",
                 words::clock(workspace)
             );
         }
         if workspace.events_waiting > 0 {
             text += &format!(
-                "In the whole workspace {} events wait until their contact's account is known: by a group call, or the \n\
+                "In the whole workspace {} events wait until their contact's account is known: by a group call, or the\n\
                  account's id as context.groupId.\n",
                 workspace.events_waiting
             );
