@@ -58,7 +58,7 @@ async fn run() -> Result<()> {
     let (addresses, tasks) = (perennial.ready().await?, Tasks::new());
     let log = open_log(&home, &tasks).await?;
     // Of the workspace that is there from the start.
-    let key = std::fs::read_to_string(home.folder().join("write-key"))?.trim().to_owned();
+    let key = std::fs::read_to_string(home.data().join("write-key"))?.trim().to_owned();
 
     webhook_latency(&addresses, &key, &log, &tasks).await?;
     throughput(&addresses, &key, &log).await?;

@@ -7,18 +7,20 @@ use std::{
 };
 
 /// Waits until its standard input ends, which it does with the process that holds the other end. Then kills the process
-/// that `process.pid` in the folder names, if there is one, stops the server in the folder and removes the folder.
+/// that `process.pid` in the folder names, if there is one, stops the server in the folder, or in one within it, and removes
+/// the folder.
 const SCRIPT: &str = r#"
 read -r _
 [ -s "$0/process.pid" ] && kill -KILL "$(cat "$0/process.pid")"
-server=$(head -n 1 "$0/data/postmaster.pid" 2>/dev/null)
-if [ -n "$server" ]; then
+for data in "$0"/data "$0"/*/data; do
+    server=$(head -n 1 "$data/postmaster.pid" 2>/dev/null)
+    [ -n "$server" ] || continue
     kill -INT "$server"
     for _ in $(seq 600); do
-        [ -e "$0/data/postmaster.pid" ] || break
+        [ -e "$data/postmaster.pid" ] || break
         sleep 0.05
     done
-fi
+done
 rm -rf "$0"
 "#;
 

@@ -37,7 +37,7 @@ pub(crate) struct Addresses {
     pub(crate) grpc: String,
 }
 
-/// A data directory, and where the Perennial on it answers just now.
+/// A folder with a data directory in it, and where the Perennial on that answers just now.
 pub(crate) struct Home {
     folder: PathBuf,
     /// Seconds that a webhook may take.
@@ -48,7 +48,7 @@ pub(crate) struct Home {
     loopback: bool,
     /// What it logs.
     log: &'static str,
-    /// The folder of another home, whose server it uses instead of one of its own.
+    /// The data of another home, whose server it uses instead of one of its own.
     beside: Option<PathBuf>,
     answers: watch::Sender<Option<Addresses>>,
     _reaper: Reaper,
@@ -75,7 +75,7 @@ impl Home {
     /// Of another process on the same server, set alike.
     pub(crate) fn beside(&self) -> Result<Self> {
         let checkpoint_records = self.checkpoint_records;
-        Ok(Self { checkpoint_records, beside: Some(self.folder.clone()), ..Self::new(self.longest_call)? })
+        Ok(Self { checkpoint_records, beside: Some(self.data()), ..Self::new(self.longest_call)? })
     }
 
     /// With a checkpoint after so many records of each worker.
@@ -97,19 +97,25 @@ impl Home {
         self.answers.subscribe()
     }
 
+    /// For what a test keeps.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
+    /// Perennial's own.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.join("perennial")
+    }
+
     /// One of its databases, as the service that owns it.
     pub(crate) async fn database(&self, name: &str) -> Result<PgConnectOptions> {
-        let server = PgConnectOptions::new_without_pgpass().socket(self.folder.join("run"));
+        let server = PgConnectOptions::new_without_pgpass().socket(self.data().join("run"));
         Ok(service_database(&server.username("perennial").database("postgres"), name, name).await?)
     }
 
     /// Takes the Postgres server away as a crash would.
     pub(crate) fn kill_postgres(&self) -> Result<()> {
-        let file = fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
+        let file = fs::read_to_string(self.data().join("data/postmaster.pid"))?;
         signal("KILL", file.lines().next().context("an empty postmaster.pid")?.trim())
     }
 
@@ -156,9 +162,9 @@ impl<'a> Perennial<'a> {
         }
         command.args(home.loopback.then_some("--allow-loopback-webhooks"));
         match &home.beside {
-            None => command.arg("--data-dir").arg(&home.folder),
-            Some(folder) => {
-                let server = format!("postgres://perennial@localhost/postgres?host={}/run", folder.display());
+            None => command.arg("--data-dir").arg(home.data()),
+            Some(data) => {
+                let server = format!("postgres://perennial@localhost/postgres?host={}/run", data.display());
                 command.args(["--database-url", &server])
             }
         };

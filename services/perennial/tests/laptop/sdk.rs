@@ -33,7 +33,7 @@ async fn scored(stage: &Stage) -> Result<()> {
     let mut process = Perennial::start(&stage.home).await?;
     let addresses = process.ready().await?;
     // The key that the first start prints.
-    let key = std::fs::read_to_string(stage.home.folder().join("write-key"))?;
+    let key = std::fs::read_to_string(stage.home.data().join("write-key"))?;
     ensure!(failed(&addresses, WRONG_KEY).await? == CALLS, "a wrong key is taken");
     ensure!(failed(&addresses, &key).await? == 0, "the SDK is refused");
     let score = score(stage).await?;
