@@ -10,16 +10,13 @@ use std::{
 
 use bytes::Bytes;
 use engine::{Metrics, Ports, Settings, Worker};
-use eventlog::{
-    Ack, FORMAT, GENERATION, Log, LogError, Membership, NewRecord, Stored, Topic, TopicPartition,
-    concat_record, control_record,
-    proto::{CatalogueVersion, ClockKind, Header, control},
-};
-use prost::Message;
+use eventlog::{Ack, Log, LogError, Membership, NewRecord, Stored, Topic, TopicPartition};
 use testkit::sim::{
     Desk, Disk, SimLog,
-    toy::{H, Toy, ToyFold, USE},
+    toy::{H, ToyFold},
 };
+
+use crate::records::{catalogue, usage};
 
 const AT: TopicPartition = TopicPartition { topic: Topic::Account, partition: 0 };
 const BACKLOG: u32 = 40;
@@ -69,39 +66,12 @@ impl Log for Switched {
     }
 }
 
-fn header(id: u32) -> Header {
-    Header {
-        format: FORMAT,
-        generation: GENERATION,
-        workspace: "w".into(),
-        id: Bytes::copy_from_slice(&u128::from(id).to_be_bytes()),
-        ..Header::default()
-    }
-}
-
-fn catalogue() -> Bytes {
-    let version = CatalogueVersion {
-        version: 1,
-        part: 1,
-        parts: 1,
-        clock: ClockKind::Wall.into(),
-        document: Bytes::from_static(b"1"),
-        ..CatalogueVersion::default()
-    };
-    control_record(header(0), control::Kind::CatalogueVersion(version))
-}
-
-fn usage(id: u32) -> Bytes {
-    let header = Header { account: format!("account-{id}"), ..header(id) };
-    concat_record(header, &Toy { kind: USE, a: 1, b: 0 }.encode_to_vec())
-}
-
 #[test]
 fn a_worker_with_a_backlog_says_how_old_it_grows_while_the_log_is_away() {
     let log = Arc::new(Switched { log: SimLog::new(1, 1, 1), is_away: AtomicBool::new(false) });
     let appended_at = log.log.now();
     log.log.put(AT, catalogue());
-    (1..BACKLOG).for_each(|id| _ = log.log.put(AT, usage(id)));
+    (1..BACKLOG).for_each(|id| _ = log.log.put(AT, usage(&format!("account-{id}"), id)));
     let (_desk, store) = Desk::open(&Arc::<Mutex<Disk<_>>>::default(), None);
     let (writer, metrics) = (Bytes::from_static(&[1; 16]), Arc::<Metrics>::default());
     let ports = Ports { log: log.clone(), store: Box::new(store), act: Box::new(|_, _| {}), writer };

@@ -4,33 +4,16 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use engine::{Metrics, Ports, Settings, Worker, WorkerError};
-use eventlog::{
-    FORMAT, GENERATION, Topic, TopicPartition, concat_record, control_record,
-    proto::{CatalogueVersion, ClockKind, Header, control},
-};
-use prost::Message;
+use eventlog::{Topic, TopicPartition};
 use testkit::sim::{
     Desk, Disk, SimLog,
-    toy::{H, Toy, ToyFold, USE},
+    toy::{H, ToyFold},
 };
+
+use crate::records::{catalogue, usage};
 
 const AT: TopicPartition = TopicPartition { topic: Topic::Account, partition: 0 };
 const IDLE_ACCOUNTS: u32 = 100_000;
-
-fn header(account: &str, id: u32) -> Header {
-    Header {
-        format: FORMAT,
-        generation: GENERATION,
-        workspace: "w".into(),
-        account: account.into(),
-        id: Bytes::copy_from_slice(&u128::from(id).to_be_bytes()),
-        ..Header::default()
-    }
-}
-
-fn usage(account: &str, id: u32) -> Bytes {
-    concat_record(header(account, id), &Toy { kind: USE, a: 1, b: 0 }.encode_to_vec())
-}
 
 fn turn_until_settled(worker: &mut Worker<ToyFold<H>>, log: &SimLog) -> Result<(), WorkerError> {
     for _ in 0..200 {
@@ -44,15 +27,7 @@ fn turn_until_settled(worker: &mut Worker<ToyFold<H>>, log: &SimLog) -> Result<(
 #[test]
 fn one_event_among_100_000_idle_accounts_takes_at_most_10_steps() {
     let log = Arc::new(SimLog::new(1, 1, 1));
-    let version = CatalogueVersion {
-        version: 1,
-        part: 1,
-        parts: 1,
-        clock: ClockKind::Wall.into(),
-        document: Bytes::from_static(b"1"),
-        ..CatalogueVersion::default()
-    };
-    log.put(AT, control_record(header("", 0), control::Kind::CatalogueVersion(version)));
+    log.put(AT, catalogue());
     for id in 1..=IDLE_ACCOUNTS {
         log.put(AT, usage(&format!("account-{id}"), id));
     }

@@ -5,3 +5,4 @@ mod away;
 mod chain;
 mod cost;
 mod forwards;
+mod records;
