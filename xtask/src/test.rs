@@ -22,6 +22,7 @@ pub(crate) fn run() -> Result<()> {
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--profile", "checked", "--no-fail-fast"]);
     tests.env("TEST_PYTHON", tools::python()?);
+    tests.env("TEST_KAFKA", tools::kafka()?);
     let (tally, success) = run_and_count(&mut tests)?;
     tally.names.iter().for_each(|name| println!("failed: {name}"));
     println!("{} passed, {} failed", tally.passed, tally.failed);

@@ -1,5 +1,5 @@
-//! What the tests and checks need beside Rust: pinned and under `.tools/`, but for the Postgres server and Python, which
-//! come from the machine's packages.
+//! What the tests and checks need beside Rust: pinned and under `.tools/`, but for the Postgres server, Python and Java,
+//! which come from the machine's packages.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use crate::command::{command, output, root, run, succeeds};
 
 const BUF: &str = "@bufbuild/buf@1.75.0";
 const REQUIREMENTS: &str = "xtask/requirements.txt";
+const KAFKA: &str = "xtask/kafka/pom.xml";
 
 /// The interpreter of the project's own virtual environment.
 pub(crate) fn python() -> Result<PathBuf> {
@@ -54,6 +55,25 @@ pub(crate) fn postgres() -> Result<PathBuf> {
     }
     apt_install(&["postgresql"])?;
     find_postgres().context("postgresql is installed, but its initdb is not to be found")
+}
+
+/// The folder of Apache Kafka's jars; installs a Java to run them and Maven to fetch them where they are missing.
+pub(crate) fn kafka() -> Result<PathBuf> {
+    let missing = [("java", "openjdk-17-jre-headless", "-version"), ("mvn", "maven", "-v")];
+    let missing: Vec<_> = missing
+        .into_iter()
+        .filter(|(program, _, version)| !succeeds(command(program).arg(version)))
+        .map(|(_, package, _)| package)
+        .collect();
+    if !missing.is_empty() {
+        apt_install(&missing)?;
+    }
+    installed("kafka", &std::fs::read_to_string(root().join(KAFKA))?, |home| {
+        let jars = format!("-DoutputDirectory={}", home.join("lib").display());
+        let copy = ["dependency:copy-dependencies", "-DincludeScope=runtime"];
+        run(command("mvn").args(["-q", "-B", "-f", KAFKA]).args(copy).arg(jars))
+    })
+    .map(|home| home.join("lib"))
 }
 
 fn find_postgres() -> Option<PathBuf> {

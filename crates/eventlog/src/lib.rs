@@ -4,6 +4,7 @@
 //! partition; an acknowledged record is durable.
 
 mod header;
+pub mod kafka;
 mod key;
 mod port;
 pub mod postgres;

@@ -67,7 +67,8 @@ pub struct Stored {
     pub traceparent: Option<Arc<str>>,
 }
 
-/// Where a batch landed: its first record's offset (the others follow densely) and its append time.
+/// Where a batch landed: its first record's offset (the others follow in order, perhaps with others' between), and the
+/// append time of its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
     pub base_offset: u64,
@@ -133,12 +134,13 @@ pub trait Log: Send + Sync + 'static {
     /// Number of partitions of a topic, fixed at creation.
     fn partitions(&self, topic: Topic) -> u32;
 
-    /// Hands over a batch of records; they land in order, densely. Never blocks. Batches of one caller to one
+    /// Hands over a batch of records; they land in order. Never blocks. Batches of one caller to one
     /// partition land in the order of the calls, but a failed one does not stop those behind it.
     fn append(&self, at: TopicPartition, records: Vec<NewRecord>, done: Ack);
 
-    /// Records from `from` on that are there now, in order, up to about `max_bytes` (at least one if there is one).
-    /// Starts at the first record retained if `from` lies before it.
+    /// Records from `from` on that are there now, in order, up to about `max_bytes` (at least one if there is one: what
+    /// is known to be there is waited for, or the log is away). Starts at the first record retained if `from` lies
+    /// before it.
     fn fetch(&self, at: TopicPartition, from: u64, max_bytes: usize) -> Result<Vec<Stored>, LogError>;
 
     /// One past the last record.

@@ -1,6 +1,7 @@
-//! The log in Postgres, on a real server.
+//! The log in Postgres and in Kafka, on real servers.
 
 mod assignment;
 mod conformance;
+mod kafka;
 mod keeping;
 mod support;

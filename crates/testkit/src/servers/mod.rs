@@ -1,10 +1,12 @@
-//! Real servers for tests: a private Postgres per test binary, a database per test.
+//! Real servers for tests: a private Postgres and a private Kafka per test binary, a database or topics per test.
 //!
 //! Invariant: nothing is left behind, however the test binary ends: a reaper outlives it, stops what it started and
 //! removes its files.
 
+mod kafka;
 mod postgres;
 mod reaper;
 
+pub use kafka::{OwnKafka, kafka, keeping};
 pub use postgres::{Database, OwnPostgres, Postgres, postgres};
 pub use reaper::Reaper;

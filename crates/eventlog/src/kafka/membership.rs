@@ -1,0 +1,265 @@
+//! A member's part in one of Kafka's consumer groups.
+//!
+//! The group's consumer reads nothing: it tells which partitions are this member's, and takes commits, which are for
+//! monitors. In a rebalance everything is revoked and assigned anew; work goes on meanwhile, since readers tell apart
+//! what is decided twice, and only what is not assigned again is stopped.
+//!
+//! Invariant: a member is told of each partition in turn: assigned, revoked, assigned, ...
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientConfig, ClientContext, Offset, Statistics, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext},
+    error::KafkaError,
+    types::{RDKafkaErrorCode, RDKafkaRespErr},
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
+
+use super::sight::Sight;
+use crate::{Change, LogError, Membership};
+
+type Group = BaseConsumer<Rebalances>;
+
+/// How often the group is listened to.
+const LISTEN: Duration = Duration::from_millis(20);
+/// How long work goes on after everything was revoked and nothing assigned: longer than a rebalance among the living.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What a worker's crew holds of a membership that runs in a task of its own: polling it must not be cancelled.
+#[derive(Debug)]
+pub(super) struct Member {
+    changes: mpsc::UnboundedReceiver<Change>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+/// What a member is told to tell the group.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Commit(u32, u64),
+}
+
+/// What the group says, from within its polling.
+struct Rebalances {
+    sight: Sight,
+    heard: Mutex<Heard>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    /// The newest assignment, until it is looked at.
+    assigned: Option<BTreeSet<u32>>,
+    /// A rebalance is under way.
+    is_revoked: bool,
+    /// It cannot go on.
+    fatal: Option<String>,
+}
+
+struct Following {
+    group: Arc<Group>,
+    topic: String,
+    changes: mpsc::UnboundedSender<Change>,
+    held: BTreeSet<u32>,
+    has_joined: bool,
+    revoked_at: Option<Instant>,
+    commits: BTreeMap<u32, u64>,
+}
+
+impl Member {
+    /// To be called within a tokio runtime.
+    pub(super) fn join(config: &ClientConfig, topic: &str, sight: &Sight) -> Result<Self, LogError> {
+        let rebalances = Rebalances { sight: sight.clone(), heard: Mutex::default() };
+        let poison = |error: KafkaError| LogError::Poison(error.to_string());
+        let group: Group = config.create_with_context(rebalances).map_err(poison)?;
+        group.subscribe(&[topic]).map_err(poison)?;
+        let (says, changes) = mpsc::unbounded_channel();
+        let (orders, heard) = mpsc::unbounded_channel();
+        let following = Following {
+            group: Arc::new(group),
+            topic: topic.to_owned(),
+            changes: says,
+            held: BTreeSet::new(),
+            has_joined: false,
+            revoked_at: None,
+            commits: BTreeMap::new(),
+        };
+        #[expect(clippy::disallowed_methods, reason = "it ends with its member, who sees if it ends before")]
+        drop(tokio::spawn(following.run(heard)));
+        Ok(Self { changes, orders })
+    }
+}
+
+impl Membership for Member {
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Change>> + Send + '_>> {
+        Box::pin(self.changes.recv())
+    }
+
+    fn commit(&mut self, partition: u32, offset: u64) {
+        // Without the task there is nobody to tell: `next` says so.
+        let _ = self.orders.send(Order::Commit(partition, offset));
+    }
+
+    fn release(&mut self, _partition: u32) {
+        // The group has given it to somebody already.
+    }
+}
+
+impl Following {
+    /// Follows the group until its member is dropped, or the group will not have it.
+    async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
+        loop {
+            if let Some(why) = self.listen() {
+                tracing::error!(topic = self.topic, "the group does not take this member: {why}");
+                return;
+            }
+            tokio::select! {
+                () = sleep(LISTEN) => self.commit(CommitMode::Async),
+                order = orders.recv() => match order {
+                    Some(Order::Commit(partition, offset)) => drop(self.commits.insert(partition, offset)),
+                    None => return self.leave().await,
+                },
+            }
+        }
+    }
+
+    /// Hears what there is; why it is over, if it is.
+    fn listen(&mut self) -> Option<String> {
+        while let Some(told) = self.group.poll(Duration::ZERO) {
+            if let Err(error) = told {
+                self.group.context().hear_error(&error);
+            }
+        }
+        let heard = std::mem::take(&mut *self.group.context().heard());
+        if heard.fatal.is_some() {
+            return heard.fatal;
+        }
+        if heard.is_revoked {
+            self.revoked_at = Some(Instant::now());
+        }
+        if let Some(assigned) = heard.assigned {
+            self.revoked_at = None;
+            self.take(&assigned);
+        }
+        if self.revoked_at.is_some_and(|at| at.elapsed() > PATIENCE) {
+            self.keep(&BTreeSet::new());
+        }
+        None
+    }
+
+    fn take(&mut self, assigned: &BTreeSet<u32>) {
+        self.keep(assigned);
+        for partition in assigned {
+            if self.held.insert(*partition) {
+                self.say(Change::Assigned(*partition));
+            }
+        }
+        if !std::mem::replace(&mut self.has_joined, true) {
+            self.say(Change::Joined);
+        }
+    }
+
+    /// Revokes the others.
+    fn keep(&mut self, kept: &BTreeSet<u32>) {
+        for partition in self.held.difference(kept) {
+            self.say(Change::Revoked(*partition));
+        }
+        self.held.retain(|partition| kept.contains(partition));
+    }
+
+    fn say(&self, change: Change) {
+        // A member who has gone is told no more.
+        let _ = self.changes.send(change);
+    }
+
+    /// What cannot be said in a rebalance is said after it.
+    fn commit(&mut self, mode: CommitMode) {
+        if self.commits.is_empty() || self.revoked_at.is_some() {
+            return;
+        }
+        let mut offsets = TopicPartitionList::new();
+        for (partition, offset) in &self.commits {
+            let number = i32::try_from(*partition).unwrap_or(i32::MAX);
+            let offset = Offset::Offset(i64::try_from(*offset).unwrap_or(i64::MAX));
+            if let Err(error) = offsets.add_partition_offset(&self.topic, number, offset) {
+                tracing::debug!(%error, "a commit is not said: {error}");
+            }
+        }
+        match self.group.commit(&offsets, mode) {
+            Ok(()) => self.commits.clear(),
+            Err(error) => tracing::debug!(%error, "a commit waits: {error}"),
+        }
+    }
+
+    async fn leave(mut self) {
+        let left = tokio::task::spawn_blocking(move || {
+            self.commit(CommitMode::Sync);
+            drop(self);
+        });
+        // If it panics, so be it: the session ends by itself.
+        let _ = left.await;
+    }
+}
+
+impl Rebalances {
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hear_error(&self, error: &KafkaError) {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::FencedInstanceId) => {
+                self.heard().fatal = Some(error.to_string());
+            }
+            _ => tracing::debug!(%error, "Kafka's group: {error}"),
+        }
+    }
+}
+
+impl ClientContext for Rebalances {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.sight.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.hear_error(&error);
+        self.sight.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.sight.stats(statistics);
+    }
+}
+
+impl ConsumerContext for Rebalances {
+    /// Nothing is to be fetched by this consumer, so it is assigned nothing. Must not block.
+    fn rebalance(&self, group: &Group, what: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        let is_assigned = what == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let numbers = || {
+            partitions.elements().into_iter().filter_map(|it| u32::try_from(it.partition()).ok()).collect()
+        };
+        {
+            let mut heard = self.heard();
+            heard.is_revoked = !is_assigned;
+            heard.assigned = is_assigned.then(numbers);
+        }
+        let answered = if is_assigned { group.assign(&TopicPartitionList::new()) } else { group.unassign() };
+        if let Err(error) = answered {
+            tracing::debug!(%error, "Kafka's group: {error}");
+        }
+    }
+
+    fn commit_callback(&self, outcome: Result<(), KafkaError>, _: &TopicPartitionList) {
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "a commit is not taken: {error}");
+        }
+    }
+}

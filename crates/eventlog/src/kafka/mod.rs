@@ -1,0 +1,225 @@
+//! The log in Apache Kafka: what a cluster has.
+//!
+//! Invariants: one producer a process; whoever reads keeps its own place, so committed offsets are a hint for monitors
+//! and nothing more; topics are as [`topics`] says, or the log does not open.
+
+mod bell;
+mod headers;
+mod membership;
+mod numbers;
+mod producer;
+mod reader;
+mod settings;
+mod sight;
+pub mod topics;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+pub use headers::Kind;
+pub use numbers::{Broker, Client};
+
+use membership::Member;
+use producer::Producer;
+use reader::{Lanes, Partition};
+use settings::Configs;
+use sight::Sight;
+
+use crate::{
+    Ack, Appended, Change, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic,
+    TopicPartition,
+};
+
+/// How long a broker may take to answer a question.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How often consumers are asked what they have to tell.
+const TEND: Duration = Duration::from_millis(100);
+
+/// Where Kafka is, and how the log lies there.
+#[derive(Debug, Clone)]
+pub struct KafkaOptions {
+    /// Brokers to ask first: `host:port,host:port`.
+    pub brokers: String,
+    /// Before the names of topics and groups: for several Perennials on one cluster.
+    pub prefix: String,
+    /// What this replica is called, if it keeps its partitions over a restart (static membership).
+    pub instance: Option<String>,
+    /// Partitions of the inbox and of the account log, fixed when they are created.
+    pub inbox_partitions: u32,
+    pub account_partitions: u32,
+    /// Bytes that may wait to be appended; beyond, appends fail.
+    pub queue_bytes: usize,
+    /// Further settings of librdkafka, for every client.
+    pub settings: BTreeMap<String, String>,
+    /// Says what a record is.
+    pub kind: Kind,
+}
+
+impl KafkaOptions {
+    /// The usual ones.
+    pub fn at(brokers: impl Into<String>) -> Self {
+        Self {
+            brokers: brokers.into(),
+            prefix: String::new(),
+            instance: None,
+            inbox_partitions: 12,
+            account_partitions: 12,
+            queue_bytes: 64 << 20,
+            settings: BTreeMap::new(),
+            kind: |topic, _| topic.name(),
+        }
+    }
+
+    fn partitions(&self, topic: Topic) -> u32 {
+        match topic {
+            Topic::Inbox | Topic::InboxDead => self.inbox_partitions,
+            Topic::Account | Topic::AccountDead => self.account_partitions,
+        }
+    }
+
+    /// What a topic is called there.
+    pub fn name(&self, topic: Topic) -> String {
+        format!("{}{}", self.prefix, topic.name())
+    }
+}
+
+/// The log. Its blocking methods (`fetch`, `end`, `wait`) are for plain threads: they must not be called from within
+/// the async runtime.
+pub struct KafkaLog {
+    options: KafkaOptions,
+    configs: Configs,
+    sight: Sight,
+    producer: Arc<Producer>,
+    lanes: Lanes,
+    partitions: BTreeMap<TopicPartition, Partition>,
+}
+
+/// The work behind the log: it must be kept running for as long as the log is used.
+pub struct Running(Arc<KafkaLog>);
+
+impl KafkaLog {
+    /// Opens the log. Transient while no broker answers; poison if a topic is missing or not as it must be.
+    pub async fn open(options: KafkaOptions) -> Result<(Arc<Self>, Running), LogError> {
+        let configs = Configs::new(&options)?;
+        topics::check(&options, &configs).await?;
+        let sight = Sight::default();
+        let producer = Arc::new(Producer::new(configs.producer.clone(), options.kind, sight.clone())?);
+        let lanes = Lanes::new(configs.reader.clone(), sight.clone());
+        let partitions = Topic::ALL.into_iter().flat_map(|topic| {
+            let name = options.name(topic);
+            (0..options.partitions(topic)).map(move |number| {
+                (TopicPartition { topic, partition: number }, Partition::new(&name, number))
+            })
+        });
+        let partitions = partitions.collect();
+        let log = Arc::new(Self { options, configs, sight, producer, lanes, partitions });
+        Ok((log.clone(), Running(log)))
+    }
+
+    /// What the clients of this process have counted.
+    pub fn clients(&self) -> Vec<Client> {
+        self.sight.numbers().clients()
+    }
+
+    fn partition(&self, at: TopicPartition) -> Result<&Partition, LogError> {
+        self.partitions.get(&at).ok_or_else(|| LogError::Poison(format!("there is no partition {at}")))
+    }
+
+    fn bounds(&self, partition: &Partition) -> Result<(u64, u64), LogError> {
+        self.producer.bounds(partition.topic(), partition.number(), ANSWER)
+    }
+}
+
+impl Running {
+    /// Listens to the clients until `until`; then what is on its way is waited for, and further appends fail.
+    pub async fn run(self, until: impl Future<Output = ()>) {
+        let log = self.0.clone();
+        let tending = async {
+            loop {
+                tokio::time::sleep(TEND).await;
+                log.lanes.poll();
+                log.partitions.values().for_each(Partition::stop_idle);
+            }
+        };
+        tokio::select! {
+            () = until => {}
+            () = tending => {}
+        }
+        let producer = self.0.producer.clone();
+        // If it panics, the producer's own end says what has not landed.
+        let _ = tokio::task::spawn_blocking(move || producer.close()).await;
+    }
+}
+
+impl Log for KafkaLog {
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.options.partitions(topic)
+    }
+
+    fn append(&self, at: TopicPartition, records: Vec<NewRecord>, done: Ack) {
+        let partition = match self.partition(at) {
+            Err(refusal) => return done(Err(refusal)),
+            Ok(_) if records.is_empty() => {
+                return done(Err(LogError::Poison("a batch without records".into())));
+            }
+            Ok(_) if records.iter().map(|record| record.value.len()).sum::<usize>() > MAX_BATCH_BYTES => {
+                return done(Err(LogError::Poison(format!("a batch over {MAX_BATCH_BYTES} bytes"))));
+            }
+            Ok(partition) => partition,
+        };
+        let (bell, count) = (partition.bell.clone(), records.len() as u64);
+        let done = move |outcome: Result<Appended, LogError>| {
+            if let Ok(appended) = &outcome {
+                bell.reaches(appended.base_offset + count);
+            }
+            done(outcome);
+        };
+        self.producer.append(partition.topic(), at, records, Box::new(done));
+    }
+
+    fn fetch(&self, at: TopicPartition, from: u64, max_bytes: usize) -> Result<Vec<Stored>, LogError> {
+        let partition = self.partition(at)?;
+        partition.read(&self.lanes, from, max_bytes, &|| self.bounds(partition))
+    }
+
+    fn end(&self, at: TopicPartition) -> Result<u64, LogError> {
+        let partition = self.partition(at)?;
+        let (_, end) = self.bounds(partition)?;
+        partition.bell.reaches(end);
+        Ok(end)
+    }
+
+    fn wait(&self, at: TopicPartition, from: u64, at_most: Duration) {
+        if let Ok(partition) = self.partition(at) {
+            partition.wait(from, at_most);
+        }
+    }
+
+    fn wake(&self, at: TopicPartition) {
+        if let Ok(partition) = self.partition(at) {
+            partition.bell.wake();
+        }
+    }
+
+    fn join(&self, group: &str, topic: Topic) -> Box<dyn Membership> {
+        match Member::join(&self.configs.member(group), &self.options.name(topic), &self.sight) {
+            Ok(member) => Box::new(member),
+            Err(error) => {
+                tracing::error!(%error, group, "cannot join the group: {error}");
+                Box::new(Nobody)
+            }
+        }
+    }
+}
+
+/// Who could not become a member.
+struct Nobody;
+
+impl Membership for Nobody {
+    fn next(&mut self) -> std::pin::Pin<Box<dyn Future<Output = Option<Change>> + Send + '_>> {
+        Box::pin(std::future::ready(None))
+    }
+
+    fn commit(&mut self, _: u32, _: u64) {}
+
+    fn release(&mut self, _: u32) {}
+}

@@ -1,0 +1,309 @@
+//! Topics as they must be: what is missing is made, what is otherwise is mended, and what cannot be mended is said.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use rdkafka::{
+    ClientConfig,
+    admin::{
+        AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, OwnedResourceSpecifier,
+        ResourceSpecifier, TopicReplication,
+    },
+    error::KafkaError,
+    types::RDKafkaErrorCode,
+};
+
+use super::{
+    KafkaOptions,
+    settings::{Configs, MESSAGE_BYTES},
+    sight::Sight,
+};
+use crate::{LogError, Topic};
+
+const ANSWER: Duration = Duration::from_secs(10);
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const TIMESTAMPS: &str = "message.timestamp.type";
+
+/// How topics are kept: what an operator may choose.
+#[derive(Debug, Clone)]
+pub struct Keeping {
+    /// Copies of each partition.
+    pub replication: u16,
+    /// How long the inbox is kept.
+    pub inbox_days: u32,
+    /// How long the account log is kept: it is the archive.
+    pub account_days: u32,
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self { replication: 3, inbox_days: 7, account_days: 400 }
+    }
+}
+
+/// A topic as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub name: String,
+    pub partitions: u32,
+    pub replication: u16,
+    /// Its settings, as Kafka writes them.
+    pub settings: BTreeMap<&'static str, String>,
+}
+
+/// How a topic is otherwise than it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub topic: String,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    Missing,
+    /// Keys would lie in other partitions than before: fixed at creation.
+    Partitions {
+        is: usize,
+        should: u32,
+    },
+    /// Kafka changes it by moving partitions between brokers, which is its operator's to plan.
+    Replication {
+        is: usize,
+        should: u16,
+    },
+    Setting {
+        name: &'static str,
+        is: String,
+        should: String,
+    },
+}
+
+impl What {
+    /// Whether `apply` mends it.
+    pub fn is_mendable(&self) -> bool {
+        matches!(self, Self::Missing | Self::Setting { .. })
+    }
+
+    /// Whether the log cannot be used like that.
+    fn is_fatal(&self) -> bool {
+        match self {
+            Self::Missing | Self::Partitions { .. } => true,
+            Self::Setting { name, .. } => [TIMESTAMPS, "cleanup.policy"].contains(name),
+            Self::Replication { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "topic {} ", self.topic)?;
+        match &self.what {
+            What::Missing => write!(f, "is missing"),
+            What::Partitions { is, should } => {
+                write!(f, "has {is} partitions, not {should}: their number is fixed when a topic is created")
+            }
+            What::Replication { is, should } => {
+                write!(f, "has {is} replicas, not {should}: kafka-reassign-partitions changes that")
+            }
+            What::Setting { name, is, should } => write!(f, "has {name}={is}, not {should}"),
+        }
+    }
+}
+
+/// Every topic that Perennial uses.
+pub fn wanted(options: &KafkaOptions, keeping: &Keeping) -> Vec<Wanted> {
+    let topics = Topic::ALL.into_iter().map(|topic| Wanted {
+        name: options.name(topic),
+        partitions: options.partitions(topic),
+        replication: keeping.replication,
+        settings: settings(keeping, keeping.days(topic)),
+    });
+    topics.collect()
+}
+
+impl Keeping {
+    fn days(&self, topic: Topic) -> u32 {
+        match topic {
+            Topic::Inbox => self.inbox_days,
+            // What could not be read is kept as long as what it came from may be asked about.
+            Topic::Account | Topic::InboxDead | Topic::AccountDead => self.account_days,
+        }
+    }
+
+    /// Of which an append must have reached so many: one may be away.
+    fn in_sync(&self) -> u16 {
+        self.replication.saturating_sub(1).max(1)
+    }
+}
+
+fn settings(keeping: &Keeping, days: u32) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        (TIMESTAMPS, "LogAppendTime".to_owned()),
+        ("cleanup.policy", "delete".to_owned()),
+        ("compression.type", "producer".to_owned()),
+        ("max.message.bytes", MESSAGE_BYTES.to_string()),
+        ("min.insync.replicas", keeping.in_sync().to_string()),
+        ("retention.bytes", "-1".to_owned()),
+        ("retention.ms", (i64::from(days) * DAY_MS).to_string()),
+        ("unclean.leader.election.enable", "false".to_owned()),
+    ])
+}
+
+/// Speaks to a cluster about its topics.
+pub struct Topics {
+    admin: AdminClient<Sight>,
+    wanted: Vec<Wanted>,
+}
+
+impl Topics {
+    /// Poison if the options cannot be.
+    pub fn new(options: &KafkaOptions, keeping: &Keeping) -> Result<Self, LogError> {
+        let configs = Configs::new(options)?;
+        Self::with(&configs.reader, wanted(options, keeping))
+    }
+
+    fn with(config: &ClientConfig, wanted: Vec<Wanted>) -> Result<Self, LogError> {
+        let mut config = config.clone();
+        config.remove("group.id");
+        let admin = config.create_with_context(Sight::default());
+        Ok(Self { admin: admin.map_err(|error| LogError::Poison(error.to_string()))?, wanted })
+    }
+
+    /// How the topics are otherwise than they must be.
+    pub async fn diff(&self) -> Result<Vec<Difference>, LogError> {
+        let mut found = Vec::new();
+        for wanted in &self.wanted {
+            found.extend(
+                self.differences(wanted)
+                    .await?
+                    .into_iter()
+                    .map(|what| Difference { topic: wanted.name.clone(), what }),
+            );
+        }
+        Ok(found)
+    }
+
+    /// Makes what is missing and mends what can be; what it mended. What cannot be mended stays for `diff` to say.
+    pub async fn apply(&self) -> Result<Vec<Difference>, LogError> {
+        let mendable: Vec<Difference> =
+            self.diff().await?.into_iter().filter(|difference| difference.what.is_mendable()).collect();
+        for wanted in &self.wanted {
+            let of_this = || mendable.iter().filter(|difference| difference.topic == wanted.name);
+            if of_this().any(|difference| difference.what == What::Missing) {
+                self.create(wanted).await?;
+            } else if of_this().next().is_some() {
+                self.alter(wanted).await?;
+            }
+        }
+        Ok(mendable)
+    }
+
+    async fn differences(&self, wanted: &Wanted) -> Result<Vec<What>, LogError> {
+        let Some((partitions, replicas)) = self.shape(&wanted.name)? else { return Ok(vec![What::Missing]) };
+        let mut found = Vec::new();
+        if partitions != wanted.partitions as usize {
+            found.push(What::Partitions { is: partitions, should: wanted.partitions });
+        }
+        if replicas != usize::from(wanted.replication) {
+            found.push(What::Replication { is: replicas, should: wanted.replication });
+        }
+        let settings = self.settings(&wanted.name).await?;
+        for (name, should) in &wanted.settings {
+            let is = settings.get(*name).map_or("", |(value, _)| value);
+            if is != should {
+                found.push(What::Setting { name, is: is.to_owned(), should: should.clone() });
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many partitions a topic has, and replicas of each; none if there is no such topic.
+    fn shape(&self, name: &str) -> Result<Option<(usize, usize)>, LogError> {
+        let metadata = self.admin.inner().fetch_metadata(Some(name), ANSWER).map_err(away)?;
+        let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {
+            return Ok(None);
+        };
+        match topic.error().map(RDKafkaErrorCode::from) {
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => return Ok(None),
+            Some(error) => return Err(LogError::Transient(format!("topic {name}: {error}"))),
+            None => {}
+        }
+        let partitions = topic.partitions();
+        let replicas =
+            partitions.iter().map(|partition| partition.replicas().len()).min().unwrap_or_default();
+        Ok(Some((partitions.len(), replicas)))
+    }
+
+    /// A topic's settings, each with whether it is the topic's own.
+    async fn settings(&self, name: &str) -> Result<BTreeMap<String, (String, bool)>, LogError> {
+        let asked = [ResourceSpecifier::Topic(name)];
+        let answers = self.admin.describe_configs(&asked, &options()).await.map_err(away)?;
+        let mut settings = BTreeMap::new();
+        for answer in answers {
+            let resource = answer.map_err(|error| LogError::Transient(format!("topic {name}: {error}")))?;
+            if resource.specifier != OwnedResourceSpecifier::Topic(name.to_owned()) {
+                continue;
+            }
+            for entry in resource.entries {
+                let own = entry.source == ConfigSource::DynamicTopic;
+                settings.insert(entry.name, (entry.value.unwrap_or_default(), own));
+            }
+        }
+        Ok(settings)
+    }
+
+    async fn create(&self, wanted: &Wanted) -> Result<(), LogError> {
+        let partitions = i32::try_from(wanted.partitions).unwrap_or(i32::MAX);
+        let replication = TopicReplication::Fixed(wanted.replication.into());
+        let mut topic = NewTopic::new(&wanted.name, partitions, replication);
+        for (name, value) in &wanted.settings {
+            topic = topic.set(name, value);
+        }
+        let made = self.admin.create_topics([&topic], &options()).await.map_err(away)?;
+        match made.into_iter().next() {
+            // Somebody else was faster.
+            Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) | Some(Ok(_)) | None => Ok(()),
+            Some(Err((name, error))) => Err(refused(&name, error)),
+        }
+    }
+
+    /// Kafka takes a topic's settings as a whole, so those that are not ours are said again.
+    async fn alter(&self, wanted: &Wanted) -> Result<(), LogError> {
+        let theirs = self.settings(&wanted.name).await?;
+        let mut settings: BTreeMap<&str, &str> = theirs
+            .iter()
+            .filter(|(_, (_, own))| *own)
+            .map(|(name, (value, _))| (name.as_str(), value.as_str()))
+            .collect();
+        settings.extend(wanted.settings.iter().map(|(name, value)| (*name, value.as_str())));
+        let mut altered = AlterConfig::new(ResourceSpecifier::Topic(&wanted.name));
+        for (name, value) in settings {
+            altered = altered.set(name, value);
+        }
+        let outcome = self.admin.alter_configs([&altered], &options()).await.map_err(away)?;
+        match outcome.into_iter().next() {
+            Some(Err((_, error))) => Err(refused(&wanted.name, error)),
+            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+}
+
+/// That the log's topics are there and can be used.
+pub(super) async fn check(options: &KafkaOptions, configs: &Configs) -> Result<(), LogError> {
+    let topics = Topics::with(&configs.reader, wanted(options, &Keeping::default()))?;
+    let found = topics.diff().await?;
+    let fatal: Vec<String> =
+        found.iter().filter(|found| found.what.is_fatal()).map(ToString::to_string).collect();
+    if fatal.is_empty() { Ok(()) } else { Err(LogError::Poison(fatal.join("; "))) }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER))
+}
+
+fn away(error: KafkaError) -> LogError {
+    LogError::Transient(error.to_string())
+}
+
+fn refused(name: &str, error: RDKafkaErrorCode) -> LogError {
+    LogError::Poison(format!("topic {name}: {error}"))
+}
