@@ -1,9 +1,10 @@
-//! The developer's commands: `cargo xtask test | ci | lint | buf | deny | purity | prepare`.
+//! The developer's commands: `cargo xtask test | cluster | ci | lint | buf | deny | purity | prepare`.
 //!
 //! Invariant: every command works on a fresh clone. What it needs it installs by ordinary package clients into
 //! `.tools/`, or, where that takes a right it does not have, it prints the one line to run and stops.
 
 mod checks;
+mod cluster;
 mod command;
 mod postgres;
 mod prepare;
@@ -25,6 +26,8 @@ struct Cli {
 enum Task {
     /// Install what is missing and run every test.
     Test,
+    /// Start Kafka, Postgres and two replicas of each service, until Ctrl-C.
+    Cluster,
     /// Everything that CI runs, with the time each part took.
     Ci,
     /// Formatting and clippy.
@@ -42,6 +45,7 @@ enum Task {
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test => test::run(),
+        Task::Cluster => cluster::run(),
         Task::Ci => checks::ci(),
         Task::Lint => checks::lint(),
         Task::Buf => checks::buf(),

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod grpc;
 pub mod http;
 pub mod ids;
+pub mod kafka;
 pub mod metrics;
 pub mod paging;
 pub mod postgres;

@@ -5,11 +5,15 @@ use prost::Message;
 
 use crate::clients::{self, Address};
 use crate::commands::{
-    catalogue, clock, ctas, explain, health, keys, notifications, quarantine, runs, segments, workspaces,
+    catalogue, clock, ctas, explain, health, keys, notifications, quarantine, runs, segments, topics,
+    workspaces,
 };
 
 use crate::demo::Demo;
+use crate::node::Role;
 use crate::output;
+use crate::role;
+use crate::settings::Config;
 use crate::up::Up;
 
 /// Watches how business customers use a product, and says which accounts are slipping away, and why.
@@ -71,6 +75,18 @@ pub(crate) struct Limit {
 pub(crate) enum Command {
     /// Run everything in one process, on one Postgres: laptop mode.
     Up(Up),
+    /// Run ingest by itself, in a cluster: HTTP and gRPC for events, the catalogue, whose event it is.
+    Ingest(role::Service),
+    /// Run health-score by itself, in a cluster.
+    HealthScore(role::Service),
+    /// Run segmentation by itself, in a cluster.
+    Segmentation(role::Service),
+    /// Run workflow by itself, in a cluster: playbooks, CTAs, webhooks.
+    Workflow(role::Workflow),
+    /// What can be set, by flag, environment or file, and what is.
+    Config(Config),
+    /// Kafka's topics: make them, and see whether they are as they must be.
+    Topics(topics::Topics),
     /// Replay 69,659 real purchases, and see scores, segments and churn alerts with their reasons.
     Demo(Demo),
     /// Create and list workspaces.
@@ -108,12 +124,19 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it starts services, which go on when nobody reads what they say.
     pub(crate) fn serves(&self) -> bool {
-        matches!(self, Self::Up(_) | Self::Demo(_))
+        use Command::{Demo, HealthScore, Ingest, Segmentation, Up, Workflow};
+        matches!(self, Up(_) | Demo(_) | Ingest(_) | HealthScore(_) | Segmentation(_) | Workflow(_))
     }
 
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Up(command) => command.run().await,
+            Self::Ingest(command) => command.run(Role::Ingest).await,
+            Self::HealthScore(command) => command.run(Role::HealthScore).await,
+            Self::Segmentation(command) => command.run(Role::Segmentation).await,
+            Self::Workflow(command) => command.run().await,
+            Self::Config(command) => command.run(),
+            Self::Topics(command) => command.run().await,
             Self::Demo(command) => command.run().await,
             Self::Workspaces(command) => command.run().await,
             Self::Keys(command) => command.run().await,

@@ -1,6 +1,7 @@
-//! `perennial`: the one binary. Laptop mode (`up`), the demo, and the operator's tools.
+//! `perennial`: the one binary. Laptop mode (`up`), each service by itself, the demo, and the operator's tools.
 //!
-//! Invariant: the tools use the public gRPC API and nothing else; only `up` and `demo` start services.
+//! Invariant: the tools use the public gRPC API and nothing else, but for `topics`; only `up`, `demo` and the services'
+//! own commands start services.
 
 mod cli;
 mod clients;
@@ -9,17 +10,21 @@ mod demo;
 mod document;
 mod failure;
 mod myself;
+mod node;
 mod output;
+mod role;
+mod settings;
 mod up;
 mod words;
 mod yaml;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match settings::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => return failure::report(&error),
+    };
     if !cli.command.serves() {
         // Whoever reads no further (`| head`) has seen enough: no reason to complain.
         sigpipe::reset();

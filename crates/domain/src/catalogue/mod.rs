@@ -12,7 +12,7 @@ mod problem;
 pub use compile::compile;
 pub use diff::{Change, ChangeKind, canonical, diff};
 pub use document::CatalogueDoc;
-pub use problem::Problem;
+pub use problem::{Problem, suggestion};
 
 use crate::{
     calendar::Calendar,

@@ -4,7 +4,7 @@
 //! monitors. In a rebalance everything is revoked and assigned anew; work goes on meanwhile, since readers tell apart
 //! what is decided twice, and only what is not assigned again is stopped.
 //!
-//! Invariant: a member is told of each partition in turn: assigned, revoked, assigned, ...
+//! Invariant: a partition is assigned to a member once; when it was revoked, again after it was released at the earliest.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,6 +46,15 @@ pub(super) struct Member {
 #[derive(Debug, Clone, Copy)]
 enum Order {
     Commit(u32, u64),
+    Release(u32),
+}
+
+/// A partition on which this member works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Working,
+    /// Told to stop.
+    Stopping,
 }
 
 /// What the group says, from within its polling.
@@ -68,7 +77,9 @@ struct Following {
     group: Arc<Group>,
     topic: String,
     changes: mpsc::UnboundedSender<Change>,
-    held: BTreeSet<u32>,
+    /// As the group says.
+    assigned: BTreeSet<u32>,
+    held: BTreeMap<u32, Hold>,
     has_joined: bool,
     revoked_at: Option<Instant>,
     commits: BTreeMap<u32, u64>,
@@ -87,7 +98,8 @@ impl Member {
             group: Arc::new(group),
             topic: topic.to_owned(),
             changes: says,
-            held: BTreeSet::new(),
+            assigned: BTreeSet::new(),
+            held: BTreeMap::new(),
             has_joined: false,
             revoked_at: None,
             commits: BTreeMap::new(),
@@ -108,8 +120,8 @@ impl Membership for Member {
         let _ = self.orders.send(Order::Commit(partition, offset));
     }
 
-    fn release(&mut self, _partition: u32) {
-        // The group has given it to somebody already.
+    fn release(&mut self, partition: u32) {
+        let _ = self.orders.send(Order::Release(partition));
     }
 }
 
@@ -125,6 +137,11 @@ impl Following {
                 () = sleep(LISTEN) => self.commit(CommitMode::Async),
                 order = orders.recv() => match order {
                     Some(Order::Commit(partition, offset)) => drop(self.commits.insert(partition, offset)),
+                    // The group has given it to somebody already, or back to this member.
+                    Some(Order::Release(partition)) => {
+                        self.held.remove(&partition);
+                        self.work();
+                    }
                     None => return self.leave().await,
                 },
             }
@@ -147,32 +164,35 @@ impl Following {
         }
         if let Some(assigned) = heard.assigned {
             self.revoked_at = None;
-            self.take(&assigned);
+            self.assigned = assigned;
+            self.work();
+            if !std::mem::replace(&mut self.has_joined, true) {
+                self.say(Change::Joined);
+            }
         }
         if self.revoked_at.is_some_and(|at| at.elapsed() > PATIENCE) {
-            self.keep(&BTreeSet::new());
+            self.assigned.clear();
+            self.work();
         }
         None
     }
 
-    fn take(&mut self, assigned: &BTreeSet<u32>) {
-        self.keep(assigned);
-        for partition in assigned {
-            if self.held.insert(*partition) {
-                self.say(Change::Assigned(*partition));
+    /// Works on what is assigned, and on nothing else.
+    fn work(&mut self) {
+        let mut changes = Vec::new();
+        for (partition, hold) in &mut self.held {
+            if *hold == Hold::Working && !self.assigned.contains(partition) {
+                *hold = Hold::Stopping;
+                changes.push(Change::Revoked(*partition));
             }
         }
-        if !std::mem::replace(&mut self.has_joined, true) {
-            self.say(Change::Joined);
+        for partition in &self.assigned {
+            if !self.held.contains_key(partition) {
+                self.held.insert(*partition, Hold::Working);
+                changes.push(Change::Assigned(*partition));
+            }
         }
-    }
-
-    /// Revokes the others.
-    fn keep(&mut self, kept: &BTreeSet<u32>) {
-        for partition in self.held.difference(kept) {
-            self.say(Change::Revoked(*partition));
-        }
-        self.held.retain(|partition| kept.contains(partition));
+        changes.into_iter().for_each(|change| self.say(change));
     }
 
     fn say(&self, change: Change) {

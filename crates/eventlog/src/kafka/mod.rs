@@ -93,6 +93,12 @@ pub struct KafkaLog {
     partitions: BTreeMap<TopicPartition, Partition>,
 }
 
+impl std::fmt::Debug for KafkaLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KafkaLog").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
 /// The work behind the log: it must be kept running for as long as the log is used.
 pub struct Running(Arc<KafkaLog>);
 

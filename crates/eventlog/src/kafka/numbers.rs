@@ -20,8 +20,8 @@ struct Known {
 /// Statistics of one client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
-    /// `producer`, or `consumer`.
-    pub kind: String,
+    /// E.g. `perennial#producer-1`.
+    pub name: String,
     /// Messages that wait to be appended, or are on their way.
     pub waiting: u64,
     /// Bytes of them.
@@ -49,7 +49,7 @@ impl Numbers {
     pub(super) fn take(&self, statistics: &Statistics) {
         let brokers = statistics.brokers.values().filter(|broker| broker.nodeid >= 0);
         let client = Client {
-            kind: statistics.client_type.clone(),
+            name: statistics.name.clone(),
             waiting: statistics.msg_cnt,
             waiting_bytes: statistics.msg_size,
             sent: unsigned(statistics.txmsgs),

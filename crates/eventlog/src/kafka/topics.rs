@@ -83,6 +83,15 @@ impl What {
         matches!(self, Self::Missing | Self::Setting { .. })
     }
 
+    /// What `apply` has done about it.
+    pub fn mended(&self) -> String {
+        match self {
+            Self::Missing => "made".to_owned(),
+            Self::Setting { name, is, should } => format!("{name} is {should} now, was {is}"),
+            Self::Partitions { .. } | Self::Replication { .. } => "left as it is".to_owned(),
+        }
+    }
+
     /// Whether the log cannot be used like that.
     fn is_fatal(&self) -> bool {
         match self {

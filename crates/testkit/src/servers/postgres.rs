@@ -98,6 +98,11 @@ impl OwnPostgres {
         self.options.clone()
     }
 
+    /// How its superuser connects, as a program is told.
+    pub fn url(&self) -> String {
+        format!("postgres://perennial@localhost/postgres?host={}/run", self.folder.display())
+    }
+
     /// A fresh database with these migrations, and a role of its own.
     pub async fn database(&self, migrators: &[&Migrator]) -> anyhow::Result<Database> {
         fresh(&self.options, migrators).await

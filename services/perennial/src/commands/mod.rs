@@ -10,4 +10,5 @@ pub(crate) mod notifications;
 pub(crate) mod quarantine;
 pub(crate) mod runs;
 pub(crate) mod segments;
+pub(crate) mod topics;
 pub(crate) mod workspaces;

@@ -25,7 +25,7 @@ use crate::clients::{self, Address};
 use crate::commands::notifications;
 use crate::document::Document;
 use crate::myself;
-use crate::up::{self, Ground, Laptop};
+use crate::node::{self, Ground, Node};
 use findings::Findings;
 use receiver::Receiver;
 use replay::Replay;
@@ -58,7 +58,7 @@ pub(crate) struct Demo {
     #[arg(long)]
     exit: bool,
     #[command(flatten)]
-    postgres: up::PostgresArgs,
+    postgres: node::PostgresArgs,
 }
 
 /// A Perennial that runs, here or elsewhere.
@@ -80,8 +80,8 @@ impl Demo {
         let stage = match &self.url {
             Some(url) => self.elsewhere(url)?,
             None => {
-                let settings = up::Settings::for_demo(&self.postgres)?;
-                self.here(&Laptop::start(settings, ground, tasks).await?).await?
+                let settings = node::Settings::for_demo(&self.postgres)?;
+                self.here(&Node::start(settings, ground, tasks).await?).await?
             }
         };
         let sender = Sender::new(&stage.url, stage.write_key.clone())?;
@@ -117,8 +117,8 @@ impl Demo {
     }
 
     /// A workspace of our own in the one just started.
-    async fn here(&self, laptop: &Laptop) -> Result<Stage> {
-        let target = self.target(vec![Address { service: None, uri: laptop.grpc_uri() }]);
+    async fn here(&self, node: &Node) -> Result<Stage> {
+        let target = self.target(vec![Address { service: None, uri: node.grpc_uri() }]);
         let workspace = self.workspace.clone();
         let mut admin = clients::admin(&target.grpc).await?;
         let clock = ClockKind::Log.into();
@@ -126,7 +126,7 @@ impl Demo {
         admin.create_workspace(request).await?;
         let request = CreateWriteKeyRequest { workspace, source: "demo".into() };
         let write_key = admin.create_write_key(request).await?.into_inner().secret;
-        Ok(Stage { url: laptop.http_uri(), write_key, target })
+        Ok(Stage { url: node.http_uri(), write_key, target })
     }
 
     fn target(&self, grpc: Vec<Address>) -> Target {

@@ -15,10 +15,10 @@ use tempfile::NamedTempFile;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use super::Laptop;
 use crate::clients::{self, Address};
 use crate::document::Document;
 use crate::myself;
+use crate::node::Node;
 
 const WORKSPACE: &str = "default";
 /// Of the empty catalogue that a workspace is made with.
@@ -29,15 +29,15 @@ const KEY_LETTERS: usize = 38;
 const STARTER: &str = include_str!("../../demo/starter.yaml");
 
 /// The addresses, a write key, and what to try next.
-pub(super) async fn welcome(laptop: &Laptop) -> Result<String> {
-    let addresses = [Address { service: None, uri: laptop.grpc_uri() }];
+pub(super) async fn welcome(node: &Node) -> Result<String> {
+    let addresses = [Address { service: None, uri: node.grpc_uri() }];
     let mut admin = clients::admin(&addresses).await?;
     if !has_workspace(&mut admin).await? {
         create_workspace(&mut admin).await?;
     }
     lay_starter(&addresses).await?;
-    let key = write_key(laptop, &mut admin).await?;
-    let (http, grpc, program) = (laptop.http_uri(), addresses[0].as_argument(), myself::called());
+    let key = write_key(node, &mut admin).await?;
+    let (http, grpc, program) = (node.http_uri(), addresses[0].as_argument(), myself::called());
     let shown = key.clone().unwrap_or_else(|| "WRITE_KEY".to_owned());
     let how = match key {
         Some(key) => format!("write key  {key}"),
@@ -57,7 +57,7 @@ pub(super) async fn welcome(laptop: &Laptop) -> Result<String> {
          \x20   {program} export{grpc} > catalogue.yaml\n\
          \x20   {program} apply{grpc} -f catalogue.yaml      # when you have changed it\n\n\
          Decisions appear below as they are made; ctrl-c ends it.\n",
-        laptop.grpc_uri(),
+        node.grpc_uri(),
     ))
 }
 
@@ -91,8 +91,8 @@ async fn lay_starter(addresses: &[Address]) -> Result<()> {
 
 /// The key that lies in the folder; else a new one, laid there. On somebody else's server only the first start makes
 /// one.
-async fn write_key(laptop: &Laptop, admin: &mut AdminServiceClient<Channel>) -> Result<Option<String>> {
-    let file = laptop.folder().map(|folder| folder.join("write-key"));
+async fn write_key(node: &Node, admin: &mut AdminServiceClient<Channel>) -> Result<Option<String>> {
+    let file = node.folder().map(|folder| folder.join("write-key"));
     if let Some(key) = file.as_deref().map(kept_key).transpose()?.flatten() {
         return Ok(Some(key));
     }

@@ -1,39 +1,30 @@
-//! `perennial up`: laptop mode. Every service in one process, on one Postgres.
-//!
-//! Invariant: the services are the ones that run apart in a cluster, and speak to each other by the log alone.
+//! `perennial up`: every service in one process. Laptop mode, on one Postgres that comes along.
 
-mod args;
-mod databases;
-mod fetch;
 mod first;
-mod ground;
-mod laptop;
 mod live;
-mod services;
-
-use std::time::Duration;
 
 use anyhow::Result;
 use chassis::{Tasks, telemetry};
 use clap::Args;
 
-pub(crate) use args::{PostgresArgs, Settings};
-pub(crate) use ground::Ground;
-pub(crate) use laptop::Laptop;
-
-/// What SIGTERM leaves to finish.
-const DRAIN: Duration = Duration::from_secs(10);
+use crate::node::{self, Ground, Node, Role, ServiceOptions, Settings};
 
 #[derive(Args)]
 pub(crate) struct Up {
     #[command(flatten)]
-    listen: args::ListenArgs,
+    listen: node::ListenArgs,
     #[command(flatten)]
-    postgres: PostgresArgs,
+    postgres: node::PostgresArgs,
     #[command(flatten)]
-    services: args::ServiceArgs,
+    kafka: node::KafkaArgs,
     #[command(flatten)]
-    logs: args::LogArgs,
+    instance: node::InstanceArgs,
+    #[command(flatten)]
+    webhooks: node::WebhookArgs,
+    #[command(flatten)]
+    worker: node::WorkerArgs,
+    #[command(flatten)]
+    logs: node::LogArgs,
     /// No line per decision.
     #[arg(long)]
     quiet: bool,
@@ -42,17 +33,25 @@ pub(crate) struct Up {
 impl Up {
     pub(crate) async fn run(self) -> Result<()> {
         telemetry::init(self.logs.format(), &self.logs.log)?;
-        let settings = Settings::new(&self.listen, &self.postgres, &self.services)?;
+        let (http, grpc) = self.listen.binds();
+        let settings = Settings {
+            roles: Role::ALL.into(),
+            http,
+            grpc,
+            postgres: self.postgres.source()?,
+            log: self.kafka.log(&self.instance),
+            services: ServiceOptions::new(&self.worker, Some(&self.webhooks)),
+        };
         let (ground, tasks) = (Ground::default(), Tasks::new());
         ground.run(&tasks, start(settings, self.quiet, &ground, &tasks)).await
     }
 }
 
 async fn start(settings: Settings, quiet: bool, ground: &Ground, tasks: &Tasks) -> Result<()> {
-    let laptop = Laptop::start(settings, ground, tasks).await?;
+    let node = Node::start(settings, ground, tasks).await?;
     if !quiet {
-        live::follow(laptop.log(), tasks);
+        live::follow(node.log(), tasks);
     }
-    println!("{}", first::welcome(&laptop).await?);
+    println!("{}", first::welcome(&node).await?);
     Ok(())
 }

@@ -9,11 +9,12 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     evidence,
+    log::Log,
     process::{Addresses, Home, Perennial, alone, program},
     stage::Stage,
 };
 
-const WORKSPACE: &str = "demo";
+pub(crate) const WORKSPACE: &str = "demo";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_finds_what_the_oracle_computes() -> Result<()> {
@@ -29,12 +30,13 @@ async fn compared(stage: &Stage) -> Result<()> {
     let key = stage.client.write_key(WORKSPACE).await?;
     let report = stage.home.folder().join("report.json");
     let begun = Instant::now();
-    let output = run_demo(process.ready().await?, key, &report).await?;
+    let Addresses { http, grpc } = process.ready().await?;
+    let output = run_demo(&http, &[grpc], key, &report).await?;
     println!("the demo took {:?}", begun.elapsed());
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found: Json = serde_json::from_slice(&std::fs::read(&report)?)?;
     let begun = Instant::now();
-    let expected = computed(stage).await?;
+    let expected = computed(&stage.log().await?).await?;
     println!("the oracle took {:?}", begun.elapsed());
     ensure!(found == expected, "the demo found\n{found:#}\nand the oracle\n{expected:#}");
     let figures: Json = serde_json::from_str(include_str!("../../demo/figures.json"))?;
@@ -44,26 +46,18 @@ async fn compared(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-async fn run_demo(addresses: Addresses, key: String, report: &Path) -> Result<Output> {
+/// The demo, against services that answer there.
+pub(crate) async fn run_demo(http: &str, grpc: &[String], key: String, report: &Path) -> Result<Output> {
     let mut demo = program();
-    demo.args([
-        "demo",
-        "--exit",
-        "--workspace",
-        WORKSPACE,
-        "--url",
-        &addresses.http,
-        "--grpc",
-        &addresses.grpc,
-    ]);
+    demo.args(["demo", "--exit", "--workspace", WORKSPACE, "--url", http]);
+    demo.args(grpc.iter().flat_map(|address| ["--grpc", address]));
     demo.args(["--write-key", &key, "--report"]).arg(report);
     Ok(tokio::task::spawn_blocking(move || demo.output()).await??)
 }
 
 /// The report that the log asks for, every decision in it being the oracle's.
-async fn computed(stage: &Stage) -> Result<Json> {
-    let log = stage.log().await?;
-    let stories = evidence::stories(&log).await?;
+pub(crate) async fn computed(log: &Log) -> Result<Json> {
+    let stories = evidence::stories(log).await?;
     let of_demo = stories.iter().filter(|((workspace, _), _)| workspace == WORKSPACE);
     let stories = of_demo.map(|((_, account), story)| (account.clone(), story.clone())).collect();
     let events = evidence::usage(&log.records(Topic::Account).await?, WORKSPACE);

@@ -16,6 +16,7 @@ use crate::{
 
 const SEED: u64 = 1997;
 const KILLS: usize = 50;
+const KILLS_ON_KAFKA: usize = 12;
 /// One kill in so many takes Postgres down as well.
 const POSTGRES: u64 = 8;
 /// Calls in flight when the one that is waited for is answered.
@@ -46,13 +47,10 @@ enum Moment {
 async fn a_process_killed_fifty_times_loses_nothing_and_decides_nothing_twice() -> Result<()> {
     let _alone = alone().await;
     let begun = Instant::now();
-    let (undisturbed, repeated) = run(0).await?;
+    let (undisturbed, repeated) = run(Home::new(LONGEST_CALL)?, 0).await?;
     println!("never killed: {:?}", begun.elapsed());
     assert_eq!(repeated, 0, "webhooks are repeated without a kill");
-    let begun = Instant::now();
-    let (killed, repeated) = run(KILLS).await?;
-    println!("killed {KILLS} times: {:?}, {repeated} webhooks were repeated", begun.elapsed());
-    assert!(repeated <= KILLS * UNDER_WAY, "more than those under way were repeated");
+    let killed = killed(Home::new(LONGEST_CALL)?, KILLS).await?;
     assert_eq!(killed.segments, undisturbed.segments);
     assert_eq!(killed.ctas, undisturbed.ctas);
     assert!(killed.webhooks == undisturbed.webhooks, "the webhooks are others");
@@ -63,10 +61,24 @@ async fn a_process_killed_fifty_times_loses_nothing_and_decides_nothing_twice() 
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_on_kafka_loses_nothing_and_decides_nothing_twice() -> Result<()> {
+    let _alone = alone().await;
+    killed(Home::new(LONGEST_CALL)?.on_kafka().await?, KILLS_ON_KAFKA).await.map(drop)
+}
+
+/// What became of a shop whose processes are killed so often; fails if that is not what the oracle computes.
+async fn killed(home: Home, kills: usize) -> Result<Outcome> {
+    let begun = Instant::now();
+    let (killed, repeated) = run(home, kills).await?;
+    println!("killed {kills} times: {:?}, {repeated} webhooks were repeated", begun.elapsed());
+    assert!(repeated <= kills * UNDER_WAY, "more than those under way were repeated");
+    Ok(killed)
+}
+
 /// What became of the shop, and how many webhooks were repeated.
-async fn run(kills: usize) -> Result<(Outcome, usize)> {
-    let home = Home::new(LONGEST_CALL)?.checkpointing(CHECKPOINT_RECORDS);
-    let stage = Stage::new(home).await?;
+async fn run(home: Home, kills: usize) -> Result<(Outcome, usize)> {
+    let stage = Stage::new(home.checkpointing(CHECKPOINT_RECORDS)).await?;
     let found =
         disturbed(&stage, kills).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await?;

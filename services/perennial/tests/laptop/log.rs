@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use chassis::Tasks;
 use eventlog::{
-    Appended, Log as _, NewRecord, Topic, TopicPartition,
+    Appended, NewRecord, Topic, TopicPartition,
+    kafka::{KafkaLog, KafkaOptions},
     postgres::{PgLog, PgLogOptions},
 };
 use oracle::Record;
@@ -14,14 +15,27 @@ use crate::process::Home;
 
 const FETCH: usize = 4 << 20;
 
-pub(crate) struct Log(Arc<PgLog>);
+pub(crate) struct Log(Arc<dyn eventlog::Log>);
 
 impl Log {
     /// As another process of the same cluster would.
     pub(crate) async fn open(home: &Home, tasks: &Tasks) -> Result<Self> {
+        if let Some(kafka) = home.kafka() {
+            return Self::in_kafka(kafka.options.clone(), tasks).await;
+        }
+        let until = tasks.shutdown_beneath();
         let pool = chassis::postgres::connect(home.database("perennial_log").await?, 4);
         let (log, running) = PgLog::open(pool, PgLogOptions::default()).await?;
+        tasks.spawn_beneath("log", async move {
+            running.run(until.wait()).await;
+            Ok(())
+        });
+        Ok(Self(log))
+    }
+
+    pub(crate) async fn in_kafka(options: KafkaOptions, tasks: &Tasks) -> Result<Self> {
         let until = tasks.shutdown_beneath();
+        let (log, running) = KafkaLog::open(options).await?;
         tasks.spawn_beneath("log", async move {
             running.run(until.wait()).await;
             Ok(())
@@ -38,7 +52,7 @@ impl Log {
         let log = self.0.clone();
         let partitions = 0..log.partitions(topic);
         let read =
-            move || partitions.map(|partition| read(&log, TopicPartition { topic, partition })).collect();
+            move || partitions.map(|partition| read(&*log, TopicPartition { topic, partition })).collect();
         let partitions: Result<Vec<Vec<Record>>> = tokio::task::spawn_blocking(read).await?;
         Ok(partitions?.concat())
     }
@@ -50,7 +64,7 @@ impl Log {
     }
 }
 
-fn read(log: &PgLog, at: TopicPartition) -> Result<Vec<Record>> {
+fn read(log: &dyn eventlog::Log, at: TopicPartition) -> Result<Vec<Record>> {
     let end = log.end(at)?;
     let (mut records, mut next) = (Vec::new(), 0);
     while next < end {

@@ -4,6 +4,7 @@ mod bad_input;
 #[path = "../../src/demo/cdnow.rs"]
 mod cdnow;
 mod client;
+mod cluster;
 mod demo;
 #[path = "../../src/document/mod.rs"]
 mod document;

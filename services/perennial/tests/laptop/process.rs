@@ -14,8 +14,9 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use chassis::postgres::service_database;
+use eventlog::kafka::KafkaOptions;
 use sqlx::postgres::PgConnectOptions;
-use testkit::servers::Reaper;
+use testkit::servers::{Reaper, kafka};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// How long a start may take on a busy machine, the first one with its new cluster included.
@@ -50,8 +51,17 @@ pub(crate) struct Home {
     log: &'static str,
     /// The data of another home, whose server it uses instead of one of its own.
     beside: Option<PathBuf>,
+    /// Where its log is, if that is not in Postgres.
+    kafka: Option<Kafka>,
     answers: watch::Sender<Option<Addresses>>,
     _reaper: Reaper,
+}
+
+/// A log in Kafka, and what the process is called in its groups: after a restart at once it goes on where it was.
+#[derive(Clone)]
+pub(crate) struct Kafka {
+    pub(crate) options: KafkaOptions,
+    instance: String,
 }
 
 impl Home {
@@ -67,6 +77,7 @@ impl Home {
             loopback: true,
             log: "warn,workflow=info",
             beside: None,
+            kafka: None,
             answers: watch::Sender::new(None),
             _reaper: reaper,
         })
@@ -74,8 +85,19 @@ impl Home {
 
     /// Of another process on the same server, set alike.
     pub(crate) fn beside(&self) -> Result<Self> {
-        let checkpoint_records = self.checkpoint_records;
-        Ok(Self { checkpoint_records, beside: Some(self.data()), ..Self::new(self.longest_call)? })
+        let (checkpoint_records, kafka) = (self.checkpoint_records, self.kafka.clone());
+        let kafka = kafka.map(|kafka| Kafka { instance: format!("{}-beside", kafka.instance), ..kafka });
+        Ok(Self { checkpoint_records, kafka, beside: Some(self.data()), ..Self::new(self.longest_call)? })
+    }
+
+    /// With its log in the tests' Kafka, in topics of its own.
+    pub(crate) async fn on_kafka(self) -> Result<Self> {
+        let options = kafka().topics().await?;
+        Ok(Self { kafka: Some(Kafka { options, instance: "one".to_owned() }), ..self })
+    }
+
+    pub(crate) fn kafka(&self) -> Option<&Kafka> {
+        self.kafka.as_ref()
     }
 
     /// With a checkpoint after so many records of each worker.
@@ -132,6 +154,19 @@ impl Home {
     }
 }
 
+impl Kafka {
+    fn arguments(&self) -> Vec<String> {
+        let KafkaOptions { brokers, prefix, inbox_partitions, account_partitions, .. } = &self.options;
+        vec![
+            format!("--kafka-brokers={brokers}"),
+            format!("--kafka-prefix={prefix}"),
+            format!("--kafka-inbox-partitions={inbox_partitions}"),
+            format!("--kafka-account-partitions={account_partitions}"),
+            format!("--kafka-instance={}", self.instance),
+        ]
+    }
+}
+
 /// A running `perennial up`. Killed when dropped.
 pub(crate) struct Perennial<'a> {
     child: Child,
@@ -151,9 +186,9 @@ impl<'a> Perennial<'a> {
             home.log,
             "--log-format",
             "json",
-            "--http",
+            "--listen-http",
             "127.0.0.1:0",
-            "--grpc",
+            "--listen-grpc",
             "127.0.0.1:0",
         ]);
         command.args(["--longest-call", &home.longest_call.to_string()]);
@@ -161,6 +196,7 @@ impl<'a> Perennial<'a> {
             command.args(["--checkpoint-records", &records.to_string()]);
         }
         command.args(home.loopback.then_some("--allow-loopback-webhooks"));
+        command.args(home.kafka.iter().flat_map(Kafka::arguments));
         match &home.beside {
             None => command.arg("--data-dir").arg(home.data()),
             Some(data) => {

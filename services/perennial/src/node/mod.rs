@@ -1,8 +1,17 @@
-//! A Perennial in this process, and where it answers.
+//! A process of Perennial: some of its services, or all of them, on a log and a Postgres.
+//!
+//! Invariant: whatever runs together, the services are the same ones, and speak to each other by the log alone.
+
+mod args;
+mod fetch;
+mod ground;
+mod log;
+mod services;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chassis::Tasks;
@@ -10,39 +19,54 @@ use chassis::metrics::{self, Metrics, Readiness};
 use eventlog::Log;
 use tokio::net::TcpListener;
 
-use super::Ground;
-use super::args::{Bind, Settings};
-use super::databases::Databases;
-use super::services;
+pub(crate) use args::{
+    Bind, InstanceArgs, KafkaArgs, KeepingArgs, ListenArgs, LogArgs, PostgresArgs, ServiceOptions, Settings,
+    Source, WebhookArgs, WorkerArgs,
+};
+pub(crate) use ground::Ground;
+pub(crate) use log::LogSource;
+pub(crate) use services::Role;
 
-pub(crate) struct Laptop {
+/// What SIGTERM leaves to finish.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A Perennial in this process, and where it answers.
+pub(crate) struct Node {
     http: SocketAddr,
     grpc: SocketAddr,
     log: Arc<dyn Log>,
     folder: Option<PathBuf>,
 }
 
-impl Laptop {
+impl Node {
     /// Starts everything; returns once it is ready: what is sent from then on is decided about.
     pub(crate) async fn start(settings: Settings, ground: &Ground, tasks: &Tasks) -> Result<Self> {
         // The ports first: who finds one taken hears it at once.
         let http = listen(settings.http).await?;
         let grpc = listen(settings.grpc).await?;
         let (server, folder) = ground.find(settings.postgres).await?;
-        let databases = Databases::open(&server).await.context("preparing the databases")?;
-        ground.keep(databases.pools());
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
-        let services = services::start(&settings.services, databases, &metrics, &readiness, tasks).await?;
+        let (log, pool) = log::open(settings.log, &server, &metrics, tasks).await?;
+        ground.keep(pool);
+        let base = services::Base {
+            server: &server,
+            log: log.clone(),
+            metrics: &metrics,
+            readiness: &readiness,
+            tasks,
+        };
+        let services = services::start(&settings.roles, &settings.services, base).await?;
+        ground.keep(services.pools);
         let router = services.http.merge(metrics::router(metrics, readiness.clone()));
-        let laptop = Self {
+        let node = Self {
             http: chassis::http::serve(http, router, tasks)?,
             grpc: chassis::grpc::serve(grpc, services.grpc, &[contracts::DESCRIPTORS], &readiness, tasks)
                 .await?,
-            log: services.log,
+            log,
             folder,
         };
         readiness.ready().await;
-        Ok(laptop)
+        Ok(node)
     }
 
     pub(crate) fn http_uri(&self) -> String {
@@ -53,12 +77,12 @@ impl Laptop {
         format!("http://{}", self.grpc)
     }
 
-    pub(super) fn log(&self) -> &Arc<dyn Log> {
+    pub(crate) fn log(&self) -> &Arc<dyn Log> {
         &self.log
     }
 
     /// Where it keeps its data, unless somebody else's server does.
-    pub(super) fn folder(&self) -> Option<&Path> {
+    pub(crate) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
 }
@@ -67,7 +91,8 @@ async fn listen(bind: Bind) -> Result<TcpListener> {
     match TcpListener::bind(bind.address).await {
         Ok(listener) => Ok(listener),
         Err(_) if bind.or_any => Ok(TcpListener::bind((bind.address.ip(), 0)).await?),
-        Err(error) => Err(error)
-            .with_context(|| format!("cannot listen on {} (--http and --grpc choose)", bind.address)),
+        Err(error) => Err(error).with_context(|| {
+            format!("cannot listen on {} (--listen-http and --listen-grpc choose)", bind.address)
+        }),
     }
 }

@@ -1,4 +1,4 @@
-//! The Postgres server beneath laptop mode.
+//! The Postgres server beneath a process.
 //!
 //! Invariant: a private server is stopped after everything that uses it, pools of connections last, and a temporary
 //! folder goes after its server.
@@ -23,7 +23,7 @@ use super::fetch;
 /// For connections in use to come back to their pools, when all tasks have ended.
 const LET_GO: Duration = Duration::from_secs(1);
 
-/// Holds what a run of laptop mode stands on, from its start until its tasks have ended.
+/// Holds what a process stands on, from its start until its tasks have ended.
 #[derive(Default)]
 pub(crate) struct Ground(Mutex<Held>);
 
@@ -84,8 +84,8 @@ impl Ground {
     }
 
     /// Also holds the pools of connections to the server.
-    pub(super) fn keep(&self, pools: Vec<PgPool>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pools = pools;
+    pub(super) fn keep(&self, pools: impl IntoIterator<Item = PgPool>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pools.extend(pools);
     }
 
     fn hold(&self, held: Held) -> Held {

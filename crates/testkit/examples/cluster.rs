@@ -1,0 +1,45 @@
+//! A cluster to try out: `cargo xtask cluster`. Two replicas of each service on Kafka and Postgres, until Ctrl-C.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use testkit::cluster::{Cluster, SERVICES};
+
+const REPLICAS: usize = 2;
+/// What is tried out here calls back here.
+const WORKFLOW: [&str; 2] = ["--allow-loopback-webhooks", "--calls-per-endpoint=32"];
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let program: PathBuf = std::env::args_os().nth(1).context("say where the program is")?.into();
+    println!("Kafka and Postgres start ...");
+    let mut cluster = Cluster::new(&program, &WORKFLOW).await?;
+    println!("Kafka is at {}; its topics begin with {:?}.", cluster.kafka.brokers, cluster.kafka.prefix);
+    println!("Postgres is at {}.", cluster.postgres.url());
+    for service in SERVICES {
+        for number in 0..REPLICAS {
+            tokio::task::block_in_place(|| cluster.start(service, number))?;
+            let replica = cluster.replica(service, number).context("it has just been started")?;
+            println!(
+                "{service} {number}: HTTP {}, gRPC {}, process {}",
+                replica.http,
+                replica.grpc,
+                replica.id()
+            );
+        }
+    }
+    let ingest = cluster.replica("ingest", 0).context("no ingest")?;
+    let grpc = cluster.grpc().join(",");
+    println!(
+        "\nThe cluster is up. In another terminal:\n\n    \
+         export PERENNIAL_GRPC={grpc}\n    \
+         {program} workspaces create demo --clock log\n    \
+         {program} keys create -w demo\n    \
+         {program} demo --url {} --grpc {grpc} --write-key KEY\n\n\
+         Ctrl-C ends it.",
+        ingest.http,
+        program = program.display(),
+    );
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}

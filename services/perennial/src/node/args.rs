@@ -1,0 +1,297 @@
+//! What can be set about a process of Perennial.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use chassis::telemetry::Format;
+use clap::{Args, ValueEnum};
+use eventlog::kafka::KafkaOptions;
+use eventlog::kafka::topics::Keeping;
+use tempfile::TempDir;
+
+use super::log::LogSource;
+use super::services::Role;
+
+/// Where Maven artifacts come from, unless somebody says otherwise.
+const REPOSITORY: &str = "https://repo.maven.apache.org/maven2";
+
+/// Calls at once to the demo's own receiver, which is quick where the machine, with eighteen months to replay, is not.
+const DEMO_CALLS: u8 = 32;
+
+#[derive(Args)]
+pub(crate) struct ListenArgs {
+    /// Where HTTP listens: /v1, /metrics, /livez, /readyz.
+    #[arg(long, alias = "http", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen_http: SocketAddr,
+    /// Where gRPC listens. It asks nobody who they are: keep it on this machine.
+    #[arg(long, alias = "grpc", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    listen_grpc: SocketAddr,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct PostgresArgs {
+    /// Use this Postgres server (15 or later) instead of a private one.
+    #[arg(long, env = "PERENNIAL_DATABASE_URL", conflicts_with_all = ["data_dir", "no_download"])]
+    database_url: Option<String>,
+    /// Where the private Postgres keeps its data: an empty folder, or one of before. Absent: `~/.local/share/perennial`
+    /// (as root `/var/lib/perennial`); of the demo one that goes with it.
+    #[arg(long)]
+    data_dir: Option<PathBuf>,
+    /// Where this machine has no PostgreSQL server, say what to install instead of fetching one.
+    #[arg(long)]
+    no_download: bool,
+    /// From where one is fetched then: a Maven repository, or a mirror of one.
+    #[arg(long, env = "PERENNIAL_MAVEN_REPOSITORY", value_name = "URL", default_value = REPOSITORY)]
+    maven_repository: String,
+}
+
+/// Where Kafka is, and what its topics are called.
+#[derive(Args, Clone)]
+pub(crate) struct KafkaArgs {
+    /// Brokers of Kafka to ask first, with commas between.
+    #[arg(long, value_name = "HOST:PORT,...", env = "PERENNIAL_KAFKA_BROKERS")]
+    kafka_brokers: Option<String>,
+    /// What the names of topics and groups begin with: for several Perennials on one cluster.
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    kafka_prefix: String,
+    /// Partitions of the inbox's topic; fixed when it is made.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    kafka_inbox_partitions: u32,
+    /// Partitions of the account log's topic; fixed when it is made.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    kafka_account_partitions: u32,
+    /// A further setting of Kafka's client (librdkafka), e.g. security.protocol=SSL; repeated or with commas between.
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = pair)]
+    kafka_set: Vec<(String, String)>,
+}
+
+/// What this replica is called in its group.
+#[derive(Args, Clone)]
+pub(crate) struct InstanceArgs {
+    /// What this replica is called, the same after a restart: then a quick restart keeps its partitions (Kafka's static
+    /// membership). Absent: it joins as somebody new.
+    #[arg(long, value_name = "NAME")]
+    kafka_instance: Option<String>,
+}
+
+/// How topics are kept.
+#[derive(Args, Clone)]
+pub(crate) struct KeepingArgs {
+    /// Copies of each partition.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    kafka_replication: u16,
+    /// Days that the inbox is kept.
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    kafka_inbox_days: u32,
+    /// Days that the account log is kept: it is the archive.
+    #[arg(long, value_name = "DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
+    kafka_account_days: u32,
+}
+
+/// What can be set about workflow.
+#[derive(Args)]
+pub(crate) struct WebhookArgs {
+    /// Let webhooks go to this machine: for development.
+    #[arg(long)]
+    allow_loopback_webhooks: bool,
+    /// A webhook that has not answered after so many seconds has failed.
+    #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60))]
+    longest_call: u64,
+    /// Webhooks that one endpoint is sent at once; of all endpoints together it is 64.
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    calls_per_endpoint: u8,
+}
+
+/// What can be set about every service's workers.
+#[derive(Args)]
+pub(crate) struct WorkerArgs {
+    /// Each partition's workers begin a checkpoint after so many records: for tests.
+    #[arg(long, hide = true, value_name = "N")]
+    checkpoint_records: Option<u64>,
+}
+
+#[derive(Args)]
+pub(crate) struct LogArgs {
+    /// What is logged, e.g. info,engine=debug.
+    #[arg(long, env = "PERENNIAL_LOG", default_value = "warn")]
+    pub(crate) log: String,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = LogFormat::Pretty)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Pretty,
+    Json,
+}
+
+/// Everything that a process is told.
+pub(crate) struct Settings {
+    pub(crate) roles: Vec<Role>,
+    pub(crate) http: Bind,
+    pub(crate) grpc: Bind,
+    pub(crate) postgres: Source,
+    pub(crate) log: LogSource,
+    pub(crate) services: ServiceOptions,
+}
+
+/// What the services are told.
+#[derive(Clone, Copy)]
+pub(crate) struct ServiceOptions {
+    /// Whether webhooks may go to this machine, ...
+    pub(super) allow_loopback: bool,
+    /// ... and how long each may take.
+    pub(super) longest_call: Duration,
+    /// Calls to one endpoint at once.
+    pub(super) calls_per_endpoint: u8,
+    /// Absent: the usual budget.
+    pub(super) checkpoint_records: Option<u64>,
+}
+
+/// Where to listen, and whether another port will do when that one is taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Bind {
+    pub(super) address: SocketAddr,
+    pub(super) or_any: bool,
+}
+
+pub(crate) enum Source {
+    Url(String),
+    /// A private server in a folder; one that is temporary goes when it is closed.
+    Private {
+        folder: PathBuf,
+        temporary: Option<TempDir>,
+        /// Where fetched programs are kept, for all folders.
+        shelf: PathBuf,
+        /// From where programs may be fetched; absent: from nowhere.
+        repository: Option<String>,
+    },
+}
+
+impl LogArgs {
+    pub(crate) fn format(&self) -> Format {
+        match self.log_format {
+            LogFormat::Pretty => Format::Pretty,
+            LogFormat::Json => Format::Json,
+        }
+    }
+}
+
+impl ListenArgs {
+    pub(crate) fn binds(&self) -> (Bind, Bind) {
+        let bind = |address| Bind { address, or_any: false };
+        (bind(self.listen_http), bind(self.listen_grpc))
+    }
+}
+
+impl Default for ServiceOptions {
+    fn default() -> Self {
+        Self {
+            allow_loopback: false,
+            longest_call: Duration::from_secs(20),
+            calls_per_endpoint: 8,
+            checkpoint_records: None,
+        }
+    }
+}
+
+impl ServiceOptions {
+    pub(crate) fn new(worker: &WorkerArgs, webhooks: Option<&WebhookArgs>) -> Self {
+        let options = Self { checkpoint_records: worker.checkpoint_records, ..Self::default() };
+        let Some(webhooks) = webhooks else { return options };
+        Self {
+            allow_loopback: webhooks.allow_loopback_webhooks,
+            longest_call: Duration::from_secs(webhooks.longest_call),
+            calls_per_endpoint: webhooks.calls_per_endpoint,
+            ..options
+        }
+    }
+}
+
+impl Settings {
+    /// An empty folder, the usual ports or free ones, and webhooks to the demo's own receiver.
+    pub(crate) fn for_demo(postgres: &PostgresArgs) -> Result<Self> {
+        let temporary = || {
+            let folder = tempfile::Builder::new().prefix("perennial-demo-").tempdir()?;
+            Ok((folder.path().to_owned(), Some(folder)))
+        };
+        let bind = |port| Bind { address: SocketAddr::from(([127, 0, 0, 1], port)), or_any: true };
+        let usual = ServiceOptions::default();
+        Ok(Self {
+            roles: Role::ALL.into(),
+            http: bind(8080),
+            grpc: bind(9090),
+            postgres: postgres.source_or(temporary)?,
+            log: LogSource::Postgres,
+            services: ServiceOptions { allow_loopback: true, calls_per_endpoint: DEMO_CALLS, ..usual },
+        })
+    }
+}
+
+impl KafkaArgs {
+    /// None if no brokers are named.
+    pub(crate) fn options(&self, instance: Option<&InstanceArgs>) -> Option<KafkaOptions> {
+        Some(KafkaOptions {
+            prefix: self.kafka_prefix.clone(),
+            instance: instance.and_then(|instance| instance.kafka_instance.clone()),
+            inbox_partitions: self.kafka_inbox_partitions,
+            account_partitions: self.kafka_account_partitions,
+            settings: self.kafka_set.iter().cloned().collect::<BTreeMap<_, _>>(),
+            kind: |topic, record| contracts::kind(topic, record),
+            ..KafkaOptions::at(self.kafka_brokers.clone()?)
+        })
+    }
+
+    /// Where the log is, if it may lie in Postgres too.
+    pub(crate) fn log(&self, instance: &InstanceArgs) -> LogSource {
+        self.options(Some(instance))
+            .map_or(LogSource::Postgres, |options| LogSource::Kafka(Box::new(options)))
+    }
+}
+
+impl KeepingArgs {
+    pub(crate) fn keeping(&self) -> Keeping {
+        Keeping {
+            replication: self.kafka_replication,
+            inbox_days: self.kafka_inbox_days,
+            account_days: self.kafka_account_days,
+        }
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it must be NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl PostgresArgs {
+    /// The server that is named, or a private one.
+    pub(crate) fn source(&self) -> Result<Source> {
+        self.source_or(|| Ok((usual_folder()?, None)))
+    }
+
+    fn source_or(&self, usual: impl FnOnce() -> Result<(PathBuf, Option<TempDir>)>) -> Result<Source> {
+        if let Some(url) = &self.database_url {
+            return Ok(Source::Url(url.clone()));
+        }
+        let (folder, temporary) = match &self.data_dir {
+            Some(folder) => (folder.clone(), None),
+            None => usual()?,
+        };
+        let repository = (!self.no_download).then(|| self.maven_repository.clone());
+        Ok(Source::Private { folder, temporary, shelf: usual_folder()?, repository })
+    }
+}
+
+/// As root Postgres runs as another user, who may not enter root's home.
+fn usual_folder() -> Result<PathBuf> {
+    let home = std::env::home_dir().context("no home folder; say --data-dir")?;
+    if home.starts_with("/root") {
+        return Ok(PathBuf::from("/var/lib/perennial"));
+    }
+    Ok(home.join(".local/share/perennial"))
+}

@@ -1,0 +1,74 @@
+//! The log that a process stands on: in its Postgres, or in Kafka.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use chassis::metrics::Metrics;
+use chassis::{Tasks, postgres};
+use eventlog::kafka::{KafkaLog, KafkaOptions};
+use eventlog::postgres::{MIGRATOR, PgLog, PgLogOptions};
+use eventlog::{Log, LogError};
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+
+use super::services;
+
+const DATABASE: &str = "perennial_log";
+/// How long to leave brokers alone that do not answer.
+const AWAY: Duration = Duration::from_secs(1);
+
+/// Where the log is.
+pub(crate) enum LogSource {
+    Postgres,
+    Kafka(Box<KafkaOptions>),
+}
+
+/// The log, which runs until everything that stands on it has ended; and its pool, where it is in Postgres.
+pub(super) async fn open(
+    source: LogSource,
+    server: &PgConnectOptions,
+    metrics: &Metrics,
+    tasks: &Tasks,
+) -> Result<(Arc<dyn Log>, Option<PgPool>)> {
+    match source {
+        LogSource::Postgres => {
+            let pool = services::open(server, DATABASE).await?;
+            Ok((in_postgres(pool.clone(), tasks).await?, Some(pool)))
+        }
+        LogSource::Kafka(options) => Ok((in_kafka(*options, metrics, tasks).await?, None)),
+    }
+}
+
+async fn in_postgres(pool: PgPool, tasks: &Tasks) -> Result<Arc<dyn Log>> {
+    postgres::migrate(&pool, &MIGRATOR).await?;
+    let (log, running) = PgLog::open(pool, PgLogOptions::default()).await?;
+    let until = tasks.shutdown_beneath();
+    tasks.spawn_beneath("log", async move {
+        running.run(until.wait()).await;
+        Ok(())
+    });
+    Ok(log)
+}
+
+/// Brokers that are away at the start are waited for: in a cluster everything starts at once.
+async fn in_kafka(options: KafkaOptions, metrics: &Metrics, tasks: &Tasks) -> Result<Arc<dyn Log>> {
+    let brokers = options.brokers.clone();
+    let (log, running) = loop {
+        match KafkaLog::open(options.clone()).await {
+            Ok(opened) => break opened,
+            Err(LogError::Transient(why)) => {
+                tracing::warn!("Kafka at {brokers} does not answer, waiting for it: {why}");
+                tokio::time::sleep(AWAY).await;
+            }
+            Err(refused) => return Err(refused).with_context(|| format!("Kafka at {brokers}")),
+        }
+    };
+    chassis::kafka::register(metrics, log.clone());
+    let until = tasks.shutdown_beneath();
+    tasks.spawn_beneath("log", async move {
+        running.run(until.wait()).await;
+        Ok(())
+    });
+    Ok(log)
+}

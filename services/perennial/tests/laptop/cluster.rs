@@ -1,0 +1,49 @@
+//! The demo on a cluster: two replicas of each service as processes of their own, on Kafka and Postgres.
+
+use anyhow::{Context, Result, ensure};
+use chassis::Tasks;
+use contracts::log::ClockKind;
+use serde_json::Value as Json;
+use testkit::cluster::Cluster;
+use tokio::sync::watch;
+
+use crate::{
+    client::Client,
+    demo::{WORKSPACE, computed, run_demo},
+    log::Log,
+    process::{Addresses, alone},
+};
+
+const REPLICAS: usize = 2;
+/// Webhooks go to this machine, and as many at once as in the demo's own process.
+const WORKFLOW: [&str; 2] = ["--allow-loopback-webhooks", "--calls-per-endpoint=32"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_finds_the_same_on_a_cluster() -> Result<()> {
+    let _alone = alone().await;
+    let (mut cluster, tasks) =
+        (Cluster::new(env!("CARGO_BIN_EXE_perennial"), &WORKFLOW).await?, Tasks::new());
+    tokio::task::block_in_place(|| cluster.start_all(REPLICAS))?;
+    compared(&cluster, &tasks).await.with_context(|| format!("they said:\n{}", cluster.complaints()))?;
+    tasks.stop();
+    tasks.finish(std::time::Duration::from_secs(20)).await
+}
+
+async fn compared(cluster: &Cluster, tasks: &Tasks) -> Result<()> {
+    let ingest = cluster.replica("ingest", 0).context("no ingest")?;
+    let addresses = Addresses { http: ingest.http.clone(), grpc: ingest.grpc.clone() };
+    let (_here, answers) = watch::channel(Some(addresses.clone()));
+    let client = Client::new(answers)?;
+    client.create(WORKSPACE, ClockKind::Log).await?;
+    let key = client.write_key(WORKSPACE).await?;
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("report.json");
+    let output = run_demo(&addresses.http, &cluster.grpc(), key, &report).await?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: Json = serde_json::from_slice(&std::fs::read(&report)?)?;
+    let figures: Json = serde_json::from_str(include_str!("../../demo/figures.json"))?;
+    ensure!(found == figures, "the demo found\n{found:#}\nand not\n{figures:#}");
+    let expected = computed(&Log::in_kafka(cluster.kafka.clone(), tasks).await?).await?;
+    ensure!(found == expected, "the demo found\n{found:#}\nand the oracle\n{expected:#}");
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! `cargo xtask cluster`: a cluster to try out, from local binaries.
+
+use anyhow::Result;
+
+use crate::command::{self, cargo, root};
+use crate::tools;
+
+pub(crate) fn run() -> Result<()> {
+    tools::postgres()?;
+    let jars = tools::kafka()?;
+    command::run(cargo().args(["build", "--release", "-p", "perennial"]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
+    let mut cluster = cargo();
+    cluster.args(["run", "--release", "-q", "-p", "testkit", "--example", "cluster", "--"]);
+    command::run(cluster.arg(target.join("release/perennial")).env("TEST_KAFKA", jars))
+}
