@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use eventlog::{
-    Key, Stored,
+    Key, NewRecord, Stored, concat_record,
     proto::{CatalogueVersion, Envelope, Header, Service},
 };
 
@@ -141,6 +141,13 @@ pub struct Decided<D> {
     pub header: Header,
     pub decision: D,
     pub traceparent: Option<Arc<str>>,
+}
+
+impl<D> Decided<D> {
+    /// The record again, for others, of the decision's fields.
+    pub fn copy(&self, body: &[u8]) -> NewRecord {
+        NewRecord { value: concat_record(self.header.clone(), body), traceparent: self.traceparent.clone() }
+    }
 }
 
 /// What an account is listed by since a fact was folded. A later one (by offset, then by order) takes its place.

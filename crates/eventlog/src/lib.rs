@@ -12,7 +12,7 @@ pub mod postgres;
 pub use header::{CauseOrder, FORMAT, GENERATION, concat_record, control_record};
 pub use key::{Key, partition_of};
 pub use port::{
-    Ack, Appended, Change, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic,
+    Ack, Appended, Change, Feed, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic,
     TopicPartition, append,
 };
 

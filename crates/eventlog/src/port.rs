@@ -38,6 +38,27 @@ impl Topic {
     }
 }
 
+/// A public feed: copies of decisions for everybody else, published by the service that owns them, with the same ids.
+/// Only a cluster has them; nothing of Perennial reads them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Feed {
+    HealthChanged,
+    MembershipChanged,
+    CtaChanged,
+}
+
+impl Feed {
+    pub const ALL: [Self; 3] = [Self::HealthChanged, Self::MembershipChanged, Self::CtaChanged];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HealthChanged => "perennial.health-changed.v1",
+            Self::MembershipChanged => "perennial.membership-changed.v1",
+            Self::CtaChanged => "perennial.cta-changed.v1",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {
     pub topic: Topic,

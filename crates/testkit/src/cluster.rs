@@ -29,11 +29,12 @@ static FOLDERS: AtomicU32 = AtomicU32::new(0);
 
 /// Where Kafka and Postgres are, and what runs on them.
 pub struct Cluster {
+    /// First, so that they end before what they stand on.
+    replicas: BTreeMap<(&'static str, usize), Replica>,
     program: PathBuf,
     pub kafka: KafkaOptions,
     pub postgres: OwnPostgres,
     arguments: Vec<String>,
-    replicas: BTreeMap<(&'static str, usize), Replica>,
 }
 
 /// A service's process. Killed when dropped.

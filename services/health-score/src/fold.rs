@@ -9,9 +9,9 @@ use domain::{
     value::Value,
     view::{Scope, View},
 };
-use engine::{Context, Fold, Poison, Step, Wake, WrittenDecision};
+use engine::{Context, Decided, Fold, Poison, Step, Wake, WrittenDecision};
 use eventlog::{
-    Key, Stored,
+    Key, NewRecord, Stored,
     proto::{CatalogueVersion, Header, Service},
 };
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,11 @@ impl Owner {
 struct StoredState {
     view: Vec<u8>,
     said: Option<HealthChanged>,
+}
+
+/// A decision as others hear it.
+pub(crate) fn copy(decided: &Decided<Decision>) -> NewRecord {
+    decided.copy(&contracts::body(Kind::from(decided.decision.clone())))
 }
 
 impl Fold for HealthFold {

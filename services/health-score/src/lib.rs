@@ -10,11 +10,11 @@ mod store;
 use chassis::{
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
-    workers::{Work, Workers, told},
+    workers::{Feeding, Work, Workers, told},
 };
 use contracts::health::health_service_server::HealthServiceServer;
 use engine::{Decided, Worker};
-use eventlog::Topic;
+use eventlog::{Feed, Topic};
 use sqlx::PgPool;
 use tonic::service::Routes;
 
@@ -38,6 +38,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         topic: Topic::Account,
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
+        feed: Some(Feeding { feed: Feed::HealthChanged, copy: |item| item.decided().map(fold::copy) }),
         act: || told("health-score", |_: &Decided<_>, _| ()),
     };
     workers.start(work, move |ports, partition, counters| {

@@ -66,6 +66,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
         topic: Topic::Inbox,
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
+        feed: None,
         act: || -> Act<()> { Box::new(|(): &(), _| ()) },
     };
     workers.start(work, move |ports, partition, counters| {

@@ -19,6 +19,10 @@ mod words;
 mod yaml;
 
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// For what is still under way when everything has ended.
+const LET_GO: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let cli = match settings::parse(std::env::args_os()) {
@@ -33,7 +37,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure::report(&error.into()),
     };
-    match runtime.block_on(cli.command.run()) {
+    let outcome = runtime.block_on(cli.command.run());
+    // Whatever still waits for a server that is away has no more to say.
+    runtime.shutdown_timeout(LET_GO);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure::report(&error),
     }

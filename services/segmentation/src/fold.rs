@@ -12,9 +12,9 @@ use domain::{
     time::Instant,
     view::{Scope, View},
 };
-use engine::{Context, Fold, Poison, Step, Wake, WrittenDecision};
+use engine::{Context, Decided, Fold, Poison, Step, Wake, WrittenDecision};
 use eventlog::{
-    Key, Stored,
+    Key, NewRecord, Stored,
     proto::{CatalogueVersion, Header, Service},
 };
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,11 @@ pub struct State {
 struct StoredState {
     view: Vec<u8>,
     stays: BTreeMap<String, EpisodeId>,
+}
+
+/// A decision as others hear it.
+pub(crate) fn copy(decided: &Decided<Decision>) -> NewRecord {
+    decided.copy(&contracts::body(Kind::from(decided.decision.clone())))
 }
 
 impl Fold for SegmentFold {

@@ -12,11 +12,11 @@ use chassis::{
     Saver,
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
-    workers::{Work, Workers, told},
+    workers::{Feeding, Work, Workers, told},
 };
 use contracts::segment::segment_service_server::SegmentServiceServer;
 use engine::{Decided, Worker};
-use eventlog::Topic;
+use eventlog::{Feed, Topic};
 use sqlx::PgPool;
 use tonic::service::Routes;
 
@@ -40,6 +40,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         topic: Topic::Account,
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
+        feed: Some(Feeding { feed: Feed::MembershipChanged, copy: |item| item.decided().map(fold::copy) }),
         act: || told("segmentation", |_: &Decided<_>, _| ()),
     };
     let met = Saver::start(workers.tasks(), "segments", &pool, segments::save);

@@ -15,8 +15,8 @@ use domain::{
     time::Instant,
     view::{Scope, View},
 };
-use engine::{Context, Fold, Poison, Step, Wake, WrittenDecision};
-use eventlog::{Key, Stored};
+use engine::{Context, Decided, Fold, Poison, Step, Wake, WrittenDecision};
+use eventlog::{Key, NewRecord, Stored};
 
 /// Version of the stored state that this build writes.
 const FORMAT: u8 = 1;
@@ -33,6 +33,12 @@ pub struct WorkflowFold {
 pub struct Account {
     view: View,
     workflow: Workflow,
+}
+
+/// A decision as others hear it: those about CTAs.
+pub(crate) fn copy(decided: &Decided<Decision>) -> Option<NewRecord> {
+    let is_heard = matches!(decided.decision, Decision::Cta(_));
+    is_heard.then(|| decided.copy(&contracts::body(Kind::from(decided.decision.clone()))))
 }
 
 impl Fold for WorkflowFold {

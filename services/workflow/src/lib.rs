@@ -16,12 +16,12 @@ use chassis::{
     Saver, Tasks,
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
-    workers::{Work, Workers, told},
+    workers::{Feeding, Work, Workers, told},
 };
 use contracts::cta::cta_service_server::CtaServiceServer;
 use domain::decision::Decision;
 use engine::{Act, Decided, Worker};
-use eventlog::{Log, Topic};
+use eventlog::{Feed, Log, Topic};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tonic::service::Routes;
@@ -76,6 +76,7 @@ fn start_workers(config: &Config, ports: &Ports, met: Saver, due: mpsc::Sender<D
         topic: Topic::Account,
         pool: ports.pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
+        feed: Some(Feeding { feed: Feed::CtaChanged, copy: |item| item.decided().and_then(fold::copy) }),
         act,
     };
     let longest_call = i64::try_from(config.longest_call.as_millis()).unwrap_or(i64::MAX / 2);

@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use engine::{
     Act, Machine, Metrics as Counters, Ports, Stop, WorkerError,
-    postgres::{PgStore, Project},
+    postgres::{PgStore, Project, Publish},
 };
-use eventlog::{Log, Topic};
+use eventlog::{Feed, Log, NewRecord, Topic, kafka::KafkaLog};
 use sqlx::PgPool;
 use tokio::runtime::Handle;
 
@@ -36,6 +36,8 @@ pub struct Workers {
     metrics: Metrics,
     readiness: Readiness,
     collected: Collected,
+    /// Where feeds are published: a cluster has them, a laptop nobody to read them.
+    feeds: Option<Arc<KafkaLog>>,
 }
 
 /// One service's workers: over which topic, where they project to, and how they act.
@@ -44,9 +46,25 @@ pub struct Work<P, A> {
     pub topic: Topic,
     pub pool: PgPool,
     pub project: Project<P>,
+    /// What of it others hear, where there is somebody to hear it.
+    pub feed: Option<Feeding<P>>,
     /// Makes what looks at each own decision read back, once per assignment.
     pub act: A,
 }
+
+/// A public feed, and what of projected items is copied to it.
+pub struct Feeding<P> {
+    pub feed: Feed,
+    pub copy: fn(&P) -> Option<NewRecord>,
+}
+
+impl<P> Clone for Feeding<P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Feeding<P> {}
 
 impl Workers {
     /// To be called within a tokio runtime.
@@ -54,7 +72,12 @@ impl Workers {
         let collected = Collected::default();
         metrics.register(|registry| registry.register_collector(Box::new(collected.clone())));
         let (tasks, metrics, readiness) = (tasks.clone(), metrics.clone(), readiness.clone());
-        Self { log, tasks, metrics, readiness, collected }
+        Self { log, tasks, metrics, readiness, collected, feeds: None }
+    }
+
+    /// With feeds published in Kafka.
+    pub fn publishing(self, feeds: Option<Arc<KafkaLog>>) -> Self {
+        Self { feeds, ..self }
     }
 
     /// Runs a worker for every partition of the topic that this process is assigned. `machine` makes one; it is called
@@ -106,6 +129,7 @@ impl Workers {
         A: Fn() -> Act<D> + Clone + Send + 'static,
     {
         let (log, tasks, collected) = (self.log.clone(), self.tasks.clone(), self.collected.clone());
+        let feeds = self.feeds.clone();
         Box::new(move |partition, leaving| {
             let name = format!("{} {}/{partition}", work.service, work.topic.name());
             let counters = collected.counters(work.service, partition);
@@ -113,12 +137,14 @@ impl Workers {
             let (machine, counters, stop) = (machine.clone(), at_work.counters.clone(), at_work.stop.clone());
             let (pool, project, act) = (work.pool.clone(), work.project, work.act.clone());
             let (log, stores) = (log.clone(), tasks.clone());
+            let (feeds, feed) = (feeds.clone(), work.feed);
             let (runtime, writer) = (Handle::current(), format!("{name} store"));
             tasks.spawn_thread(name, move || {
                 let _leaving = leaving;
                 let _within = runtime.enter();
                 let start = || {
                     let (store, writes) = PgStore::new(pool.clone(), partition, project, counters.clone());
+                    let writes = writes.publishing(publish(feeds.clone(), feed, partition));
                     stores.spawn_once(writer.clone(), async move { Ok(writes.run().await?) });
                     let ports = Ports {
                         log: log.clone(),
@@ -133,4 +159,20 @@ impl Workers {
             at_work
         })
     }
+}
+
+/// Publishes the copies of one partition, if there is a feed and somebody to read it.
+fn publish<P: 'static>(
+    feeds: Option<Arc<KafkaLog>>,
+    feeding: Option<Feeding<P>>,
+    partition: u32,
+) -> Option<Publish<P>> {
+    let (feeds, Feeding { feed, copy }) = (feeds?, feeding?);
+    Some(Box::new(move |items| {
+        let copies: Vec<NewRecord> = items.iter().filter_map(copy).collect();
+        let feeds = feeds.clone();
+        Box::pin(async move {
+            if copies.is_empty() { Ok(()) } else { feeds.publish(feed, partition, copies).await }
+        })
+    }))
 }

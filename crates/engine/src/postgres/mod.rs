@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use eventlog::postgres::is_away;
+use eventlog::{LogError, postgres::is_away};
 use sqlx::{PgConnection, PgPool, migrate::Migrator};
 use tokio::{runtime::Handle, sync::mpsc};
 
@@ -29,6 +29,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// come again.
 pub type Project<P> =
     for<'a> fn(&'a mut PgConnection, &'a [P]) -> Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>>;
+
+/// Publishes what of projected items others are to hear; returns when it has landed. After a crash some come again.
+pub type Publish<P> =
+    Box<dyn Fn(&[P]) -> Pin<Box<dyn Future<Output = Result<(), LogError>> + Send>> + Send + Sync>;
 
 /// The schema that the store needs, in the service's own database.
 pub fn migrator() -> Migrator {
@@ -51,8 +55,18 @@ pub struct Writer<P> {
     partition: u32,
     queue: mpsc::UnboundedReceiver<Write<P>>,
     project: Project<P>,
+    publish: Option<Publish<P>>,
     done: Arc<AtomicU64>,
     metrics: Arc<Metrics>,
+}
+
+/// Why a store's writes end.
+#[derive(Debug, thiserror::Error)]
+pub enum WriterError {
+    #[error(transparent)]
+    Postgres(#[from] sqlx::Error),
+    #[error("publishing: {0}")]
+    Publishing(#[from] LogError),
 }
 
 impl<P: Send + Sync + 'static> PgStore<P> {
@@ -66,7 +80,15 @@ impl<P: Send + Sync + 'static> PgStore<P> {
     ) -> (Self, Writer<P>) {
         let (sender, queue) = mpsc::unbounded_channel();
         let done = Arc::new(AtomicU64::new(0));
-        let writer = Writer { pool: pool.clone(), partition, queue, project, done: done.clone(), metrics };
+        let writer = Writer {
+            pool: pool.clone(),
+            partition,
+            queue,
+            project,
+            publish: None,
+            done: done.clone(),
+            metrics,
+        };
         (Self { pool, partition, runtime: Handle::current(), queue: sender, submitted: 0, done }, writer)
     }
 }
@@ -93,12 +115,19 @@ impl<P: Send + Sync + 'static> Store<P> for PgStore<P> {
 }
 
 impl<P: Send + Sync + 'static> Writer<P> {
-    /// Performs writes in order; tries again while Postgres is away. An error is one that trying again will not mend.
-    pub async fn run(mut self) -> sqlx::Result<()> {
+    /// Publishes what it has projected, before a checkpoint goes beyond it.
+    pub fn publishing(self, publish: Option<Publish<P>>) -> Self {
+        Self { publish, ..self }
+    }
+
+    /// Performs writes in order; tries again while Postgres or the log is away. An error is one that trying again will
+    /// not mend.
+    pub async fn run(mut self) -> Result<(), WriterError> {
         let mut next = self.queue.recv().await;
         while let Some(write) = next.take() {
             let (write, merged, behind) = self.merge(write);
             self.perform(&write).await?;
+            self.publish(&write).await?;
             self.done.fetch_add(merged, Ordering::Release);
             next = match behind {
                 Some(behind) => Some(behind),
@@ -143,6 +172,21 @@ impl<P: Send + Sync + 'static> Writer<P> {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    async fn publish(&self, write: &Write<P>) -> Result<(), LogError> {
+        let (Some(publish), Write::Project { items, .. }) = (&self.publish, write) else { return Ok(()) };
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = publish(items).await {
+            self.metrics.append_errors.add(1);
+            if let LogError::Poison(_) = error {
+                return Err(error);
+            }
+            tracing::warn!(partition = self.partition, %error, "cannot publish, trying again: {error}");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(())
     }
 
     fn note(&self, write: &Write<P>) {

@@ -71,6 +71,8 @@ impl Bell {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -83,6 +85,7 @@ mod tests {
         for ring in ring {
             let bell = Bell::default();
             here.store(false, Ordering::Release);
+            let begun = Instant::now();
             std::thread::scope(|scope| {
                 let waiter = scope.spawn(|| bell.wait(4, Some(&here), LONG));
                 while !waiter.is_finished() {
@@ -90,17 +93,19 @@ mod tests {
                     std::thread::yield_now();
                 }
             });
+            assert!(begun.elapsed() < LONG);
         }
     }
 
     #[test]
     fn what_came_before_the_wait_is_not_waited_for() {
-        let (bell, here) = (Bell::default(), AtomicBool::new(false));
+        let (bell, here, begun) = (Bell::default(), AtomicBool::new(false), Instant::now());
         bell.arrive(&here);
         bell.wait(0, Some(&here), LONG);
         bell.reaches(9);
         bell.reaches(3);
         bell.wait(8, None, LONG);
+        assert!(begun.elapsed() < LONG);
         assert_eq!(bell.end(), 9);
     }
 }

@@ -69,6 +69,10 @@ struct Heard {
     assigned: Option<BTreeSet<u32>>,
     /// A rebalance is under way.
     is_revoked: bool,
+    /// What became of the commit under way.
+    committed: Option<bool>,
+    /// What the group last complained of.
+    complaint: Option<RDKafkaErrorCode>,
     /// It cannot go on.
     fatal: Option<String>,
 }
@@ -82,7 +86,9 @@ struct Following {
     held: BTreeMap<u32, Hold>,
     has_joined: bool,
     revoked_at: Option<Instant>,
+    /// What the group is still to hear, and what it is being told.
     commits: BTreeMap<u32, u64>,
+    telling: Option<BTreeMap<u32, u64>>,
 }
 
 impl Member {
@@ -103,6 +109,7 @@ impl Member {
             has_joined: false,
             revoked_at: None,
             commits: BTreeMap::new(),
+            telling: None,
         };
         #[expect(clippy::disallowed_methods, reason = "it ends with its member, who sees if it ends before")]
         drop(tokio::spawn(following.run(heard)));
@@ -131,15 +138,16 @@ impl Following {
         loop {
             if let Some(why) = self.listen() {
                 tracing::error!(topic = self.topic, "the group does not take this member: {why}");
-                return;
+                return self.leave().await;
             }
             tokio::select! {
-                () = sleep(LISTEN) => self.commit(CommitMode::Async),
+                () = sleep(LISTEN) => self.commit(),
                 order = orders.recv() => match order {
                     Some(Order::Commit(partition, offset)) => drop(self.commits.insert(partition, offset)),
                     // The group has given it to somebody already, or back to this member.
                     Some(Order::Release(partition)) => {
                         self.held.remove(&partition);
+                        self.commits.retain(|partition, _| self.assigned.contains(partition));
                         self.work();
                     }
                     None => return self.leave().await,
@@ -155,7 +163,12 @@ impl Following {
                 self.group.context().hear_error(&error);
             }
         }
-        let heard = std::mem::take(&mut *self.group.context().heard());
+        let heard = self.group.context().take();
+        if let (Some(is_taken), Some(told)) =
+            (heard.committed, self.telling.take_if(|_| heard.committed.is_some()))
+        {
+            self.hear_commit(is_taken, told);
+        }
         if heard.fatal.is_some() {
             return heard.fatal;
         }
@@ -201,10 +214,29 @@ impl Following {
     }
 
     /// What cannot be said in a rebalance is said after it.
-    fn commit(&mut self, mode: CommitMode) {
-        if self.commits.is_empty() || self.revoked_at.is_some() {
+    fn commit(&mut self) {
+        if self.commits.is_empty() || self.revoked_at.is_some() || self.telling.is_some() {
             return;
         }
+        match self.group.commit(&self.offsets(), CommitMode::Async) {
+            Ok(()) => self.telling = Some(std::mem::take(&mut self.commits)),
+            Err(error) => tracing::debug!(%error, "a commit waits: {error}"),
+        }
+    }
+
+    /// What was not taken is said again, unless there is something newer to say.
+    fn hear_commit(&mut self, is_taken: bool, told: BTreeMap<u32, u64>) {
+        if is_taken {
+            return;
+        }
+        for (partition, offset) in told {
+            if self.assigned.contains(&partition) {
+                self.commits.entry(partition).or_insert(offset);
+            }
+        }
+    }
+
+    fn offsets(&self) -> TopicPartitionList {
         let mut offsets = TopicPartitionList::new();
         for (partition, offset) in &self.commits {
             let number = i32::try_from(*partition).unwrap_or(i32::MAX);
@@ -213,19 +245,19 @@ impl Following {
                 tracing::debug!(%error, "a commit is not said: {error}");
             }
         }
-        match self.group.commit(&offsets, mode) {
-            Ok(()) => self.commits.clear(),
-            Err(error) => tracing::debug!(%error, "a commit waits: {error}"),
-        }
+        offsets
     }
 
-    async fn leave(mut self) {
+    /// Says what there is still to say, and gives its partitions up.
+    async fn leave(self) {
         let left = tokio::task::spawn_blocking(move || {
-            self.commit(CommitMode::Sync);
-            drop(self);
+            if !self.commits.is_empty() && self.revoked_at.is_none() {
+                // Nobody is left to say it again; monitors will see.
+                drop(self.group.commit(&self.offsets(), CommitMode::Sync));
+            }
         });
         // If it panics, so be it: the session ends by itself.
-        let _ = left.await;
+        drop(left.await);
     }
 }
 
@@ -234,12 +266,28 @@ impl Rebalances {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What was heard since the last look; a complaint stands until there is another one.
+    fn take(&self) -> Heard {
+        let mut heard = self.heard();
+        let complaint = heard.complaint;
+        std::mem::replace(&mut *heard, Heard { complaint, ..Heard::default() })
+    }
+
+    /// That brokers are away others say; what else the group complains of is said once.
     fn hear_error(&self, error: &KafkaError) {
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::FencedInstanceId) => {
+        let Some(code) = error.rdkafka_error_code() else { return };
+        match code {
+            RDKafkaErrorCode::Fatal | RDKafkaErrorCode::FencedInstanceId => {
                 self.heard().fatal = Some(error.to_string());
             }
-            _ => tracing::debug!(%error, "Kafka's group: {error}"),
+            RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::OperationTimedOut
+            | RDKafkaErrorCode::Resolve => tracing::debug!(%error, "Kafka's group: {error}"),
+            _ if self.heard().complaint.replace(code) != Some(code) => {
+                tracing::warn!(%error, "Kafka's group: {error}");
+            }
+            _ => {}
         }
     }
 }
@@ -278,6 +326,7 @@ impl ConsumerContext for Rebalances {
     }
 
     fn commit_callback(&self, outcome: Result<(), KafkaError>, _: &TopicPartitionList) {
+        self.heard().committed = Some(outcome.is_ok());
         if let Err(error) = outcome {
             tracing::debug!(%error, "a commit is not taken: {error}");
         }

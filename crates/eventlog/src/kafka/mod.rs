@@ -25,12 +25,12 @@ use settings::Configs;
 use sight::Sight;
 
 use crate::{
-    Ack, Appended, Change, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic,
+    Ack, Appended, Change, Feed, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic,
     TopicPartition,
 };
 
 /// How long a broker may take to answer a question.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(2);
 /// How often consumers are asked what they have to tell.
 const TEND: Duration = Duration::from_millis(100);
 
@@ -80,6 +80,11 @@ impl KafkaOptions {
     pub fn name(&self, topic: Topic) -> String {
         format!("{}{}", self.prefix, topic.name())
     }
+
+    /// What a feed is called there. It has the partitions of the account log.
+    pub fn feed(&self, feed: Feed) -> String {
+        format!("{}{}", self.prefix, feed.name())
+    }
 }
 
 /// The log. Its blocking methods (`fetch`, `end`, `wait`) are for plain threads: they must not be called from within
@@ -121,9 +126,26 @@ impl KafkaLog {
         Ok((log.clone(), Running(log)))
     }
 
+    /// Publishes copies of decisions that stand in a partition of the account log; returns when they have landed.
+    pub async fn publish(&self, feed: Feed, partition: u32, copies: Vec<NewRecord>) -> Result<(), LogError> {
+        let at = TopicPartition { topic: Topic::Account, partition };
+        self.partition(at)?;
+        let (done, landed) = tokio::sync::oneshot::channel();
+        // A caller that has gone away no longer wants to know.
+        let ack = Box::new(move |outcome: Result<Appended, LogError>| drop(done.send(outcome.map(drop))));
+        self.producer.append(&self.options.feed(feed), at, copies, ack);
+        landed.await.unwrap_or_else(|_| Err(LogError::Transient("the log has stopped".into())))
+    }
+
     /// What the clients of this process have counted.
     pub fn clients(&self) -> Vec<Client> {
         self.sight.numbers().clients()
+    }
+
+    /// Blocks.
+    fn tend(&self) {
+        self.lanes.poll();
+        self.partitions.values().for_each(Partition::stop_idle);
     }
 
     fn partition(&self, at: TopicPartition) -> Result<&Partition, LogError> {
@@ -138,12 +160,12 @@ impl KafkaLog {
 impl Running {
     /// Listens to the clients until `until`; then what is on its way is waited for, and further appends fail.
     pub async fn run(self, until: impl Future<Output = ()>) {
-        let log = self.0.clone();
         let tending = async {
             loop {
                 tokio::time::sleep(TEND).await;
-                log.lanes.poll();
-                log.partitions.values().for_each(Partition::stop_idle);
+                let log = self.0.clone();
+                // If it panics, the next one says so again; readers find out by themselves.
+                drop(tokio::task::spawn_blocking(move || log.tend()).await);
             }
         };
         tokio::select! {

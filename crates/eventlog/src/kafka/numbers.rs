@@ -3,9 +3,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use rdkafka::Statistics;
+
+/// A client that has told nothing for so long is gone.
+const GONE: Duration = Duration::from_secs(15);
 
 /// The latest statistics of a process's clients.
 #[derive(Debug, Default)]
@@ -14,7 +18,7 @@ pub(super) struct Numbers(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     /// By the client's name.
-    clients: BTreeMap<String, Client>,
+    clients: BTreeMap<String, (Instant, Client)>,
 }
 
 /// Statistics of one client.
@@ -56,12 +60,14 @@ impl Numbers {
             received: unsigned(statistics.rxmsgs),
             brokers: brokers.map(|broker| (broker.nodename.clone(), Broker::of(broker))).collect(),
         };
-        self.lock().clients.insert(statistics.name.clone(), client);
+        self.lock().clients.insert(statistics.name.clone(), (Instant::now(), client));
     }
 
-    /// Of all clients that have told any.
+    /// Of all clients there are.
     pub(super) fn clients(&self) -> Vec<Client> {
-        self.lock().clients.values().cloned().collect()
+        let mut known = self.lock();
+        known.clients.retain(|_, (told_at, _)| told_at.elapsed() < GONE);
+        known.clients.values().map(|(_, client)| client.clone()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

@@ -26,23 +26,22 @@ use crate::{Ack, Appended, LogError, NewRecord, TopicPartition};
 
 type Client = ThreadedProducer<Deliveries>;
 
-/// How long what is on its way may take to land when the process ends.
-const FLUSH: Duration = Duration::from_secs(10);
+/// How long what is on its way may take to land when the process ends: workers have waited for theirs before.
+const FLUSH: Duration = Duration::from_millis(800);
 
 pub(super) struct Producer {
     config: ClientConfig,
     kind: Kind,
-    deliveries: Deliveries,
+    sight: Sight,
     client: RwLock<Arc<Client>>,
     is_closed: AtomicBool,
 }
 
-/// Hears what became of each message.
-#[derive(Clone)]
+/// Hears what became of each message of one client.
 struct Deliveries {
     sight: Sight,
     /// The client can send no more, and must be made anew.
-    is_broken: Arc<AtomicBool>,
+    is_broken: AtomicBool,
 }
 
 /// A batch on its way.
@@ -57,9 +56,9 @@ struct Batch {
 
 impl Producer {
     pub(super) fn new(config: ClientConfig, kind: Kind, sight: Sight) -> Result<Self, LogError> {
-        let deliveries = Deliveries { sight, is_broken: Arc::default() };
-        let client = RwLock::new(Arc::new(create(&config, &deliveries)?));
-        Ok(Self { config, kind, deliveries, client, is_closed: AtomicBool::new(false) })
+        let client = create(&config, &sight).map_err(|error| LogError::Poison(error.to_string()))?;
+        let client = RwLock::new(Arc::new(client));
+        Ok(Self { config, kind, sight, client, is_closed: AtomicBool::new(false) })
     }
 
     /// Hands over a batch, which is not empty, to a topic of this name.
@@ -97,7 +96,10 @@ impl Producer {
             .key(&around.key)
             .payload(&*record.value)
             .headers(around.headers);
-        client.send(message).map_err(|(error, _)| log_error(&error))
+        client.send(message).map_err(|(error, _)| {
+            client.context().hear(&error);
+            log_error(&error)
+        })
     }
 
     /// A partition's first offset, and one past its last record. Blocks.
@@ -110,7 +112,7 @@ impl Producer {
         let client = self.client()?;
         let (first, end) =
             client.client().fetch_watermarks(topic, partition, at_most).map_err(|error| log_error(&error))?;
-        self.deliveries.sight.seen();
+        self.sight.seen();
         Ok((first.max(0).unsigned_abs(), end.max(0).unsigned_abs()))
     }
 
@@ -128,17 +130,27 @@ impl Producer {
         if self.is_closed.load(Ordering::Acquire) {
             return Err(LogError::Transient("the log has stopped".into()));
         }
-        if self.deliveries.is_broken.swap(false, Ordering::AcqRel) {
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if client.context().is_broken.load(Ordering::Acquire) { self.replaced(&client) } else { Ok(client) }
+    }
+
+    /// A new one in place of a broken one, unless somebody else was faster.
+    fn replaced(&self, broken: &Arc<Client>) -> Result<Arc<Client>, LogError> {
+        let mut held = self.client.write().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&held, broken) {
             tracing::warn!("Kafka's producer cannot go on: a new one takes its place");
-            let fresh = Arc::new(create(&self.config, &self.deliveries)?);
-            *self.client.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+            let fresh = create(&self.config, &self.sight);
+            let fresh = Arc::new(fresh.map_err(|error| LogError::Transient(error.to_string()))?);
+            let old = std::mem::replace(&mut *held, fresh);
+            // It waits for its own thread to end, as nobody here may.
+            std::thread::spawn(move || drop(old));
         }
-        Ok(self.client.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Ok(held.clone())
     }
 }
 
-fn create(config: &ClientConfig, deliveries: &Deliveries) -> Result<Client, LogError> {
-    config.create_with_context(deliveries.clone()).map_err(|error| LogError::Poison(error.to_string()))
+fn create(config: &ClientConfig, sight: &Sight) -> Result<Client, KafkaError> {
+    config.create_with_context(Deliveries { sight: sight.clone(), is_broken: AtomicBool::new(false) })
 }
 
 /// Only what is too large will never be taken: everything else somebody can mend.
@@ -187,16 +199,21 @@ impl Flight {
     }
 }
 
+impl Deliveries {
+    fn hear(&self, error: &KafkaError) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.is_broken.store(true, Ordering::Release);
+        }
+    }
+}
+
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.sight.log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            tracing::error!(%error, "Kafka's producer: {reason}");
-            self.is_broken.store(true, Ordering::Release);
-        }
+        self.hear(&error);
         self.sight.error(error, reason);
     }
 
@@ -213,12 +230,14 @@ impl ProducerContext for Deliveries {
             Ok(message) => {
                 self.sight.seen();
                 let appended_at = message.timestamp().to_millis().unwrap_or(0);
-                flight.land(message.offset().max(0).unsigned_abs(), appended_at);
+                match u64::try_from(message.offset()) {
+                    Ok(offset) => flight.land(offset, appended_at),
+                    // It stands in the log already, nobody says where.
+                    Err(_) => flight.fail(LogError::Transient("landed, but where is not known".into())),
+                }
             }
             Err((error, _)) => {
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-                    self.is_broken.store(true, Ordering::Release);
-                }
+                self.hear(error);
                 flight.fail(log_error(error));
             }
         }

@@ -30,8 +30,12 @@ use crate::{LogError, Stored};
 const LANES: usize = 8;
 /// How long a record that is known to be there is waited for.
 const ANSWER: Duration = Duration::from_secs(5);
-/// A feed from which nobody has read for so long is closed.
+/// A feed from which nobody has read for so long stops.
 const IDLE: Duration = Duration::from_secs(60);
+/// Bytes of records that a feed keeps though they were handed out: who reads close behind goes on from it too.
+const KEPT: usize = 2 << 20;
+/// Where a feed stands that stands nowhere.
+const NOWHERE: u64 = u64::MAX;
 
 pub(super) type Lane = BaseConsumer<Reading>;
 
@@ -55,20 +59,23 @@ pub(super) struct Partition {
 }
 
 struct Feed {
-    /// Where whoever reads it will go on.
-    read_to: AtomicU64,
+    lane: Arc<Lane>,
+    /// The first record that it has, and the one to come next: to be looked at without waiting for who reads.
+    first: AtomicU64,
+    next: AtomicU64,
     /// Records have come that nobody has looked at.
     arrived: Arc<AtomicBool>,
     source: Mutex<Source>,
 }
 
 struct Source {
-    lane: Arc<Lane>,
-    queue: PartitionQueue<Reading>,
-    /// What has come, from what was handed out last on: it may be asked for again.
+    /// Where records come, while it stands somewhere.
+    queue: Option<PartitionQueue<Reading>>,
+    /// What has come, and was perhaps handed out already.
     records: VecDeque<Stored>,
-    /// The record to come next; none if it stands nowhere.
-    next: Option<u64>,
+    bytes: usize,
+    /// The record to come next.
+    next: u64,
     used: Instant,
 }
 
@@ -95,9 +102,16 @@ impl Lanes {
     /// Has the consumers tell what they have to tell: to be called again and again.
     pub(super) fn poll(&self) {
         let open = lock(&self.open).clone();
-        for told in open.iter().filter_map(|lane| lane.poll(Duration::ZERO)) {
-            if let Err(error) = told {
-                tracing::debug!(%error, "Kafka's consumer: {error}");
+        for told in open.iter().flat_map(|lane| std::iter::from_fn(|| lane.poll(Duration::ZERO))) {
+            match told {
+                Err(error) => tracing::debug!(%error, "Kafka's consumer: {error}"),
+                // Its feed misses it, and says so.
+                Ok(message) => tracing::error!(
+                    topic = message.topic(),
+                    partition = message.partition(),
+                    "record {} came where nobody reads",
+                    message.offset()
+                ),
             }
         }
     }
@@ -125,12 +139,8 @@ impl Partition {
         max_bytes: usize,
         bounds: Bounds<'_>,
     ) -> Result<Vec<Stored>, LogError> {
-        for feed in self.feeds() {
-            if let Some(mut source) = feed.try_source()
-                && source.holds(from)
-            {
-                return self.read_feed(&feed, &mut source, from, max_bytes, bounds);
-            }
+        if let Some(read) = self.read_where_it_is(from, max_bytes, bounds) {
+            return read;
         }
         let (first, end) = bounds()?;
         self.bell.reaches(end);
@@ -138,18 +148,14 @@ impl Partition {
             return Ok(Vec::new());
         }
         let from = from.max(first);
-        for feed in self.free_feeds(lanes)? {
-            if let Some(mut source) = feed.try_source() {
-                self.place(&feed, &mut source, from)?;
-                return self.read_feed(&feed, &mut source, from, max_bytes, bounds);
-            }
-        }
-        Err(LogError::Transient(format!("too many read {}/{}", self.topic, self.number)))
+        self.open(lanes, from)?;
+        let gone = || Err(LogError::Transient(format!("too many read {}/{}", self.topic, self.number)));
+        self.read_where_it_is(from, max_bytes, bounds).unwrap_or_else(gone)
     }
 
     /// Waits for the feed that stands at `from`, or for what else the bell tells.
     pub(super) fn wait(&self, from: u64, at_most: Duration) {
-        let feed = self.feeds().into_iter().find(|feed| feed.read_to.load(Ordering::Acquire) == from);
+        let feed = self.feeds().into_iter().find(|feed| feed.next.load(Ordering::Acquire) == from);
         self.bell.wait(from, feed.as_ref().map(|feed| &*feed.arrived), at_most);
     }
 
@@ -157,12 +163,28 @@ impl Partition {
     pub(super) fn stop_idle(&self) {
         for feed in self.feeds() {
             if let Some(mut source) = feed.try_source()
-                && source.next.is_some()
+                && source.queue.is_some()
                 && source.used.elapsed() > IDLE
             {
                 self.stop(&feed, &mut source);
             }
         }
+    }
+
+    /// By the feed that has it; none if none has.
+    fn read_where_it_is(
+        &self,
+        from: u64,
+        max_bytes: usize,
+        bounds: Bounds<'_>,
+    ) -> Option<Result<Vec<Stored>, LogError>> {
+        for feed in self.feeds().into_iter().filter(|feed| feed.may_hold(from)) {
+            let mut source = lock(&feed.source);
+            if source.holds(from) {
+                return Some(self.read_feed(&feed, &mut source, from, max_bytes, bounds));
+            }
+        }
+        None
     }
 
     fn read_feed(
@@ -176,9 +198,8 @@ impl Partition {
         let read = source.read(feed, from, max_bytes, &self.bell, bounds);
         match &read {
             Ok(records) => {
-                let read_to = records.last().map_or(from, |last| last.offset + 1);
-                feed.read_to.store(read_to, Ordering::Release);
-                self.bell.reaches(read_to);
+                feed.stands(source.first(), source.next);
+                self.bell.reaches(records.last().map_or(from, |last| last.offset + 1));
             }
             // Where it stands now nobody knows.
             Err(_) => self.stop(feed, source),
@@ -190,54 +211,77 @@ impl Partition {
         lock(&self.feeds).clone()
     }
 
-    /// Those that may be placed elsewhere: first one that stands nowhere, or a new one; else the one longest unread.
-    fn free_feeds(&self, lanes: &Lanes) -> Result<Vec<Arc<Feed>>, LogError> {
+    /// Places a feed: one that stands nowhere, or a new one; else the one longest unread.
+    fn open(&self, lanes: &Lanes, from: u64) -> Result<(), LogError> {
         let mut feeds = lock(&self.feeds);
-        let stands = |feed: &Feed| feed.try_source().is_none_or(|source| source.next.is_some());
-        if feeds.len() < LANES && feeds.iter().all(|feed| stands(feed)) {
-            let fresh = self.feed(lanes.lane(feeds.len())?)?;
-            feeds.push(fresh);
-        }
-        let mut free = feeds.clone();
-        free.sort_by_cached_key(|feed| feed.try_source().map(|source| (source.next.is_some(), source.used)));
-        Ok(free)
+        let free = feeds.iter().find(|feed| feed.next.load(Ordering::Acquire) == NOWHERE);
+        let feed = match free {
+            Some(free) => free.clone(),
+            None if feeds.len() < LANES => {
+                let fresh = Arc::new(Feed::new(lanes.lane(feeds.len())?));
+                feeds.push(fresh.clone());
+                fresh
+            }
+            None => {
+                let used = |feed: &&Arc<Feed>| feed.try_source().map(|source| source.used);
+                let unread = feeds.iter().filter(|feed| used(feed).is_some()).min_by_key(used).cloned();
+                unread.ok_or_else(|| LogError::Transient(format!("too many read {}", self.topic)))?
+            }
+        };
+        let mut source = lock(&feed.source);
+        self.place(&feed, &mut source, from)
     }
 
-    fn feed(&self, lane: Arc<Lane>) -> Result<Arc<Feed>, LogError> {
-        let mut queue = lane.split_partition_queue(&self.topic, self.number).ok_or_else(|| {
-            LogError::Poison(format!("there is no partition {}/{}", self.topic, self.number))
-        })?;
-        let arrived: Arc<AtomicBool> = Arc::default();
-        let (bell, flag) = (self.bell.clone(), arrived.clone());
-        queue.set_nonempty_callback(move || bell.arrive(&flag));
-        let source = Source { lane, queue, records: VecDeque::new(), next: None, used: Instant::now() };
-        Ok(Arc::new(Feed { read_to: AtomicU64::new(u64::MAX), arrived, source: Mutex::new(source) }))
-    }
-
+    /// The queue is split off anew each time: the client may have forgotten the partition in between, and would send
+    /// the records of a new one elsewhere.
     fn place(&self, feed: &Feed, source: &mut Source, from: u64) -> Result<(), LogError> {
         self.stop(feed, source);
+        let mut queue = feed.lane.split_partition_queue(&self.topic, self.number).ok_or_else(|| {
+            LogError::Poison(format!("there is no partition {}/{}", self.topic, self.number))
+        })?;
+        let (bell, flag) = (self.bell.clone(), feed.arrived.clone());
+        queue.set_nonempty_callback(move || bell.arrive(&flag));
         let offset = Offset::Offset(i64::try_from(from).unwrap_or(i64::MAX));
         let mut here = TopicPartitionList::new();
         here.add_partition_offset(&self.topic, self.number, offset).map_err(|error| log_error(&error))?;
-        source.lane.incremental_assign(&here).map_err(|error| log_error(&error))?;
-        source.next = Some(from);
+        feed.lane.incremental_assign(&here).map_err(|error| log_error(&error))?;
+        *source = Source { queue: Some(queue), next: from, ..Source::nowhere() };
+        feed.stands(from, from);
         Ok(())
     }
 
     fn stop(&self, feed: &Feed, source: &mut Source) {
-        feed.read_to.store(u64::MAX, Ordering::Release);
-        source.records.clear();
-        if source.next.take().is_some() {
-            let mut here = TopicPartitionList::new();
-            here.add_partition(&self.topic, self.number);
-            if let Err(error) = source.lane.incremental_unassign(&here) {
-                tracing::debug!(%error, "{}/{} is read no more: {error}", self.topic, self.number);
-            }
+        feed.stands(NOWHERE, NOWHERE);
+        let Some(queue) = source.queue.take() else { return };
+        let mut here = TopicPartitionList::new();
+        here.add_partition(&self.topic, self.number);
+        if let Err(error) = feed.lane.incremental_unassign(&here) {
+            tracing::debug!(%error, "{}/{} is read no more: {error}", self.topic, self.number);
         }
+        // What lies in it is not for whoever comes next.
+        while queue.poll(Duration::ZERO).is_some() {}
+        *source = Source::nowhere();
     }
 }
 
 impl Feed {
+    fn new(lane: Arc<Lane>) -> Self {
+        let nowhere = || AtomicU64::new(NOWHERE);
+        let source = Mutex::new(Source::nowhere());
+        Self { lane, first: nowhere(), next: nowhere(), arrived: Arc::default(), source }
+    }
+
+    fn stands(&self, first: u64, next: u64) {
+        self.first.store(first, Ordering::Release);
+        self.next.store(next, Ordering::Release);
+    }
+
+    /// As far as can be seen without waiting.
+    fn may_hold(&self, from: u64) -> bool {
+        let (first, next) = (self.first.load(Ordering::Acquire), self.next.load(Ordering::Acquire));
+        next != NOWHERE && first <= from && from <= next
+    }
+
     /// None while somebody reads it.
     fn try_source(&self) -> Option<MutexGuard<'_, Source>> {
         match self.source.try_lock() {
@@ -249,10 +293,17 @@ impl Feed {
 }
 
 impl Source {
+    fn nowhere() -> Self {
+        Self { queue: None, records: VecDeque::new(), bytes: 0, next: NOWHERE, used: Instant::now() }
+    }
+
+    fn first(&self) -> u64 {
+        self.records.front().map_or(self.next, |record| record.offset)
+    }
+
     /// Whether it can go on from there.
     fn holds(&self, from: u64) -> bool {
-        let first = self.records.front().map(|record| record.offset).or(self.next);
-        first.is_some_and(|first| first <= from) && self.next.is_some_and(|next| from <= next)
+        self.queue.is_some() && self.first() <= from && from <= self.next
     }
 
     /// What has come from `from` on, up to about so many bytes. If the log is known to reach further, at least one
@@ -266,13 +317,13 @@ impl Source {
         bounds: Bounds<'_>,
     ) -> Result<Vec<Stored>, LogError> {
         self.used = Instant::now();
-        while self.records.pop_front_if(|record| record.offset < from).is_some() {}
-        let mut bytes: usize = self.records.iter().map(|record| record.value.len()).sum();
+        self.forget(from);
+        let mut bytes: usize = self.ahead(from).map(|record| record.value.len()).sum();
         // Before looking: what comes from now on is heard of.
         feed.arrived.store(false, Ordering::Release);
         let until = Instant::now() + ANSWER;
-        while self.records.is_empty() || bytes < max_bytes {
-            let is_there = self.records.is_empty() && bell.end() > from;
+        while self.next <= from || bytes < max_bytes {
+            let is_there = self.next <= from && bell.end() > from;
             let at_most =
                 if is_there { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             match self.take(at_most, bounds)? {
@@ -287,38 +338,52 @@ impl Source {
         if bytes >= max_bytes {
             feed.arrived.store(true, Ordering::Release);
         }
-        Ok(self.up_to(max_bytes))
+        Ok(self.up_to(from, max_bytes))
     }
 
     /// Takes one more record; its length.
     fn take(&mut self, at_most: Duration, bounds: Bounds<'_>) -> Result<Option<usize>, LogError> {
-        let record = match self.queue.poll(at_most) {
+        let record = match self.queue.as_ref().and_then(|queue| queue.poll(at_most)) {
             None => return Ok(None),
             Some(Err(error)) => return Err(read_error(&error)),
             Some(Ok(message)) => stored(&message),
         };
-        let next = self.next.unwrap_or(record.offset);
-        if record.offset < next {
+        if record.offset < self.next {
             return Ok(Some(0));
         }
-        if record.offset > next && bounds()?.0 <= next {
-            let gap = format!("record {} came where {next} was to come", record.offset);
+        if record.offset > self.next && bounds()?.0 <= self.next {
+            let gap = format!("record {} came where {} was to come", record.offset, self.next);
             return Err(LogError::Transient(gap));
         }
-        self.next = Some(record.offset + 1);
+        self.next = record.offset + 1;
         let length = record.value.len();
+        self.bytes += length;
         self.records.push_back(record);
         Ok(Some(length))
     }
 
-    fn up_to(&self, max_bytes: usize) -> Vec<Stored> {
+    /// Lets go of the oldest records before `from`, but for the last few.
+    fn forget(&mut self, from: u64) {
+        while self.bytes > KEPT
+            && let Some(record) = self.records.pop_front_if(|record| record.offset < from)
+        {
+            self.bytes -= record.value.len();
+        }
+    }
+
+    fn ahead(&self, from: u64) -> impl Iterator<Item = &Stored> {
+        let behind = self.records.partition_point(|record| record.offset < from);
+        self.records.range(behind..)
+    }
+
+    fn up_to(&self, from: u64, max_bytes: usize) -> Vec<Stored> {
         let mut bytes = 0_usize;
         let fits = |record: &&Stored| {
             let fits = bytes == 0 || bytes + record.value.len() <= max_bytes;
             bytes += record.value.len().max(1);
             fits
         };
-        self.records.iter().take_while(fits).cloned().collect()
+        self.ahead(from).take_while(fits).cloned().collect()
     }
 }
 

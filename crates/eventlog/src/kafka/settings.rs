@@ -16,8 +16,9 @@ pub(super) const MESSAGE_BYTES: usize = MAX_BATCH_BYTES + AROUND;
 type Setting = (&'static str, &'static str);
 
 /// Of every client. A broker that was away is found again within a second.
-const CLIENT: [Setting; 7] = [
+const CLIENT: [Setting; 8] = [
     ("client.id", "perennial"),
+    ("allow.auto.create.topics", "false"),
     ("statistics.interval.ms", "5000"),
     ("socket.keepalive.enable", "true"),
     ("socket.nagle.disable", "true"),
@@ -42,23 +43,32 @@ const CONSUMER: [Setting; 3] =
 /// Who reads keeps little ahead of itself, and asks for more as soon as there is room again.
 const READER: [Setting; 6] = [
     ("group.id", "perennial-reader"),
-    ("queued.min.messages", "50000"),
-    ("queued.max.messages.kbytes", "8192"),
+    ("queued.min.messages", "20000"),
+    ("queued.max.messages.kbytes", "2048"),
     ("fetch.message.max.bytes", "1048576"),
     ("fetch.queue.backoff.ms", "5"),
     ("fetch.error.backoff.ms", "100"),
 ];
 
-/// The classic protocol: the new one takes 45 s to notice a member that was killed.
-const MEMBER: [Setting; 4] = [
+/// The classic protocol: the new one takes 45 s to notice a member that was killed. Others wait in a rebalance for a
+/// member as long as it may leave its group unasked: it asks 50 times a second.
+const MEMBER: [Setting; 6] = [
     ("group.protocol", "classic"),
     ("partition.assignment.strategy", "range"),
     ("session.timeout.ms", "6000"),
     ("heartbeat.interval.ms", "1500"),
+    ("max.poll.interval.ms", "10000"),
+    ("socket.timeout.ms", "10000"),
 ];
 
 /// What no operator may change, because guarantees stand on it.
-const FIXED: [&str; 8] = [
+const FIXED: [&str; 14] = [
+    "allow.auto.create.topics",
+    "delivery.report.only.error",
+    "enable.partition.eof",
+    "group.instance.id",
+    "max.poll.interval.ms",
+    "transactional.id",
     "enable.idempotence",
     "acks",
     "request.required.acks",
@@ -114,6 +124,9 @@ impl Configs {
 
     /// That librdkafka understood what matters as it is meant.
     fn assert(&self) -> Result<(), LogError> {
+        for config in [&self.producer, &self.reader, &self.member] {
+            assert(config, &CLIENT[1..2])?;
+        }
         assert(&self.producer, &PRODUCER[..2])?;
         assert(&self.reader, &CONSUMER)?;
         assert(&self.member, &CONSUMER)?;

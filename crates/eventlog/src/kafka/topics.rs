@@ -1,6 +1,11 @@
 //! Topics as they must be: what is missing is made, what is otherwise is mended, and what cannot be mended is said.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     ClientConfig,
@@ -17,11 +22,16 @@ use super::{
     settings::{Configs, MESSAGE_BYTES},
     sight::Sight,
 };
-use crate::{LogError, Topic};
+use crate::{Feed, LogError, Topic};
 
 const ANSWER: Duration = Duration::from_secs(10);
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// How often brokers are asked whether they know what the controller has been told.
+const LOOK: Duration = Duration::from_millis(100);
 const TIMESTAMPS: &str = "message.timestamp.type";
+const IN_SYNC: &str = "min.insync.replicas";
+/// Settings without which the log would lose what it has acknowledged, or its times.
+const FATAL: [&str; 3] = [TIMESTAMPS, "cleanup.policy", "unclean.leader.election.enable"];
 
 /// How topics are kept: what an operator may choose.
 #[derive(Debug, Clone)]
@@ -32,11 +42,13 @@ pub struct Keeping {
     pub inbox_days: u32,
     /// How long the account log is kept: it is the archive.
     pub account_days: u32,
+    /// How long the public feeds are kept.
+    pub feed_days: u32,
 }
 
 impl Default for Keeping {
     fn default() -> Self {
-        Self { replication: 3, inbox_days: 7, account_days: 400 }
+        Self { replication: 3, inbox_days: 7, account_days: 400, feed_days: 7 }
     }
 }
 
@@ -96,9 +108,16 @@ impl What {
     fn is_fatal(&self) -> bool {
         match self {
             Self::Missing | Self::Partitions { .. } => true,
-            Self::Setting { name, .. } => [TIMESTAMPS, "cleanup.policy"].contains(name),
+            Self::Setting { name, .. } => FATAL.contains(name),
             Self::Replication { .. } => false,
         }
+    }
+}
+
+impl Difference {
+    /// Whether what one broker alone has taken is acknowledged, where there are others that could have.
+    fn loses_a_broker(&self) -> bool {
+        matches!(&self.what, What::Setting { name: IN_SYNC, is, .. } if is == "1")
     }
 }
 
@@ -120,13 +139,18 @@ impl fmt::Display for Difference {
 
 /// Every topic that Perennial uses.
 pub fn wanted(options: &KafkaOptions, keeping: &Keeping) -> Vec<Wanted> {
-    let topics = Topic::ALL.into_iter().map(|topic| Wanted {
-        name: options.name(topic),
-        partitions: options.partitions(topic),
+    let wanted = |name, partitions, days| Wanted {
+        name,
+        partitions,
         replication: keeping.replication,
-        settings: settings(keeping, keeping.days(topic)),
-    });
-    topics.collect()
+        settings: settings(keeping, days),
+    };
+    let topics = Topic::ALL.into_iter();
+    let topics =
+        topics.map(|topic| wanted(options.name(topic), options.partitions(topic), keeping.days(topic)));
+    let feeds = Feed::ALL.into_iter();
+    let feeds = feeds.map(|feed| wanted(options.feed(feed), options.account_partitions, keeping.feed_days));
+    topics.chain(feeds).collect()
 }
 
 impl Keeping {
@@ -150,7 +174,7 @@ fn settings(keeping: &Keeping, days: u32) -> BTreeMap<&'static str, String> {
         ("cleanup.policy", "delete".to_owned()),
         ("compression.type", "producer".to_owned()),
         ("max.message.bytes", MESSAGE_BYTES.to_string()),
-        ("min.insync.replicas", keeping.in_sync().to_string()),
+        (IN_SYNC, keeping.in_sync().to_string()),
         ("retention.bytes", "-1".to_owned()),
         ("retention.ms", (i64::from(days) * DAY_MS).to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
@@ -159,7 +183,7 @@ fn settings(keeping: &Keeping, days: u32) -> BTreeMap<&'static str, String> {
 
 /// Speaks to a cluster about its topics.
 pub struct Topics {
-    admin: AdminClient<Sight>,
+    admin: Arc<AdminClient<Sight>>,
     wanted: Vec<Wanted>,
 }
 
@@ -174,7 +198,8 @@ impl Topics {
         let mut config = config.clone();
         config.remove("group.id");
         let admin = config.create_with_context(Sight::default());
-        Ok(Self { admin: admin.map_err(|error| LogError::Poison(error.to_string()))?, wanted })
+        let admin = Arc::new(admin.map_err(|error| LogError::Poison(error.to_string()))?);
+        Ok(Self { admin, wanted })
     }
 
     /// How the topics are otherwise than they must be.
@@ -203,11 +228,23 @@ impl Topics {
                 self.alter(wanted).await?;
             }
         }
+        self.settle().await?;
         Ok(mendable)
     }
 
+    /// Brokers hear a little later of what the controller was told.
+    async fn settle(&self) -> Result<(), LogError> {
+        let begun = Instant::now();
+        while self.diff().await?.iter().any(|left| left.what.is_mendable()) && begun.elapsed() < ANSWER {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     async fn differences(&self, wanted: &Wanted) -> Result<Vec<What>, LogError> {
-        let Some((partitions, replicas)) = self.shape(&wanted.name)? else { return Ok(vec![What::Missing]) };
+        let Some((partitions, replicas)) = self.shape(&wanted.name).await? else {
+            return Ok(vec![What::Missing]);
+        };
         let mut found = Vec::new();
         if partitions != wanted.partitions as usize {
             found.push(What::Partitions { is: partitions, should: wanted.partitions });
@@ -226,8 +263,11 @@ impl Topics {
     }
 
     /// How many partitions a topic has, and replicas of each; none if there is no such topic.
-    fn shape(&self, name: &str) -> Result<Option<(usize, usize)>, LogError> {
-        let metadata = self.admin.inner().fetch_metadata(Some(name), ANSWER).map_err(away)?;
+    async fn shape(&self, name: &str) -> Result<Option<(usize, usize)>, LogError> {
+        let (admin, asked) = (self.admin.clone(), name.to_owned());
+        let asking = tokio::task::spawn_blocking(move || admin.inner().fetch_metadata(Some(&asked), ANSWER));
+        let metadata = asking.await.map_err(|stopped| LogError::Transient(stopped.to_string()))?;
+        let metadata = metadata.map_err(away)?;
         let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {
             return Ok(None);
         };
@@ -302,7 +342,13 @@ pub(super) async fn check(options: &KafkaOptions, configs: &Configs) -> Result<(
     let found = topics.diff().await?;
     let fatal: Vec<String> =
         found.iter().filter(|found| found.what.is_fatal()).map(ToString::to_string).collect();
-    if fatal.is_empty() { Ok(()) } else { Err(LogError::Poison(fatal.join("; "))) }
+    if !fatal.is_empty() {
+        return Err(LogError::Poison(fatal.join("; ")));
+    }
+    found.iter().filter(|found| found.loses_a_broker()).for_each(|found| {
+        tracing::warn!("{found}: one broker that dies may take acknowledged records with it");
+    });
+    Ok(())
 }
 
 fn options() -> AdminOptions {

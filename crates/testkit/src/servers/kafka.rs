@@ -23,6 +23,8 @@ use eventlog::kafka::{
 use super::reaper::Reaper;
 
 const START: Duration = Duration::from_secs(60);
+/// When nothing more is heard for so many milliseconds, there is nothing more.
+const SILENCE: &str = "8000";
 const LOOK: Duration = Duration::from_millis(50);
 const CLUSTER: &str = "cGVyZW5uaWFsLXRlc3RzAA";
 /// Small, and quick to start.
@@ -92,12 +94,25 @@ impl OwnKafka {
         Ok(options)
     }
 
+    /// What Kafka's own consumer hears of a topic: of each record the headers (`name:value,name:value`), a tab, and the
+    /// key.
+    pub fn heard(&self, topic: &str) -> anyhow::Result<Vec<String>> {
+        let mut java = self.java("org.apache.kafka.tools.consumer.ConsoleConsumer");
+        java.args(["--bootstrap-server", &self.brokers(), "--topic", topic, "--from-beginning"]);
+        java.args(["--timeout-ms", SILENCE]);
+        for shown in ["print.headers=true", "print.key=true", "print.value=false"] {
+            java.args(["--formatter-property", shown]);
+        }
+        let output = java.stderr(Stdio::null()).output().context("java")?;
+        Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+    }
+
     /// Takes the broker away, as a machine that dies does.
     pub fn kill(&mut self) -> anyhow::Result<()> {
         let mut broker = self.broker.take().context("it is stopped already")?;
         broker.kill()?;
         broker.wait()?;
-        Ok(())
+        Ok(fs::remove_file(self.folder.join("process.pid"))?)
     }
 
     /// Brings it back.
@@ -147,6 +162,7 @@ impl Drop for OwnKafka {
             // Gone already is as good.
             let _ = broker.kill();
             let _ = broker.wait();
+            let _ = fs::remove_file(self.folder.join("process.pid"));
         }
     }
 }
@@ -168,7 +184,6 @@ controller.quorum.voters=1@{controller}
 listeners=PLAINTEXT://{address},CONTROLLER://{controller}
 controller.listener.names=CONTROLLER
 log.dirs={}
-auto.create.topics.enable=false
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1

@@ -63,8 +63,9 @@ pub(crate) struct KafkaArgs {
     /// Partitions of the account log's topic; fixed when it is made.
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=4096))]
     kafka_account_partitions: u32,
-    /// A further setting of Kafka's client (librdkafka), e.g. security.protocol=SSL; repeated or with commas between.
-    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = pair)]
+    /// A further setting of Kafka's client (librdkafka), e.g. client.rack=eu-1a; repeated, in the environment a line
+    /// each.
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = '\n', value_parser = pair)]
     kafka_set: Vec<(String, String)>,
 }
 
@@ -89,6 +90,9 @@ pub(crate) struct KeepingArgs {
     /// Days that the account log is kept: it is the archive.
     #[arg(long, value_name = "DAYS", default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
     kafka_account_days: u32,
+    /// Days that the public feeds are kept: copies of decisions for everybody else.
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    kafka_feed_days: u32,
 }
 
 /// What can be set about workflow.
@@ -259,6 +263,7 @@ impl KeepingArgs {
             replication: self.kafka_replication,
             inbox_days: self.kafka_inbox_days,
             account_days: self.kafka_account_days,
+            feed_days: self.kafka_feed_days,
         }
     }
 }

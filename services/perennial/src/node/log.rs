@@ -24,19 +24,32 @@ pub(crate) enum LogSource {
     Kafka(Box<KafkaOptions>),
 }
 
-/// The log, which runs until everything that stands on it has ended; and its pool, where it is in Postgres.
+/// The log as a process has it.
+pub(super) struct Opened {
+    pub(super) log: Arc<dyn Log>,
+    /// Where public feeds are published.
+    pub(super) feeds: Option<Arc<KafkaLog>>,
+    /// Where it is in Postgres.
+    pub(super) pool: Option<PgPool>,
+}
+
+/// Opens the log, which runs until everything that stands on it has ended.
 pub(super) async fn open(
     source: LogSource,
     server: &PgConnectOptions,
     metrics: &Metrics,
     tasks: &Tasks,
-) -> Result<(Arc<dyn Log>, Option<PgPool>)> {
+) -> Result<Opened> {
     match source {
         LogSource::Postgres => {
             let pool = services::open(server, DATABASE).await?;
-            Ok((in_postgres(pool.clone(), tasks).await?, Some(pool)))
+            let log = in_postgres(pool.clone(), tasks).await?;
+            Ok(Opened { log, feeds: None, pool: Some(pool) })
         }
-        LogSource::Kafka(options) => Ok((in_kafka(*options, metrics, tasks).await?, None)),
+        LogSource::Kafka(options) => {
+            let log = in_kafka(*options, metrics, tasks).await?;
+            Ok(Opened { log: log.clone(), feeds: Some(log), pool: None })
+        }
     }
 }
 
@@ -52,7 +65,7 @@ async fn in_postgres(pool: PgPool, tasks: &Tasks) -> Result<Arc<dyn Log>> {
 }
 
 /// Brokers that are away at the start are waited for: in a cluster everything starts at once.
-async fn in_kafka(options: KafkaOptions, metrics: &Metrics, tasks: &Tasks) -> Result<Arc<dyn Log>> {
+async fn in_kafka(options: KafkaOptions, metrics: &Metrics, tasks: &Tasks) -> Result<Arc<KafkaLog>> {
     let brokers = options.brokers.clone();
     let (log, running) = loop {
         match KafkaLog::open(options.clone()).await {

@@ -46,11 +46,12 @@ impl Node {
         let grpc = listen(settings.grpc).await?;
         let (server, folder) = ground.find(settings.postgres).await?;
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
-        let (log, pool) = log::open(settings.log, &server, &metrics, tasks).await?;
-        ground.keep(pool);
+        let opened = log::open(settings.log, &server, &metrics, tasks).await?;
+        ground.keep(opened.pool);
         let base = services::Base {
             server: &server,
-            log: log.clone(),
+            log: opened.log.clone(),
+            feeds: opened.feeds,
             metrics: &metrics,
             readiness: &readiness,
             tasks,
@@ -62,7 +63,7 @@ impl Node {
             http: chassis::http::serve(http, router, tasks)?,
             grpc: chassis::grpc::serve(grpc, services.grpc, &[contracts::DESCRIPTORS], &readiness, tasks)
                 .await?,
-            log,
+            log: opened.log,
             folder,
         };
         readiness.ready().await;

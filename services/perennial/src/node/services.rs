@@ -9,6 +9,7 @@ use chassis::metrics::{Metrics, Readiness};
 use chassis::workers::Workers;
 use chassis::{Tasks, postgres};
 use eventlog::Log;
+use eventlog::kafka::KafkaLog;
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tonic::service::Routes;
@@ -63,6 +64,7 @@ pub(super) struct Services {
 pub(super) struct Base<'a> {
     pub(super) server: &'a PgConnectOptions,
     pub(super) log: Arc<dyn Log>,
+    pub(super) feeds: Option<Arc<KafkaLog>>,
     pub(super) metrics: &'a Metrics,
     pub(super) readiness: &'a Readiness,
     pub(super) tasks: &'a Tasks,
@@ -70,7 +72,8 @@ pub(super) struct Base<'a> {
 
 /// Each service is handed the log, its own database, and nothing of the others.
 pub(super) async fn start(roles: &[Role], options: &ServiceOptions, base: Base<'_>) -> Result<Services> {
-    let workers = Workers::new(base.log.clone(), base.tasks, base.metrics, base.readiness);
+    let workers =
+        Workers::new(base.log.clone(), base.tasks, base.metrics, base.readiness).publishing(base.feeds);
     let mut services = Services::default();
     let mut grpc = Routes::default().into_axum_router();
     for role in roles {

@@ -110,21 +110,18 @@ impl Setting {
         }
     }
 
-    /// Settings of Kafka's client may be secrets: their names are enough.
+    /// Settings of Kafka's client may be secrets: the names of those that have to do with it are enough.
     fn hidden(&self, value: String) -> String {
         if self.name != "kafka-set" {
             return value;
         }
-        let pairs = value.split(',').filter(|pair| !pair.is_empty());
-        let hidden = pairs.map(|pair| match pair.split_once('=') {
-            Some((name, _))
-                if name.contains("password") || name.contains("secret") || name.contains("key") =>
-            {
-                format!("{name}=***")
-            }
+        let is_secret = |name: &str| name.starts_with("sasl.") || name.starts_with("ssl.");
+        let pairs = value.split(['\n', ',']).filter(|pair| !pair.is_empty());
+        let shown = pairs.map(|pair| match pair.split_once('=') {
+            Some((name, _)) if is_secret(name) => format!("{name}=***"),
             _ => pair.to_owned(),
         });
-        hidden.collect::<Vec<_>>().join(",")
+        shown.collect::<Vec<_>>().join(",")
     }
 }
 
@@ -152,7 +149,7 @@ mod tests {
         for (name, value) in [
             ("database-url", "postgres://me:hush@host/db"),
             ("database-url", "postgres://me:hu@sh@host/db"),
-            ("kafka-set", "sasl.username=me,sasl.password=hush"),
+            ("kafka-set", "client.rack=me\nsasl.password=hush"),
         ] {
             let shown = explained(name, Some(value));
             assert!(!shown.contains("hu") && shown.contains("***"), "{shown}");

@@ -1,10 +1,13 @@
 //! The demo on a cluster: two replicas of each service as processes of their own, on Kafka and Postgres.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, ensure};
 use chassis::Tasks;
 use contracts::log::ClockKind;
+use eventlog::Feed;
 use serde_json::Value as Json;
-use testkit::cluster::Cluster;
+use testkit::{cluster::Cluster, servers::kafka};
 use tokio::sync::watch;
 
 use crate::{
@@ -45,5 +48,27 @@ async fn compared(cluster: &Cluster, tasks: &Tasks) -> Result<()> {
     ensure!(found == figures, "the demo found\n{found:#}\nand not\n{figures:#}");
     let expected = computed(&Log::in_kafka(cluster.kafka.clone(), tasks).await?).await?;
     ensure!(found == expected, "the demo found\n{found:#}\nand the oracle\n{expected:#}");
+    let topic = cluster.kafka.feed(Feed::MembershipChanged);
+    let heard = tokio::task::spawn_blocking(move || kafka().heard(&topic)).await??;
+    check_feed(&heard, &found)
+}
+
+/// Everybody else hears of every enter and leave, told by what it says of itself.
+fn check_feed(heard: &[String], found: &Json) -> Result<()> {
+    let changes = |segment: &Json| Some(segment["enters"].as_u64()? + segment["leaves"].as_u64()?);
+    let segments = found["segments"].as_object().context("no segments")?;
+    let changes: u64 = segments.values().filter_map(changes).sum();
+    let ids: BTreeSet<&str> = heard.iter().filter_map(|line| header(line, "ce_id")).collect();
+    ensure!(ids.len() as u64 == changes, "{} of {changes} changes were published", ids.len());
+    for line in heard {
+        ensure!(header(line, "ce_type") == Some("perennial.account.v1.MembershipChanged"), "{line}");
+        ensure!(header(line, "ce_source") == Some("/perennial/segmentation"), "{line}");
+        ensure!(line.split('\t').nth(1).is_some_and(|key| key.starts_with("demo/")), "{line}");
+    }
     Ok(())
+}
+
+fn header<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let (headers, _) = line.split_once('\t')?;
+    headers.split(',').find_map(|header| header.strip_prefix(name)?.strip_prefix(':'))
 }

@@ -24,16 +24,17 @@ const LOOK: Duration = Duration::from_millis(50);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_share_the_work_and_one_takes_over_from_the_other() -> Result<()> {
+    let _alone = alone().await;
     on(Home::new(LONGEST_CALL)?).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_share_the_work_on_kafka_too() -> Result<()> {
+    let _alone = alone().await;
     on(Home::new(LONGEST_CALL)?.on_kafka().await?).await
 }
 
 async fn on(home: Home) -> Result<()> {
-    let _alone = alone().await;
     let stage = Stage::new(home.checkpointing(CHECKPOINT)).await?;
     let other = stage.home.beside()?;
     shared(&stage, &other)

@@ -280,7 +280,8 @@ impl Drop for Perennial<'_> {
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_perennial"));
     command.stdin(Stdio::null());
-    for name in ["PERENNIAL_DATABASE_URL", "PERENNIAL_LOG", "PERENNIAL_WORKSPACE"] {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PERENNIAL_"))
+    {
         command.env_remove(name);
     }
     command
