@@ -64,12 +64,14 @@ fn source(service: Service) -> &'static str {
     }
 }
 
-/// The fact's own id; of a decision what it follows from; of a word to the engine what it says.
+/// The fact's own id; of a decision what it follows from, and whom it is about; of a word to the engine what it says.
+/// With the source it is one for ever.
 fn id(header: &RecordHeader, control: Option<&Control>) -> String {
     match (&header.id, &header.cause, control.and_then(|control| control.kind.as_ref())) {
         (id, _, _) if !id.is_empty() => hex(id),
         (_, Some(Cause { partition, offset, index }), _) => {
-            format!("{}.{partition}.{offset}.{index}", source(header.service()))
+            // One record may lead to something for many accounts, each counted from 0.
+            format!("{partition}.{offset}.{index}.{}/{}", header.workspace, header.account)
         }
         (_, _, Some(Said::Passed(passed))) => {
             format!("{}.passed.{}", hex(&header.writer), passed.offset)
@@ -160,7 +162,7 @@ mod tests {
             ..RecordHeader::default()
         };
         let expected = [
-            "ce_id segmentation.3.99.1",
+            "ce_id 3.99.1.w/acme",
             "ce_source /perennial/segmentation",
             "ce_time 1970-01-01T00:00:01Z",
             "ce_subject acme",

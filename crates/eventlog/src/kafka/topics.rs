@@ -115,8 +115,8 @@ impl What {
 }
 
 impl Difference {
-    /// Whether what one broker alone has taken is acknowledged, where there are others that could have.
-    fn loses_a_broker(&self) -> bool {
+    /// Whether what one broker alone has taken is acknowledged.
+    fn is_lax(&self) -> bool {
         matches!(&self.what, What::Setting { name: IN_SYNC, is, .. } if is == "1")
     }
 }
@@ -345,7 +345,11 @@ pub(super) async fn check(options: &KafkaOptions, configs: &Configs) -> Result<(
     if !fatal.is_empty() {
         return Err(LogError::Poison(fatal.join("; ")));
     }
-    found.iter().filter(|found| found.loses_a_broker()).for_each(|found| {
+    let is_single = |topic: &str| {
+        let single = |found: &&Difference| matches!(found.what, What::Replication { is: 1, .. });
+        found.iter().filter(single).any(|found| found.topic == topic)
+    };
+    found.iter().filter(|found| found.is_lax() && !is_single(&found.topic)).for_each(|found| {
         tracing::warn!("{found}: one broker that dies may take acknowledged records with it");
     });
     Ok(())
