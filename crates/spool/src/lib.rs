@@ -47,8 +47,8 @@ const RECORD_BYTES: u64 = 8 << 20;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// That entries which are not drained may take, with their frames. On disk there may be two segments more: those
-    /// that are drained in part.
+    /// That entries which are not drained may take, with their frames. The folder may take one segment more: that which
+    /// is drained in part goes as a whole.
     pub most_bytes: u64,
     /// That a segment takes before another is begun. A larger batch has a segment of its own.
     pub segment_bytes: u64,
@@ -119,18 +119,20 @@ impl Spool {
     pub fn append(&mut self, batch: &[Bytes]) -> Result<u64, SpoolError> {
         let bytes = entry::size_of(batch);
         self.check_room(bytes)?;
-        if !batch.is_empty() {
-            self.ready_for(bytes)?;
-            entry::write(&mut self.buffer, self.next, batch);
-            if let (Some(segment), Some(tail)) = (self.segments.back_mut(), &mut self.tail) {
-                tail.append(&self.buffer, segment.length)?;
-                self.next += batch.len() as u64;
-                segment.next = self.next;
-                segment.length += bytes;
-                self.waiting += batch.len() as u64;
-                self.bytes += bytes;
-            }
+        if batch.is_empty() {
+            return Ok(self.next - 1);
         }
+        self.ready_for(bytes)?;
+        let (Some(segment), Some(tail)) = (self.segments.back_mut(), &mut self.tail) else {
+            return Err(SpoolError::Broken("there is no segment to append to".into()));
+        };
+        entry::write(&mut self.buffer, self.next, batch);
+        tail.append(&self.buffer, segment.length)?;
+        self.next += batch.len() as u64;
+        segment.next = self.next;
+        segment.length += bytes;
+        self.waiting += batch.len() as u64;
+        self.bytes += bytes;
         Ok(self.next - 1)
     }
 

@@ -5,6 +5,7 @@
 use std::{
     fs::File,
     io::{self, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -57,7 +58,6 @@ impl Tail {
 /// Cuts a segment that was found to its good entries, and writes those of its last batch once more: if its fsync failed,
 /// they may stand in memory only, as pages that the kernel takes for written.
 pub(crate) fn settle(path: &Path, last_batch: u64, length: u64) -> Result<(), SpoolError> {
-    use std::os::unix::fs::FileExt;
     let settle = || {
         let file = File::options().read(true).write(true).open(path)?;
         file.set_len(length)?;

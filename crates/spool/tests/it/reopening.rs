@@ -109,6 +109,7 @@ fn a_file_that_never_got_its_name_is_no_matter() {
     three_segments(folder.path());
     fs::write(folder.path().join("new"), b"half a sta").unwrap();
     fs::write(folder.path().join("notes.txt"), b"by somebody").unwrap();
+    fs::write(folder.path().join("00000000000000000000.spool"), b"numbers begin with 1").unwrap();
     assert_eq!(opened(folder.path()).unwrap().0.waiting(), 18);
 }
 
@@ -182,4 +183,33 @@ fn without_its_record_a_spool_delivers_all_that_is_there() {
     assert_eq!(opened, Opened::default());
     assert_eq!(spool.append(&batch(&["more!"])).unwrap(), 19);
     assert_eq!(numbers(&drain(&mut spool, 80)), (7..=19).collect::<Vec<_>>());
+}
+
+#[test]
+fn numbers_never_go_back_when_what_is_left_was_drained_and_removed_too() {
+    let folder = folder();
+    let mut spool = open(folder.path());
+    spool.append(&batch(&["12345"; 4])).unwrap();
+    spool.append(&batch(&["12345"; 4])).unwrap();
+    spool.close().unwrap();
+    fs::remove_file(&segments(folder.path())[1]).unwrap();
+    let (mut spool, found) = opened(folder.path()).unwrap();
+    assert_eq!(ends(&found).len(), 1);
+    drain(&mut spool, 1_000);
+    spool.close().unwrap();
+    assert_eq!(names(folder.path()), ["drained", "lock"]);
+    assert_eq!(open(folder.path()).append(&batch(&["more!"])).unwrap(), ends(&found)[0].1);
+}
+
+#[test]
+fn a_segment_is_not_gone_on_with_when_the_one_behind_it_was_moved_away() {
+    let folder = folder();
+    let mut spool = open(folder.path());
+    spool.append(&batch(&["12345"; 4])).unwrap();
+    spool.append(&batch(&["12345"; 4])).unwrap();
+    drop(spool);
+    fs::remove_file(&segments(folder.path())[1]).unwrap();
+    let next = open(folder.path()).append(&batch(&["fits!"])).unwrap();
+    let entries = drain(&mut open(folder.path()), 1_000);
+    assert_eq!(numbers(&entries), [1, 2, 3, 4, next]);
 }

@@ -80,11 +80,55 @@ fn rot_that_sets_in_while_the_spool_is_open_is_not_delivered() {
 }
 
 #[test]
+fn rot_in_what_is_drained_is_harmless() {
+    let folder = folder();
+    let mut spool = two_segments(folder.path());
+    let path = segments(folder.path()).remove(0);
+    let bytes = fs::read(&path).unwrap();
+    spool.next(1_000).unwrap();
+    spool.drained(6).unwrap();
+    assert!(!path.exists());
+    drop(spool);
+    fs::write(&path, &bytes[..50]).unwrap();
+    assert_eq!(texts(&drain(&mut open(folder.path()), 1_000)), WRITTEN[6..]);
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_segment_under_another_name_is_refused() {
-    let folder = quick_folder();
+    let folder = folder();
+    drop(two_segments(folder.path()));
+    let renamed = folder.path().join("00000000000000000008.spool");
+    fs::rename(&segments(folder.path())[1], &renamed).unwrap();
+    check_refused(folder.path(), &renamed, "its name");
+}
+
+#[test]
+fn segments_that_overlap_are_refused() {
+    let (folder, other) = (folder(), folder());
     two_segments(folder.path()).close().unwrap();
+    let mut spool = open(other.path());
+    spool.append(&batch(&WRITTEN[..3])).unwrap();
+    spool.append(&batch(&WRITTEN[..6])).unwrap();
+    let name = "00000000000000000004.spool";
+    fs::copy(other.path().join(name), folder.path().join(name)).unwrap();
+    check_refused(folder.path(), &folder.path().join(name), "the segment before");
+}
+
+#[test]
+fn a_segment_that_had_a_successor_has_no_torn_tail() {
+    let folder = folder();
+    drop(two_segments(folder.path()));
     let paths = segments(folder.path());
-    fs::copy(&paths[0], folder.path().join("00000000000000000004.spool")).unwrap();
-    let refused = opened(folder.path()).unwrap_err();
-    assert!(matches!(&refused, SpoolError::Corrupt { offset: 0, .. }), "{refused}");
+    fs::remove_file(&paths[1]).unwrap();
+    let mut bytes = fs::read(&paths[0]).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&paths[0], bytes).unwrap();
+    check_refused(folder.path(), &paths[0], "checksum");
+}
+
+fn check_refused(folder: &Path, damaged: &Path, why: &str) {
+    let refused = opened(folder).unwrap_err();
+    assert!(matches!(&refused, SpoolError::Corrupt { file, .. } if file == damaged), "{refused}");
+    assert!(refused.to_string().contains(why), "{refused}");
 }
