@@ -36,6 +36,7 @@ const BANS: [Ban; 4] = [
             "rustls",
             "smol",
             "socket2",
+            "spool",
             "sqlx",
             "tokio",
             "tonic",
