@@ -2,9 +2,13 @@
 
 use engine::Settings;
 
+use crate::SpoolAt;
+
 /// ingest's settings.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     /// Budgets of each inbox partition's attribution worker.
     pub worker: Settings,
+    /// Where what was accepted is kept while the log is away; absent: clients are told to wait.
+    pub spool: Option<SpoolAt>,
 }

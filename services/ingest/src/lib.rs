@@ -13,6 +13,7 @@ mod directory;
 mod edge;
 mod everywhere;
 mod fold;
+mod intake;
 mod keeping;
 mod keys;
 mod pseudonym;
@@ -31,12 +32,13 @@ use eventlog::{Log, Topic};
 use sqlx::PgPool;
 use tonic::service::Routes;
 
-use crate::edge::Edge;
 pub use crate::{
     attribution::{Belongs, ContactState, Item, Quarantined},
     config::Config,
     fold::Attribution,
+    intake::SpoolAt,
 };
+use crate::{edge::Edge, intake::Intake};
 
 /// How often it is looked for catalogue versions that some process left half handed over.
 const LOOK: Duration = Duration::from_secs(5);
@@ -69,14 +71,16 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
         feed: None,
         act: || -> Act<()> { Box::new(|(): &(), _| ()) },
     };
+    let worker = config.worker;
     workers.start(work, move |ports, partition, counters| {
-        Forwarder::start(Attribution, ports, partition, config.worker.clone(), counters)
+        Forwarder::start(Attribution, ports, partition, worker.clone(), counters)
     });
     workers
         .tasks()
         .spawn("catalogue hand-over", hand_over(pool.clone(), log.clone(), workers.tasks().shutdown()));
     workers.tasks().spawn("quarantine", keeping::keep(pool.clone(), workers.tasks().shutdown()));
-    let edge = Arc::new(Edge::new(pool, log, workers.metrics()));
+    let intake = Intake::open(log.clone(), config.spool.as_ref(), workers.metrics(), workers.tasks())?;
+    let edge = Arc::new(Edge::new(pool, log, intake, workers.metrics()));
     Ok(Started { grpc: api::routes(&edge), http: edge::http::router(edge) })
 }
 

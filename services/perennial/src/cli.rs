@@ -76,7 +76,7 @@ pub(crate) enum Command {
     /// Run everything in one process, on one Postgres: laptop mode.
     Up(Up),
     /// Run ingest by itself, in a cluster: HTTP and gRPC for events, the catalogue, whose event it is.
-    Ingest(role::Service),
+    Ingest(role::Ingest),
     /// Run health-score by itself, in a cluster.
     HealthScore(role::Service),
     /// Run segmentation by itself, in a cluster.
@@ -131,7 +131,7 @@ impl Command {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Up(command) => command.run().await,
-            Self::Ingest(command) => command.run(Role::Ingest).await,
+            Self::Ingest(command) => command.run().await,
             Self::HealthScore(command) => command.run(Role::HealthScore).await,
             Self::Segmentation(command) => command.run(Role::Segmentation).await,
             Self::Workflow(command) => command.run().await,

@@ -4,7 +4,9 @@ use anyhow::{Context, Result};
 use chassis::{Tasks, telemetry};
 use clap::Args;
 
-use crate::node::{self, Ground, LogSource, Node, Role, ServiceOptions, Settings, Source, WebhookArgs};
+use crate::node::{
+    self, Ground, LogSource, Node, Role, ServiceOptions, Settings, Source, SpoolArgs, WebhookArgs,
+};
 
 /// What every service is told.
 #[derive(Args)]
@@ -25,6 +27,14 @@ pub(crate) struct Service {
 }
 
 #[derive(Args)]
+pub(crate) struct Ingest {
+    #[command(flatten)]
+    service: Service,
+    #[command(flatten)]
+    spool: SpoolArgs,
+}
+
+#[derive(Args)]
 pub(crate) struct Workflow {
     #[command(flatten)]
     service: Service,
@@ -32,25 +42,34 @@ pub(crate) struct Workflow {
     webhooks: WebhookArgs,
 }
 
+impl Ingest {
+    pub(crate) async fn run(self) -> Result<()> {
+        let options = ServiceOptions::new(&self.service.worker, None).spooling(&self.spool);
+        self.service.serve(Role::Ingest, options).await
+    }
+}
+
 impl Workflow {
     pub(crate) async fn run(self) -> Result<()> {
-        self.service.serve(Role::Workflow, Some(&self.webhooks)).await
+        let options = ServiceOptions::new(&self.service.worker, Some(&self.webhooks));
+        self.service.serve(Role::Workflow, options).await
     }
 }
 
 impl Service {
     pub(crate) async fn run(self, role: Role) -> Result<()> {
-        self.serve(role, None).await
+        let options = ServiceOptions::new(&self.worker, None);
+        self.serve(role, options).await
     }
 
-    async fn serve(self, role: Role, webhooks: Option<&WebhookArgs>) -> Result<()> {
+    async fn serve(self, role: Role, options: ServiceOptions) -> Result<()> {
         telemetry::init(self.logs.format(), &self.logs.log)?;
-        let settings = self.settings(role, webhooks)?;
+        let settings = self.settings(role, options)?;
         let (ground, tasks) = (Ground::default(), Tasks::new());
         ground.run(&tasks, start(role, settings, &ground, &tasks)).await
     }
 
-    fn settings(&self, role: Role, webhooks: Option<&WebhookArgs>) -> Result<Settings> {
+    fn settings(&self, role: Role, services: ServiceOptions) -> Result<Settings> {
         let missing = |setting, why| {
             format!("{role} needs {why}: say --{setting} (`perennial config --explain` shows the other ways)")
         };
@@ -63,7 +82,7 @@ impl Service {
             grpc,
             postgres: Source::Url(url.with_context(|| missing("database-url", "a Postgres server"))?),
             log: LogSource::Kafka(Box::new(kafka.with_context(|| missing("kafka-brokers", "Kafka"))?)),
-            services: ServiceOptions::new(&self.worker, webhooks),
+            services,
         })
     }
 }

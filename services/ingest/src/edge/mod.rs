@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chassis::metrics::Metrics;
+use contracts::log::ClockKind;
 use domain::time::Instant;
 use eventlog::{Log, NewRecord, Topic, TopicPartition};
 use serde_json::value::RawValue;
@@ -38,7 +39,7 @@ use self::{
 };
 use crate::{
     directory::Directory,
-    everywhere::{append, stopped},
+    intake::{Batch, Intake},
     keys::{Access, Keys, WriteKey},
     untimed::Untimed,
 };
@@ -47,6 +48,7 @@ use crate::{
 pub(crate) struct Edge {
     pub(crate) pool: PgPool,
     pub(crate) log: Arc<dyn Log>,
+    intake: Intake,
     pub(crate) keys: Keys,
     pub(crate) untimed: Untimed,
     directory: Directory,
@@ -85,10 +87,11 @@ pub(crate) enum Shown {
 }
 
 impl Edge {
-    pub(crate) fn new(pool: PgPool, log: Arc<dyn Log>, metrics: &Metrics) -> Self {
+    pub(crate) fn new(pool: PgPool, log: Arc<dyn Log>, intake: Intake, metrics: &Metrics) -> Self {
         Self {
             pool,
             log,
+            intake,
             keys: Keys::default(),
             untimed: Untimed::default(),
             directory: Directory::default(),
@@ -189,7 +192,8 @@ impl Edge {
         let counted = self.untimed.admit(access, prepared.accepted)?;
         let kept = self.directory.keep(&self.pool, access, &prepared).await;
         kept.map_err(|error| Refusal::of_postgres(&error))?;
-        self.append(&prepared).await?;
+        let may_be_kept = access.clock == ClockKind::Wall;
+        self.intake.take(self.batches(&prepared), may_be_kept).await?;
         counted.keep();
         Ok(Taken { accepted: prepared.accepted, quarantined: prepared.quarantined() })
     }
@@ -204,23 +208,17 @@ impl Edge {
         })
     }
 
-    /// Hands every partition its records at once; returns when all of them stand in the log.
-    async fn append(&self, prepared: &Prepared) -> Result<(), Refusal> {
-        let partitions = self.log.partitions(Topic::Inbox);
+    /// Every partition's records, in batches that it takes.
+    fn batches(&self, prepared: &Prepared) -> Vec<Batch> {
         let traceparent = chassis::trace::current();
-        let mut acks = Vec::new();
-        for (partition, values) in prepared.by_partition(partitions) {
+        let record = |value: &Bytes| NewRecord { value: value.clone(), traceparent: traceparent.clone() };
+        let mut batches = Vec::new();
+        for (partition, values) in prepared.by_partition(self.log.partitions(Topic::Inbox)) {
             let at = TopicPartition { topic: Topic::Inbox, partition };
-            for values in chunks(&values) {
-                let record =
-                    |value: &Bytes| NewRecord { value: value.clone(), traceparent: traceparent.clone() };
-                acks.push(append(self.log.as_ref(), at, values.iter().map(record).collect()));
-            }
+            let chunks = chunks(&values);
+            batches.extend(chunks.map(|values| Batch { at, records: values.iter().map(record).collect() }));
         }
-        for ack in acks {
-            ack.await.unwrap_or_else(|_| Err(stopped())).map_err(|error| Refusal::of_log(&error))?;
-        }
-        Ok(())
+        batches
     }
 }
 

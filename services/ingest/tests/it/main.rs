@@ -8,4 +8,6 @@ mod contacts;
 mod keys;
 mod quarantine;
 mod senders;
+mod spool;
 mod support;
+mod switch;

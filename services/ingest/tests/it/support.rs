@@ -34,8 +34,10 @@ use testkit::servers::{Database, postgres};
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
+use crate::switch::Switch;
+
 /// How long something may take that is to happen soon.
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// A running ingest with databases of its own.
 pub(crate) struct Ingest {
@@ -43,6 +45,8 @@ pub(crate) struct Ingest {
     pub(crate) ingest: IngestServiceClient<Channel>,
     pub(crate) catalogue: CatalogueServiceClient<Channel>,
     pub(crate) log: Arc<PgLog>,
+    /// Takes the log away from it.
+    pub(crate) switch: Arc<Switch>,
     pub(crate) database: Database,
     pub(crate) http: reqwest::Client,
     address: SocketAddr,
@@ -67,16 +71,24 @@ impl Answer {
 
 impl Ingest {
     pub(crate) async fn start() -> anyhow::Result<Self> {
+        Self::start_with(ingest::Config::default()).await
+    }
+
+    pub(crate) async fn start_with(config: ingest::Config) -> anyhow::Result<Self> {
         let (database, log_database) =
             (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
-        Self::start_on(database, log_database).await
+        Self::start_on(database, log_database, config).await
     }
 
     /// Stops, and starts again on the same databases.
     pub(crate) async fn restart(self) -> anyhow::Result<Self> {
+        self.restart_with(ingest::Config::default()).await
+    }
+
+    pub(crate) async fn restart_with(self, config: ingest::Config) -> anyhow::Result<Self> {
         let (database, log_database) = (self.database.clone(), self.log_database.clone());
         self.stop().await?;
-        Self::start_on(database, log_database).await
+        Self::start_on(database, log_database, config).await
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
@@ -91,15 +103,20 @@ impl Ingest {
         self.log_tasks.finish(Duration::from_secs(10)).await
     }
 
-    async fn start_on(database: Database, log_database: Database) -> anyhow::Result<Self> {
+    async fn start_on(
+        database: Database,
+        log_database: Database,
+        config: ingest::Config,
+    ) -> anyhow::Result<Self> {
         let log_tasks = Tasks::new();
         let log = open_log(&log_database.pool, &log_tasks).await?;
         let tasks = Tasks::new();
         let readiness = Readiness::new();
         let metrics = Metrics::new();
-        let workers = Workers::new(log.clone(), &tasks, &metrics, &readiness);
-        let ports = ingest::Ports { log: log.clone(), pool: database.pool.clone(), workers };
-        let started = ingest::start(ingest::Config::default(), ports).await?;
+        let switch = Arc::new(Switch::new(log.clone()));
+        let workers = Workers::new(switch.clone(), &tasks, &metrics, &readiness);
+        let ports = ingest::Ports { log: switch.clone(), pool: database.pool.clone(), workers };
+        let started = ingest::start(config, ports).await?;
         readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let router = started.http.merge(chassis::metrics::router(metrics, readiness.clone()));
@@ -115,6 +132,7 @@ impl Ingest {
             catalogue: CatalogueServiceClient::new(channel),
             http: reqwest::Client::new(),
             log,
+            switch,
             database,
             address,
             log_database,

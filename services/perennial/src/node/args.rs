@@ -109,6 +109,18 @@ pub(crate) struct WebhookArgs {
     calls_per_endpoint: u8,
 }
 
+/// What can be set about ingest in a cluster.
+#[derive(Args)]
+pub(crate) struct SpoolArgs {
+    /// A folder on a disk of this replica's own, where accepted events wait while Kafka is away. Absent: senders are
+    /// told to wait.
+    #[arg(long, value_name = "FOLDER")]
+    spool: Option<PathBuf>,
+    /// What waits there takes at most so many MiB; beyond, senders are told to wait. 1,000 events are about 0.5 MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u64).range(64..))]
+    spool_mib: u64,
+}
+
 /// What can be set about every service's workers.
 #[derive(Args)]
 pub(crate) struct WorkerArgs {
@@ -144,7 +156,7 @@ pub(crate) struct Settings {
 }
 
 /// What the services are told.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct ServiceOptions {
     /// Whether webhooks may go to this machine, ...
     pub(super) allow_loopback: bool,
@@ -154,6 +166,8 @@ pub(crate) struct ServiceOptions {
     pub(super) calls_per_endpoint: u8,
     /// Absent: the usual budget.
     pub(super) checkpoint_records: Option<u64>,
+    /// Where ingest keeps events while the log is away.
+    pub(super) spool: Option<ingest::SpoolAt>,
 }
 
 /// Where to listen, and whether another port will do when that one is taken.
@@ -199,11 +213,24 @@ impl Default for ServiceOptions {
             longest_call: Duration::from_secs(20),
             calls_per_endpoint: 8,
             checkpoint_records: None,
+            spool: None,
         }
     }
 }
 
+impl SpoolArgs {
+    fn at(&self) -> Option<ingest::SpoolAt> {
+        let folder = self.spool.clone()?;
+        Some(ingest::SpoolAt { folder, most_bytes: self.spool_mib << 20 })
+    }
+}
+
 impl ServiceOptions {
+    /// With a spool for ingest, if one is named.
+    pub(crate) fn spooling(self, spool: &SpoolArgs) -> Self {
+        Self { spool: spool.at(), ..self }
+    }
+
     pub(crate) fn new(worker: &WorkerArgs, webhooks: Option<&WebhookArgs>) -> Self {
         let options = Self { checkpoint_records: worker.checkpoint_records, ..Self::default() };
         let Some(webhooks) = webhooks else { return options };

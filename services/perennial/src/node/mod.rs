@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 
 pub(crate) use args::{
     Bind, InstanceArgs, KafkaArgs, KeepingArgs, ListenArgs, LogArgs, PostgresArgs, ServiceOptions, Settings,
-    Source, WebhookArgs, WorkerArgs,
+    Source, SpoolArgs, WebhookArgs, WorkerArgs,
 };
 pub(crate) use ground::Ground;
 pub(crate) use log::LogSource;

@@ -105,7 +105,7 @@ pub(super) async fn start(roles: &[Role], options: &ServiceOptions, base: Base<'
 }
 
 fn ingest(options: &ServiceOptions) -> ingest::Config {
-    let mut config = ingest::Config::default();
+    let mut config = ingest::Config { spool: options.spool.clone(), ..ingest::Config::default() };
     budget(options, &mut config.worker);
     config
 }
