@@ -6,6 +6,7 @@
 mod header;
 pub mod kafka;
 mod key;
+mod member;
 mod port;
 pub mod postgres;
 

@@ -8,7 +8,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -26,7 +25,10 @@ use tokio::{
 };
 
 use super::sight::Sight;
-use crate::{Change, LogError, Membership};
+use crate::{
+    Change, LogError,
+    member::{Member, Order},
+};
 
 type Group = BaseConsumer<Rebalances>;
 
@@ -34,20 +36,6 @@ type Group = BaseConsumer<Rebalances>;
 const LISTEN: Duration = Duration::from_millis(20);
 /// How long work goes on after everything was revoked and nothing assigned: longer than a rebalance among the living.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// What a worker's crew holds of a membership that runs in a task of its own: polling it must not be cancelled.
-#[derive(Debug)]
-pub(super) struct Member {
-    changes: mpsc::UnboundedReceiver<Change>,
-    orders: mpsc::UnboundedSender<Order>,
-}
-
-/// What a member is told to tell the group.
-#[derive(Debug, Clone, Copy)]
-enum Order {
-    Commit(u32, u64),
-    Release(u32),
-}
 
 /// A partition on which this member works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,45 +79,27 @@ struct Following {
     telling: Option<BTreeMap<u32, u64>>,
 }
 
-impl Member {
-    /// To be called within a tokio runtime.
-    pub(super) fn join(config: &ClientConfig, topic: &str, sight: &Sight) -> Result<Self, LogError> {
-        let rebalances = Rebalances { sight: sight.clone(), heard: Mutex::default() };
-        let poison = |error: KafkaError| LogError::Poison(error.to_string());
-        let group: Group = config.create_with_context(rebalances).map_err(poison)?;
-        group.subscribe(&[topic]).map_err(poison)?;
-        let (says, changes) = mpsc::unbounded_channel();
-        let (orders, heard) = mpsc::unbounded_channel();
-        let following = Following {
-            group: Arc::new(group),
-            topic: topic.to_owned(),
-            changes: says,
-            assigned: BTreeSet::new(),
-            held: BTreeMap::new(),
-            has_joined: false,
-            revoked_at: None,
-            commits: BTreeMap::new(),
-            telling: None,
-        };
-        #[expect(clippy::disallowed_methods, reason = "it ends with its member, who sees if it ends before")]
-        drop(tokio::spawn(following.run(heard)));
-        Ok(Self { changes, orders })
-    }
-}
-
-impl Membership for Member {
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Change>> + Send + '_>> {
-        Box::pin(self.changes.recv())
-    }
-
-    fn commit(&mut self, partition: u32, offset: u64) {
-        // Without the task there is nobody to tell: `next` says so.
-        let _ = self.orders.send(Order::Commit(partition, offset));
-    }
-
-    fn release(&mut self, partition: u32) {
-        let _ = self.orders.send(Order::Release(partition));
-    }
+/// Joins a group. To be called within a tokio runtime.
+pub(super) fn join(config: &ClientConfig, topic: &str, sight: &Sight) -> Result<Member, LogError> {
+    let rebalances = Rebalances { sight: sight.clone(), heard: Mutex::default() };
+    let poison = |error: KafkaError| LogError::Poison(error.to_string());
+    let group: Group = config.create_with_context(rebalances).map_err(poison)?;
+    group.subscribe(&[topic]).map_err(poison)?;
+    let (member, says, heard) = Member::new();
+    let following = Following {
+        group: Arc::new(group),
+        topic: topic.to_owned(),
+        changes: says,
+        assigned: BTreeSet::new(),
+        held: BTreeMap::new(),
+        has_joined: false,
+        revoked_at: None,
+        commits: BTreeMap::new(),
+        telling: None,
+    };
+    #[expect(clippy::disallowed_methods, reason = "it ends with its member, who sees if it ends before")]
+    drop(tokio::spawn(following.run(heard)));
+    Ok(member)
 }
 
 impl Following {

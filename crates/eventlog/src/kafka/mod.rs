@@ -5,6 +5,7 @@
 
 mod bell;
 mod headers;
+mod lanes;
 mod membership;
 mod numbers;
 mod producer;
@@ -18,9 +19,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 pub use headers::Kind;
 pub use numbers::{Broker, Client};
 
-use membership::Member;
+use lanes::Lanes;
 use producer::Producer;
-use reader::{Lanes, Partition};
+use reader::Partition;
 use settings::Configs;
 use sight::Sight;
 
@@ -229,7 +230,7 @@ impl Log for KafkaLog {
     }
 
     fn join(&self, group: &str, topic: Topic) -> Box<dyn Membership> {
-        match Member::join(&self.configs.member(group), &self.options.name(topic), &self.sight) {
+        match membership::join(&self.configs.member(group), &self.options.name(topic), &self.sight) {
             Ok(member) => Box::new(member),
             Err(error) => {
                 tracing::error!(%error, group, "cannot join the group: {error}");

@@ -1,6 +1,5 @@
 //! Reading a partition. Whoever reads in this process has a *feed*: a place in the partition from which records come
-//! without being asked for one by one. Feeds of one partition lie in different *lanes*: a consumer can stand at one
-//! place of a partition only.
+//! without being asked for one by one. Feeds of one partition lie in different lanes.
 //!
 //! Invariant: what is read is what stands in the log, without a gap but for what was no longer kept.
 
@@ -15,15 +14,19 @@ use std::{
 
 use bytes::Bytes;
 use rdkafka::{
-    ClientConfig, ClientContext, Message, Offset, Statistics, TopicPartitionList,
-    config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, Consumer, ConsumerContext, base_consumer::PartitionQueue},
+    Message, Offset, TopicPartitionList,
+    consumer::{Consumer, base_consumer::PartitionQueue},
     error::KafkaError,
     message::BorrowedMessage,
     types::RDKafkaErrorCode,
 };
 
-use super::{bell::Bell, headers::traceparent, producer::log_error, sight::Sight};
+use super::{
+    bell::Bell,
+    headers::traceparent,
+    lanes::{Lane, Lanes, Reading},
+    producer::log_error,
+};
 use crate::{LogError, Stored};
 
 /// Readers of one partition in one process, at most.
@@ -36,18 +39,6 @@ const IDLE: Duration = Duration::from_secs(60);
 const KEPT: usize = 2 << 20;
 /// Where a feed stands that stands nowhere.
 const NOWHERE: u64 = u64::MAX;
-
-pub(super) type Lane = BaseConsumer<Reading>;
-
-/// The consumers of a process, made as they are needed.
-pub(super) struct Lanes {
-    config: ClientConfig,
-    sight: Sight,
-    open: Mutex<Vec<Arc<Lane>>>,
-}
-
-/// What a lane's consumer tells.
-pub(super) struct Reading(Sight);
 
 /// One partition, and who reads it here.
 pub(super) struct Partition {
@@ -81,41 +72,6 @@ struct Source {
 
 /// A partition's first offset, and its end.
 type Bounds<'a> = &'a dyn Fn() -> Result<(u64, u64), LogError>;
-
-impl Lanes {
-    pub(super) fn new(config: ClientConfig, sight: Sight) -> Self {
-        Self { config, sight, open: Mutex::default() }
-    }
-
-    fn lane(&self, number: usize) -> Result<Arc<Lane>, LogError> {
-        let mut open = lock(&self.open);
-        while open.len() <= number {
-            let lane: Lane = self
-                .config
-                .create_with_context(Reading(self.sight.clone()))
-                .map_err(|error| LogError::Poison(error.to_string()))?;
-            open.push(Arc::new(lane));
-        }
-        Ok(open[number].clone())
-    }
-
-    /// Has the consumers tell what they have to tell: to be called again and again.
-    pub(super) fn poll(&self) {
-        let open = lock(&self.open).clone();
-        for told in open.iter().flat_map(|lane| std::iter::from_fn(|| lane.poll(Duration::ZERO))) {
-            match told {
-                Err(error) => tracing::debug!(%error, "Kafka's consumer: {error}"),
-                // Its feed misses it, and says so.
-                Ok(message) => tracing::error!(
-                    topic = message.topic(),
-                    partition = message.partition(),
-                    "record {} came where nobody reads",
-                    message.offset()
-                ),
-            }
-        }
-    }
-}
 
 impl Partition {
     pub(super) fn new(topic: &str, number: u32) -> Self {
@@ -409,19 +365,3 @@ fn read_error(error: &KafkaError) -> LogError {
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-impl ClientContext for Reading {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.0.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.0.error(error, reason);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.0.stats(statistics);
-    }
-}
-
-impl ConsumerContext for Reading {}

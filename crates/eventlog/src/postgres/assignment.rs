@@ -7,7 +7,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     ops::Range,
-    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,7 +18,11 @@ use tokio::{
 };
 
 use super::store;
-use crate::{Change, Membership, Topic, partition_of};
+use crate::{
+    Change, Topic,
+    member::{Member, Order},
+    partition_of,
+};
 
 /// How often the group is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -32,20 +35,6 @@ const NEWS: Duration = Duration::from_secs(2);
 /// How soon the server notices that a member's machine is gone, in seconds: idle, between probes, probes.
 const KEEPALIVE: [(&str, &str); 3] =
     [("tcp_keepalives_idle", "5"), ("tcp_keepalives_interval", "2"), ("tcp_keepalives_count", "3")];
-
-/// A member, as who works on its partitions has it: the task that holds the session does the waiting.
-#[derive(Debug)]
-pub(super) struct Member {
-    changes: mpsc::UnboundedReceiver<Change>,
-    orders: mpsc::UnboundedSender<Order>,
-}
-
-/// What a member is told to tell the server.
-#[derive(Debug, Clone, Copy)]
-enum Order {
-    Commit(u32, u64),
-    Release(u32),
-}
 
 /// One member's part in a group, as its task has it.
 #[derive(Debug)]
@@ -85,31 +74,13 @@ struct Group {
     leased_here: BTreeSet<u32>,
 }
 
-impl Member {
-    /// To be called within a tokio runtime.
-    pub(super) fn join(pool: &PgPool, group: &str, topic: Topic, partitions: u32) -> Self {
-        let (says, changes) = mpsc::unbounded_channel();
-        let (orders, heard) = mpsc::unbounded_channel();
-        let assignment = Assignment::new(pool, group, topic, partitions, says);
-        #[expect(clippy::disallowed_methods, reason = "it ends with its member, who sees if it ends before")]
-        drop(tokio::spawn(assignment.run(heard)));
-        Self { changes, orders }
-    }
-}
-
-impl Membership for Member {
-    fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Change>> + Send + '_>> {
-        Box::pin(self.changes.recv())
-    }
-
-    fn commit(&mut self, partition: u32, offset: u64) {
-        // Without the task there is nobody to tell: `next` says so.
-        let _ = self.orders.send(Order::Commit(partition, offset));
-    }
-
-    fn release(&mut self, partition: u32) {
-        let _ = self.orders.send(Order::Release(partition));
-    }
+/// Becomes a member. To be called within a tokio runtime.
+pub(super) fn member(pool: &PgPool, group: &str, topic: Topic, partitions: u32) -> Member {
+    let (member, says, heard) = Member::new();
+    let assignment = Assignment::new(pool, group, topic, partitions, says);
+    #[expect(clippy::disallowed_methods, reason = "it ends with its member, who sees if it ends before")]
+    drop(tokio::spawn(assignment.run(heard)));
+    member
 }
 
 impl Assignment {

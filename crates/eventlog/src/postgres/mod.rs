@@ -19,7 +19,6 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use sqlx::{PgPool, migrate::Migrator};
 use tokio::runtime::Handle;
 
-use assignment::Member;
 use queue::{Batch, Queue, Refusal};
 pub use store::is_away;
 use tail::{Read, Tail};
@@ -204,6 +203,6 @@ impl Log for PgLog {
     }
 
     fn join(&self, group: &str, topic: Topic) -> Box<dyn Membership> {
-        Box::new(Member::join(&self.pool, group, topic, self.partitions(topic)))
+        Box::new(assignment::member(&self.pool, group, topic, self.partitions(topic)))
     }
 }
