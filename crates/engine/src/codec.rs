@@ -2,6 +2,8 @@
 //!
 //! Invariant: what `Put` wrote, `Take` reads in the same order; anything else is an error, never a default.
 
+use std::ops::RangeInclusive;
+
 use eventlog::CauseOrder;
 
 use crate::fold::Poison;
@@ -104,10 +106,17 @@ impl<'a> Take<'a> {
 
     /// The first byte of everything stored: the version it was written in.
     pub(crate) fn version(&mut self, known: u64) -> Result<(), Poison> {
-        match self.uint()? {
-            version if version == known => Ok(()),
-            version => Err(Poison(format!("a checkpoint of version {version}, this build reads {known}"))),
+        self.version_within(known..=known).map(drop)
+    }
+
+    /// Which of the versions that this build reads it is.
+    pub(crate) fn version_within(&mut self, known: RangeInclusive<u64>) -> Result<u64, Poison> {
+        let version = self.uint()?;
+        if known.contains(&version) {
+            return Ok(version);
         }
+        let latest = known.end();
+        Err(Poison(format!("a checkpoint of version {version}, this build reads {latest}")))
     }
 }
 

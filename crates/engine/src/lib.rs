@@ -26,6 +26,7 @@ mod seen;
 mod slot;
 mod store;
 mod ticker;
+mod time;
 mod timers;
 mod worker;
 mod workspace;

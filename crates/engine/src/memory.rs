@@ -15,11 +15,14 @@ use crate::{
     planted::{self, Bug},
     slot::{Names, Slot},
     store::Checkpoint,
+    time::Time,
     timers::{By, Timers},
     workspace::Workspace,
 };
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+/// The log in Postgres, where append times do not fall, was the only one.
+const WITHOUT_TIME: u64 = 1;
 /// The slot of what is nobody's: unreadable records.
 pub(crate) const PARTITION_SLOT: u32 = 0;
 
@@ -29,6 +32,8 @@ pub(crate) struct Memory<F: Fold> {
     names: Names,
     /// The service has joined: it decides.
     pub(crate) joined: bool,
+    /// The latest append time of a fact folded.
+    time: Time,
     /// Last forward folded, by inbox partition.
     forwards: BTreeMap<u32, CauseOrder>,
     /// Wake-ups of accounts on the wall clock, and of deliveries.
@@ -45,6 +50,7 @@ impl<F: Fold> Memory<F> {
             workspaces: Vec::new(),
             names: Names::default(),
             joined: false,
+            time: Time::default(),
             forwards: BTreeMap::new(),
             wall: Timers::new(By::Clock),
             delivery: Timers::new(By::Delivery),
@@ -72,7 +78,7 @@ impl<F: Fold> Memory<F> {
 
     pub(crate) fn encode_partition(&self) -> Vec<u8> {
         let mut put = Put::default();
-        put.uint(VERSION).uint(u64::from(self.joined)).uint(self.forwards.len() as u64);
+        put.uint(VERSION).uint(u64::from(self.joined)).int(self.time.0).uint(self.forwards.len() as u64);
         for (source, link) in &self.forwards {
             put.uint(u64::from(*source)).link(Some(*link));
         }
@@ -85,8 +91,11 @@ impl<F: Fold> Memory<F> {
 
     fn decode_partition(&mut self, fold: &F, bytes: &[u8]) -> Result<(), Poison> {
         let mut take = Take(bytes);
-        take.version(VERSION)?;
+        let version = take.version_within(WITHOUT_TIME..=VERSION)?;
         self.joined = take.uint()? == 1;
+        if version > WITHOUT_TIME {
+            self.time = Time::load(take.int()?);
+        }
         for _ in 0..take.uint()? {
             let source = take.small()?;
             let link = take.link()?.ok_or_else(|| Poison("a stored link without place".into()))?;
@@ -130,6 +139,11 @@ impl<F: Fold> Memory<F> {
 
     pub(crate) fn find(&self, workspace: &str, account: &str) -> Option<u32> {
         self.workspaces[self.names.get(workspace)? as usize].names.get(account)
+    }
+
+    /// A fact is folded that was appended then; what time that is to all accounts.
+    pub(crate) fn pass(&mut self, appended_at: i64) -> i64 {
+        self.time.pass(appended_at)
     }
 
     /// Whether a fact may be taken: one without cause, or a forward that follows the last of its source.

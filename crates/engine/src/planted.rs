@@ -22,6 +22,8 @@ pub enum Bug {
     IdsForgotten,
     /// Timers are not armed again on load.
     TimerForgotten,
+    /// The partition's time is missing from the checkpoint, and falls with the log's clock.
+    TimeForgotten,
     /// A catalogue takes effect when it is read, not at its place.
     CatalogueEarly,
     /// The clock is the highest heard instead of the lowest.

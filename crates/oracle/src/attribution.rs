@@ -89,7 +89,10 @@ fn of_partition(records: &[&Record]) -> Vec<Attributed> {
     let mut seen: BTreeMap<(String, String, String, i32), i64> = BTreeMap::new();
     let mut clocks: BTreeMap<String, i64> = BTreeMap::new();
     let mut facts = Vec::new();
+    let mut time = i64::MIN;
     for record in records {
+        // The log's clock may fall, time does not.
+        time = time.max(record.appended_at);
         let Ok(InboxRecord { header: Some(header), control, kind }) =
             InboxRecord::decode(record.bytes.as_slice())
         else {
@@ -108,14 +111,14 @@ fn of_partition(records: &[&Record]) -> Vec<Attributed> {
         let Some(Kind::Message(message)) = kind else { continue };
         let key =
             (header.workspace.clone(), message.source.clone(), message.message_id.clone(), message.kind);
-        let before = seen.insert(key, record.appended_at);
-        if before.is_some_and(|before| record.appended_at - before < REPEATED_WITHIN_MS) {
+        let before = seen.insert(key, time);
+        if before.is_some_and(|before| time - before < REPEATED_WITHIN_MS) {
             continue;
         }
         let contact = contacts.entry((header.workspace.clone(), message.contact.clone())).or_default();
         let said = Said {
             event_at: header.event_at,
-            appended_at: record.appended_at,
+            appended_at: time,
             clock: clocks.get(&header.workspace).copied(),
             workspace: header.workspace,
             message,

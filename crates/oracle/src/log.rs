@@ -58,6 +58,7 @@ struct Reader {
     passed: BTreeMap<i32, u64>,
     parts: BTreeMap<String, Vec<CatalogueVersion>>,
     versions: BTreeMap<String, u64>,
+    time: Option<i64>,
 }
 
 /// What readers take from one partition, in order.
@@ -68,19 +69,35 @@ pub(crate) fn entries(records: &[&Record]) -> Vec<Entry> {
 
 impl Reader {
     fn read(&mut self, record: &Record) -> Option<Entry> {
-        let read = AccountRecord::decode(record.bytes.as_slice()).ok()?;
-        let header = read.header?;
+        let read = AccountRecord::decode(record.bytes.as_slice()).ok();
+        let appended_at = self.pass(record, read.as_ref());
+        let AccountRecord { header, control, kind, .. } = read?;
+        let header = header?;
         if header.cause.is_some() && !self.follows(&header) {
             return None;
         }
-        let what = match (read.control.and_then(|control| control.kind), read.kind) {
+        let what = match (control.and_then(|control| control.kind), kind) {
             (Some(control), _) => self.control(&header, control)?,
             (None, Some(kind)) if header.cause.is_some() && header.service != Service::Ingest as i32 => {
                 What::Decided(kind)
             }
             (None, kind) => What::Said(kind?),
         };
-        Some(Entry { appended_at: record.appended_at, header, what })
+        Some(Entry { appended_at, header, what })
+    }
+
+    /// What time it is at a record: the latest at which a fact so far was appended, for the log's clock may fall. What
+    /// is no decision and no `Passed` is a fact, whether it can be read or not.
+    fn pass(&mut self, record: &Record, read: Option<&AccountRecord>) -> i64 {
+        let header = read.and_then(|read| read.header.as_ref());
+        let is_decided = header.is_some_and(|header| {
+            header.cause.is_some() && !matches!(header.service(), Service::Ingest | Service::Unspecified)
+        });
+        let control = read.and_then(|read| read.control.as_ref()?.kind.as_ref());
+        if !is_decided && !matches!(control, Some(control::Kind::Passed(_))) {
+            self.time = self.time.max(Some(record.appended_at));
+        }
+        self.time.unwrap_or(record.appended_at)
     }
 
     /// Whether its `before` is the last of its chain that was taken, and its cause has not been passed. Then it is

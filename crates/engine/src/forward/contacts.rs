@@ -13,11 +13,15 @@ use crate::{
     seen::Seen,
     slot::Names,
     store::Checkpoint,
+    time::Time,
     timers::{Armed, By, Timers},
     workspace::Workspace,
 };
 
 const VERSION: u64 = 1;
+const PARTITION_VERSION: u64 = 2;
+/// The log in Postgres, where append times do not fall, was the only one.
+const WITHOUT_TIME: u64 = 1;
 
 pub(super) struct Contact<F: ForwardFold> {
     pub(super) key: Arc<Key>,
@@ -41,6 +45,8 @@ impl<F: ForwardFold> Armed for Contact<F> {
 pub(super) struct Contacts<F: ForwardFold> {
     pub(super) all: Vec<Contact<F>>,
     pub(super) workspaces: Vec<Workspace<F::Catalogue>>,
+    /// The latest append time of a record folded.
+    pub(super) time: Time,
     names: Names,
     pub(super) timers: Timers,
     pub(super) seen: Seen,
@@ -54,6 +60,7 @@ impl<F: ForwardFold> Contacts<F> {
         let mut contacts = Self {
             all: Vec::new(),
             workspaces: Vec::new(),
+            time: Time::default(),
             names: Names::default(),
             timers: Timers::new(By::Clock),
             seen: Seen::load(checkpoint.offset, &checkpoint.blocks)?,
@@ -79,7 +86,9 @@ impl<F: ForwardFold> Contacts<F> {
 
     fn decode_partition(&mut self, fold: &F, bytes: &[u8]) -> Result<(), Poison> {
         let mut take = Take(bytes);
-        take.version(VERSION)?;
+        if take.version_within(WITHOUT_TIME..=PARTITION_VERSION)? > WITHOUT_TIME {
+            self.time = Time::load(take.int()?);
+        }
         let stored = take.uint()? as usize;
         if stored != self.links.len() {
             return Err(Poison(format!("links to {stored} account partitions of {}", self.links.len())));
@@ -98,7 +107,7 @@ impl<F: ForwardFold> Contacts<F> {
 
     pub(super) fn encode_partition(&self) -> Vec<u8> {
         let mut put = Put::default();
-        put.uint(VERSION).uint(self.links.len() as u64);
+        put.uint(PARTITION_VERSION).int(self.time.0).uint(self.links.len() as u64);
         for link in &self.links {
             put.link(*link);
         }

@@ -21,7 +21,9 @@ struct From<'a> {
 }
 
 impl<F: ForwardFold> Forwarder<F> {
-    pub(super) fn fold_record(&mut self, record: &Stored) {
+    pub(super) fn fold_record(&mut self, mut record: Stored) {
+        record.appended_at = self.contacts.time.pass(record.appended_at);
+        let record = &record;
         let mut from = From { record, index: 0, items: 0 };
         let (header, kind) = match record::read(record) {
             Read::Fact(header, kind) => (header, kind),

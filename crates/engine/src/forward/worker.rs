@@ -161,8 +161,8 @@ impl<F: ForwardFold> Forwarder<F> {
             let Some(record) = self.fetched.pop_front() else { break };
             self.metrics.folded.add(1);
             self.metrics.refolded.add(u64::from(record.offset < self.end_at_start));
-            self.fold_record(&record);
             self.next = record.offset + 1;
+            self.fold_record(record);
             self.records += 1;
             taken += 1;
         }

@@ -69,7 +69,8 @@ impl<F: Fold> Worker<F> {
     }
 
     fn fold_fact(&mut self, fact: Buffered<F::Decision>) {
-        let Buffered { record, header, kind, mut above } = fact;
+        let Buffered { mut record, header, kind, mut above } = fact;
+        record.appended_at = self.memory.pass(record.appended_at);
         self.folded_to = record.offset + 1;
         self.last_fact = Some(record.offset);
         self.keeping.folded();

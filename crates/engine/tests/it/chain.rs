@@ -39,6 +39,7 @@ caught! {
     a_checkpoint_while_a_decision_is_pending_is_caught: CheckpointWhilePending,
     a_checkpoint_in_two_transactions_is_caught: CheckpointInTwo,
     a_forgotten_timer_is_caught: TimerForgotten,
+    a_time_that_falls_is_caught: TimeForgotten,
     a_catalogue_applied_when_read_is_caught: CatalogueEarly,
     a_clock_that_takes_the_highest_heard_is_caught: ClockMax,
     a_gap_that_is_not_sent_again_is_caught: GapNotResent,

@@ -23,6 +23,7 @@ fn each_planted_bug_is_caught() {
         Bug::CheckpointInTwo,
         Bug::IdsForgotten,
         Bug::TimerForgotten,
+        Bug::TimeForgotten,
         Bug::GapNotResent,
     ];
     for bug in bugs {

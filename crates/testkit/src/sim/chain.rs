@@ -97,7 +97,11 @@ impl History {
     fn new(seed: u64, bug: Option<Bug>) -> Result<Self, String> {
         let mut rng = Rng::new(seed);
         let log = Arc::new(SimLog::new(rng.draw(), INBOXES, 1));
-        let faults = Faults { lost: *rng.pick(&[0, 50, 200]), ack_lost: *rng.pick(&[0, 50, 200]) };
+        let faults = Faults {
+            lost: *rng.pick(&[0, 50, 200]),
+            ack_lost: *rng.pick(&[0, 50, 200]),
+            behind: *rng.pick(&[0, 20, 200]),
+        };
         log.set_faults(faults);
         let settings = Settings {
             checkpoint_records: *rng.pick(&[2, 10, 40]),

@@ -65,7 +65,11 @@ impl History {
         let mut rng = Rng::new(seed);
         let (inboxes, accounts) = (*rng.pick(&[1, 2, 3]), *rng.pick(&[1, 2, 4]));
         let log = Arc::new(SimLog::new(rng.draw(), inboxes, accounts));
-        log.set_faults(Faults { lost: *rng.pick(&[0, 50, 200]), ack_lost: *rng.pick(&[0, 50, 200]) });
+        log.set_faults(Faults {
+            lost: *rng.pick(&[0, 50, 200]),
+            ack_lost: *rng.pick(&[0, 50, 200]),
+            behind: *rng.pick(&[0, 20, 200]),
+        });
         let settings = Settings { checkpoint_records: *rng.pick(&[2, 10, 40]), ..Settings::default() };
         let disks = (0..inboxes).map(|_| Arc::default()).collect();
         let (owners, zombies, sent) = (Vec::new(), Vec::new(), Vec::new());
@@ -280,9 +284,11 @@ impl History {
         let (mut seen, mut items) = (BTreeSet::new(), BTreeSet::new());
         let mut want = vec![Vec::new(); targets as usize];
         let mut clock: Option<i64> = None;
+        let mut time = i64::MIN;
         for record in self.log.records(inbox_at(inbox)) {
             let (header, envelope) = read_envelope(&record).map_err(|error| error.to_string())?;
-            let (offset, at) = (record.offset, record.appended_at);
+            time = time.max(record.appended_at);
+            let (offset, at) = (record.offset, time);
             let mut index = 0;
             let mut item = |id| {
                 items.insert((offset, index, id));

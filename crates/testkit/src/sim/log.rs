@@ -21,7 +21,12 @@ pub struct Faults {
     pub lost: u64,
     /// It lands and looks as if it had not.
     pub ack_lost: u64,
+    /// Whoever takes it has a clock that is behind.
+    pub behind: u64,
 }
+
+/// How far clocks are behind at most, milliseconds.
+const BEHIND_MS: u64 = 800;
 
 struct Inner {
     partitions: BTreeMap<TopicPartition, Vec<Stored>>,
@@ -120,7 +125,9 @@ impl SimLog {
 
 impl Inner {
     fn land(&mut self, at: TopicPartition, records: Vec<NewRecord>) -> Appended {
-        let appended_at = self.now;
+        let is_behind = self.faults.behind > 0 && self.rng.luck(self.faults.behind);
+        let behind = if is_behind { self.rng.below(BEHIND_MS) as i64 } else { 0 };
+        let appended_at = self.now - behind;
         let partition = self.partitions.entry(at).or_default();
         let base_offset = partition.len() as u64;
         for NewRecord { value, traceparent } in records {

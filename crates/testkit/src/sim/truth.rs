@@ -46,6 +46,8 @@ struct Space {
 pub(super) struct Truth {
     spaces: BTreeMap<String, Space>,
     joined: [bool; 3],
+    /// The latest append time so far.
+    time: Option<i64>,
     pub(super) decisions: Decisions,
 }
 
@@ -65,6 +67,8 @@ enum Main {
 impl Truth {
     /// Folds one fact of the log.
     pub(super) fn fold(&mut self, record: &Stored, header: &Header, control: Option<control::Kind>) {
+        self.time = self.time.max(Some(record.appended_at));
+        let record = &Stored { appended_at: self.time.unwrap_or_default(), ..record.clone() };
         match control {
             None => self.account_fact(record, header),
             Some(control::Kind::Tick(_)) => self.tick(record),

@@ -59,6 +59,7 @@ fn every_planted_bug_is_caught() {
         Bug::LinksLater,
         Bug::IdsForgotten,
         Bug::TimerForgotten,
+        Bug::TimeForgotten,
         Bug::CatalogueEarly,
         Bug::ClockMax,
         Bug::GapNotResent,

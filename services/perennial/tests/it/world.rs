@@ -113,12 +113,12 @@ pub(crate) struct Weather {
 
 impl Weather {
     pub(crate) const FAIR: Self =
-        Self { faults: Faults { lost: 0, ack_lost: 0 }, dies: 0, lingers: 0, acks: 3 };
+        Self { faults: Faults { lost: 0, ack_lost: 0, behind: 0 }, dies: 0, lingers: 0, acks: 3 };
     /// Hardly a worker lives to write a checkpoint.
     pub(crate) const STORM: Self =
-        Self { faults: Faults { lost: 100, ack_lost: 100 }, dies: 60, lingers: 60, acks: 9 };
+        Self { faults: Faults { lost: 100, ack_lost: 100, behind: 100 }, dies: 60, lingers: 60, acks: 9 };
     pub(crate) const ROUGH: Self =
-        Self { faults: Faults { lost: 40, ack_lost: 40 }, dies: 400, lingers: 500, acks: 3 };
+        Self { faults: Faults { lost: 40, ack_lost: 40, behind: 40 }, dies: 400, lingers: 500, acks: 3 };
 }
 
 pub(crate) struct World {
