@@ -1,8 +1,9 @@
-//! The developer's commands: `cargo xtask test | cluster | ci | lint | buf | deny | purity | prepare`.
+//! The developer's commands: `cargo xtask test | cluster | chaos | ci | lint | buf | deny | purity | prepare`.
 //!
 //! Invariant: every command works on a fresh clone. What it needs it installs by ordinary package clients into
 //! `.tools/`, or, where that takes a right it does not have, it prints the one line to run and stops.
 
+mod chaos;
 mod checks;
 mod cluster;
 mod command;
@@ -28,6 +29,18 @@ enum Task {
     Test,
     /// Start Kafka, Postgres and two replicas of each service, until Ctrl-C.
     Cluster,
+    /// Run a cluster among faults, and compare it with the oracle.
+    Chaos {
+        /// Of which history: the same faults for the same seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// How many faults, fifteen to a cluster.
+        #[arg(long, default_value_t = 15)]
+        faults: u64,
+        /// Events a second.
+        #[arg(long, default_value_t = 1_000)]
+        rate: u64,
+    },
     /// Everything that CI runs, with the time each part took.
     Ci,
     /// Formatting and clippy.
@@ -46,6 +59,7 @@ fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test => test::run(),
         Task::Cluster => cluster::run(),
+        Task::Chaos { seed, faults, rate } => chaos::run(seed, faults, rate),
         Task::Ci => checks::ci(),
         Task::Lint => checks::lint(),
         Task::Buf => checks::buf(),

@@ -179,6 +179,7 @@ impl Outbox {
                 waker.wake(wake);
             };
             log.append(self.at, records, Box::new(done));
+            fail::fail_point!("engine-appended");
         }
     }
 

@@ -13,9 +13,9 @@ const WORKFLOW: [&str; 2] = ["--allow-loopback-webhooks", "--calls-per-endpoint=
 async fn main() -> anyhow::Result<()> {
     let program: PathBuf = std::env::args_os().nth(1).context("say where the program is")?.into();
     println!("Kafka and Postgres start ...");
-    let mut cluster = Cluster::new(&program, &WORKFLOW).await?;
+    let mut cluster = Cluster::new(&program).await?.telling("workflow", &WORKFLOW);
     println!("Kafka is at {}; its topics begin with {:?}.", cluster.kafka.brokers, cluster.kafka.prefix);
-    println!("Postgres is at {}.", cluster.postgres.url());
+    println!("Postgres is at {}.", cluster.database_url);
     for service in SERVICES {
         for number in 0..REPLICAS {
             tokio::task::block_in_place(|| cluster.start(service, number))?;

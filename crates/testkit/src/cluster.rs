@@ -7,7 +7,7 @@ use std::{
     fs::{self, File},
     io::{BufRead, BufReader},
     path::PathBuf,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     sync::{
         atomic::{AtomicU32, Ordering},
         mpsc,
@@ -33,13 +33,18 @@ pub struct Cluster {
     replicas: BTreeMap<(&'static str, usize), Replica>,
     program: PathBuf,
     pub kafka: KafkaOptions,
-    pub postgres: OwnPostgres,
-    arguments: Vec<String>,
+    /// How Postgres's superuser connects.
+    pub database_url: String,
+    arguments: BTreeMap<&'static str, Vec<String>>,
+    /// Where replicas log, and where those of ingest have their spools.
+    folder: Option<PathBuf>,
+    _postgres: Option<OwnPostgres>,
 }
 
 /// A service's process. Killed when dropped.
 pub struct Replica {
     child: Child,
+    log: PathBuf,
     folder: PathBuf,
     pub http: String,
     pub grpc: String,
@@ -47,15 +52,36 @@ pub struct Replica {
 }
 
 impl Cluster {
-    /// Kafka with its topics, and Postgres; no service yet. `arguments` go to workflow.
-    pub async fn new(program: impl Into<PathBuf>, arguments: &[&str]) -> anyhow::Result<Self> {
-        Ok(Self {
-            program: program.into(),
-            kafka: kafka().topics().await?,
-            postgres: OwnPostgres::start()?,
-            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+    /// Kafka with its topics, and Postgres; no service yet.
+    pub async fn new(program: impl Into<PathBuf>) -> anyhow::Result<Self> {
+        let postgres = OwnPostgres::start()?;
+        let on = Self::on(program, kafka().topics().await?, postgres.url());
+        Ok(Self { _postgres: Some(postgres), ..on })
+    }
+
+    /// On a Kafka, with its topics made, and a Postgres that are there.
+    pub fn on(program: impl Into<PathBuf>, kafka: KafkaOptions, database_url: String) -> Self {
+        Self {
             replicas: BTreeMap::new(),
-        })
+            program: program.into(),
+            kafka,
+            database_url,
+            arguments: BTreeMap::new(),
+            folder: None,
+            _postgres: None,
+        }
+    }
+
+    /// What a service is told beside where everything is.
+    pub fn telling(mut self, service: &'static str, arguments: &[&str]) -> Self {
+        let told = self.arguments.entry(service).or_default();
+        told.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Keeps in a folder what replicas log, over all their lives, and ingest's spools.
+    pub fn keeping(self, folder: PathBuf) -> Self {
+        Self { folder: Some(folder), ..self }
     }
 
     /// Starts so many replicas of each service; returns once all answer.
@@ -68,14 +94,36 @@ impl Cluster {
 
     /// Starts a replica, which may have run before; returns once it answers.
     pub fn start(&mut self, service: &'static str, number: usize) -> anyhow::Result<()> {
-        let replica = Replica::start(self.command(service, number))
-            .with_context(|| format!("replica {number} of {service}"))?;
+        self.start_with(service, number, &[])
+    }
+
+    /// Starts it with something in its environment.
+    pub fn start_with(
+        &mut self,
+        service: &'static str,
+        number: usize,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        let mut command = self.command(service, number);
+        command.envs(environment.iter().copied());
+        let log = self.folder.as_ref().map(|folder| folder.join(format!("{service}-{number}.log")));
+        let replica =
+            Replica::start(command, log).with_context(|| format!("replica {number} of {service}"))?;
         self.replicas.insert((service, number), replica);
         Ok(())
     }
 
     pub fn replica(&self, service: &'static str, number: usize) -> Option<&Replica> {
         self.replicas.get(&(service, number))
+    }
+
+    pub fn replica_mut(&mut self, service: &'static str, number: usize) -> Option<&mut Replica> {
+        self.replicas.get_mut(&(service, number))
+    }
+
+    /// Those that run: service, number, and the replica.
+    pub fn replicas(&self) -> impl Iterator<Item = (&'static str, usize, &Replica)> {
+        self.replicas.iter().map(|((service, number), replica)| (*service, *number, replica))
     }
 
     /// SIGKILL.
@@ -108,26 +156,28 @@ impl Cluster {
             "--listen-grpc=127.0.0.1:0",
             "--log-format=json",
         ]);
-        command.arg(format!("--database-url={}", self.postgres.url()));
+        command.arg(format!("--database-url={}", self.database_url));
         command.arg(format!("--kafka-brokers={brokers}"));
         command.arg(format!("--kafka-prefix={prefix}"));
         command.arg(format!("--kafka-inbox-partitions={inbox_partitions}"));
         command.arg(format!("--kafka-account-partitions={account_partitions}"));
         command.arg(format!("--kafka-instance={service}-{number}"));
-        if service == "workflow" {
-            command.args(&self.arguments);
+        if let (Some(folder), "ingest") = (&self.folder, service) {
+            command.arg(format!("--spool={}", folder.join(format!("spool-{number}")).display()));
         }
+        command.args(self.arguments.get(service).into_iter().flatten());
         command
     }
 }
 
 impl Replica {
-    fn start(mut command: Command) -> anyhow::Result<Self> {
+    fn start(mut command: Command, log: Option<PathBuf>) -> anyhow::Result<Self> {
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("perennial-replica-{}-{number}", std::process::id()));
         let reaper = Reaper::watch(&folder)?;
         fs::create_dir_all(&folder)?;
-        let complaints = File::create(folder.join("log"))?;
+        let log = log.unwrap_or_else(|| folder.join("log"));
+        let complaints = File::options().create(true).append(true).open(&log)?;
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PERENNIAL_") {
                 command.env_remove(name);
@@ -138,7 +188,8 @@ impl Replica {
         let said = child.stdout.take().context("no standard output")?;
         let (says, addresses) = mpsc::channel();
         std::thread::spawn(move || listen(said, &says));
-        let mut replica = Self { child, folder, http: String::new(), grpc: String::new(), _reaper: reaper };
+        let (http, grpc) = (String::new(), String::new());
+        let mut replica = Self { child, log, folder, http, grpc, _reaper: reaper };
         let answers = addresses.recv_timeout(START).ok();
         ensure!(answers.is_some(), "it does not start:\n{}", replica.complaints());
         (replica.http, replica.grpc) = answers.unwrap_or_default();
@@ -150,8 +201,20 @@ impl Replica {
         self.child.id()
     }
 
+    /// Sends a signal such as `STOP`.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.id())).status()?;
+        ensure!(sent.success(), "no SIG{name} to process {}", self.id());
+        Ok(())
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     fn complaints(&self) -> String {
-        let said = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        let said = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = said.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }

@@ -3,5 +3,6 @@
 
 pub mod cluster;
 pub mod conformance;
+pub mod proxy;
 pub mod servers;
 pub mod sim;

@@ -8,6 +8,7 @@ mod clients;
 mod commands;
 mod demo;
 mod document;
+mod failpoint;
 mod failure;
 mod myself;
 mod node;
@@ -25,6 +26,7 @@ use std::time::Duration;
 const LET_GO: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    failpoint::arm();
     let cli = match settings::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => return failure::report(&error),

@@ -166,6 +166,9 @@ impl<F: ForwardFold> Forwarder<F> {
             self.records += 1;
             taken += 1;
         }
+        if self.next < self.end_at_start {
+            fail::fail_point!("engine-recovering");
+        }
         self.metrics.set_caught_up(self.next >= self.end_at_start);
         Ok(taken)
     }
@@ -208,6 +211,9 @@ impl<F: ForwardFold> Forwarder<F> {
             self.metrics.append_errors.add(heard.failed);
             self.metrics.append_refusals.add(heard.refused);
             self.ticker.hear(heard.appended_at);
+            if heard.appended_at.is_some() {
+                fail::fail_point!("attribution-forwarded");
+            }
         }
     }
 

@@ -205,12 +205,18 @@ impl<P: Send + Sync + 'static> Writer<P> {
                     (self.project)(&mut transaction, items).await?;
                 }
                 sql::save_progress(&mut transaction, partition, progress).await?;
+                fail::fail_point!("projection-uncommitted");
             }
             Write::Checkpoint(checkpoint) => {
-                sql::save_checkpoint(&mut transaction, partition, checkpoint).await?
+                sql::save_checkpoint(&mut transaction, partition, checkpoint).await?;
+                fail::fail_point!("checkpoint-uncommitted");
             }
         }
-        transaction.commit().await
+        transaction.commit().await?;
+        if let Write::Project { .. } = write {
+            fail::fail_point!("projection-committed");
+        }
+        Ok(())
     }
 }
 

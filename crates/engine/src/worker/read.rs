@@ -41,6 +41,9 @@ impl<F: Fold> Worker<F> {
         }
         self.fold_ready();
         self.read_on();
+        if !self.reading.is_caught_up() {
+            fail::fail_point!("engine-recovering");
+        }
         self.metrics.set_caught_up(self.reading.is_caught_up() && self.reading.joined_seen);
         Ok(taken)
     }
@@ -58,6 +61,7 @@ impl<F: Fold> Worker<F> {
             self.metrics.fetch_errors.add(u64::from(fetched.is_err()));
             self.reading.fetched.extend(fetched?);
             if let Some(first) = self.reading.fetched.front() {
+                fail::fail_point!("engine-fetched");
                 self.metrics.see_gap(self.at, self.reading.next, first.offset);
             }
         }

@@ -98,6 +98,7 @@ impl<F: Fold> Worker<F> {
             None => self.last_fact,
         };
         let Some(offset) = upto.filter(|_| upto > sending.said && !sending.passed.is_away()) else { return };
+        fail::fail_point!("engine-passing");
         let kind = control::Kind::Passed(Passed { service: F::SERVICE.into(), offset });
         sending.saying = upto;
         sending.passed.send(&self.ports.log, self.at, partition_record(&self.ports.writer, kind));

@@ -51,12 +51,20 @@ pub struct OwnKafka {
     folder: PathBuf,
     jars: OsString,
     address: SocketAddr,
+    advertised: SocketAddr,
     broker: Option<Child>,
     _reaper: Reaper,
 }
 
 impl OwnKafka {
     pub fn start() -> anyhow::Result<Self> {
+        Self::behind(|_| Ok(None))
+    }
+
+    /// One that tells its clients to come to another address: given its own, that of a proxy before it.
+    pub fn behind(
+        proxy: impl FnOnce(SocketAddr) -> anyhow::Result<Option<SocketAddr>>,
+    ) -> anyhow::Result<Self> {
         let jars = std::env::var_os("TEST_KAFKA")
             .context("TEST_KAFKA names no folder of Kafka's jars: `cargo xtask test` installs them")?;
         let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
@@ -64,16 +72,18 @@ impl OwnKafka {
         let reaper = Reaper::watch(&folder)?;
         fs::create_dir_all(&folder)?;
         let (address, controller) = (free()?, free()?);
-        fs::write(folder.join("server.properties"), properties(&folder, address, controller))?;
-        let mut own = Self { folder, jars, address, broker: None, _reaper: reaper };
+        let advertised = proxy(address)?.unwrap_or(address);
+        let properties = properties(&folder, address, advertised, controller);
+        fs::write(folder.join("server.properties"), properties)?;
+        let mut own = Self { folder, jars, address, advertised, broker: None, _reaper: reaper };
         own.format()?;
         own.start_again()?;
         Ok(own)
     }
 
-    /// `host:port` of the broker.
+    /// `host:port` at which clients find the broker.
     pub fn brokers(&self) -> String {
-        self.address.to_string()
+        self.advertised.to_string()
     }
 
     /// Options for a log of one test's own.
@@ -176,12 +186,13 @@ fn free() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-fn properties(folder: &Path, address: SocketAddr, controller: SocketAddr) -> String {
+fn properties(folder: &Path, address: SocketAddr, advertised: SocketAddr, controller: SocketAddr) -> String {
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{controller}
 listeners=PLAINTEXT://{address},CONTROLLER://{controller}
+advertised.listeners=PLAINTEXT://{advertised}
 controller.listener.names=CONTROLLER
 log.dirs={}
 offsets.topic.num.partitions=4

@@ -2,13 +2,14 @@
 
 use std::{
     path::PathBuf,
+    process::Command,
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use chassis::postgres::{
     connect, migrate,
     private::{Binaries, Private},
@@ -106,6 +107,22 @@ impl OwnPostgres {
     /// A fresh database with these migrations, and a role of its own.
     pub async fn database(&self, migrators: &[&Migrator]) -> anyhow::Result<Database> {
         fresh(&self.options, migrators).await
+    }
+
+    /// Where its socket is.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("run/.s.PGSQL.5432")
+    }
+
+    /// Takes the server away as a crash would: `immediate` in its words.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
+        let postmaster = file.lines().next().context("an empty postmaster.pid")?.trim();
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -QUIT {postmaster}")).status()?;
+        ensure!(sent.success(), "no SIGQUIT to {postmaster}");
+        // It ends by itself: that it cannot be stopped any more is no news.
+        drop(self.server.take().context("it is stopped already")?.stop());
+        Ok(())
     }
 
     /// Takes the server away.

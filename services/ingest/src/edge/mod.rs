@@ -194,6 +194,7 @@ impl Edge {
         kept.map_err(|error| Refusal::of_postgres(&error))?;
         let may_be_kept = access.clock == ClockKind::Wall;
         self.intake.take(self.batches(&prepared), may_be_kept).await?;
+        fail::fail_point!("edge-acked");
         counted.keep();
         Ok(Taken { accepted: prepared.accepted, quarantined: prepared.quarantined() })
     }

@@ -24,8 +24,8 @@ const WORKFLOW: [&str; 2] = ["--allow-loopback-webhooks", "--calls-per-endpoint=
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_finds_the_same_on_a_cluster() -> Result<()> {
     let _alone = alone().await;
-    let (mut cluster, tasks) =
-        (Cluster::new(env!("CARGO_BIN_EXE_perennial"), &WORKFLOW).await?, Tasks::new());
+    let cluster = Cluster::new(env!("CARGO_BIN_EXE_perennial")).await?;
+    let (mut cluster, tasks) = (cluster.telling("workflow", &WORKFLOW), Tasks::new());
     tokio::task::block_in_place(|| cluster.start_all(REPLICAS))?;
     compared(&cluster, &tasks).await.with_context(|| format!("they said:\n{}", cluster.complaints()))?;
     tasks.stop();

@@ -110,7 +110,7 @@ async fn quarantined(client: &Client, workspace: &str) -> Result<usize> {
     Ok(client.ask(list).await?.into_inner().quarantined.len())
 }
 
-async fn segments(client: &Client, workspace: &str) -> Result<Vec<SegmentSummary>> {
+pub(crate) async fn segments(client: &Client, workspace: &str) -> Result<Vec<SegmentSummary>> {
     let asked =
         ListSegmentsRequest { workspace: workspace.to_owned(), page_size: 1000, ..Default::default() };
     let list = async |channel| SegmentServiceClient::new(channel).list_segments(asked.clone()).await;
@@ -156,7 +156,7 @@ pub(crate) fn requested(stories: &BTreeMap<String, Story>) -> BTreeSet<u128> {
 }
 
 /// The number that a UUID is.
-fn number(id: &str) -> Result<u128> {
+pub(crate) fn number(id: &str) -> Result<u128> {
     Ok(u128::from_str_radix(&id.replace('-', ""), 16)?)
 }
 

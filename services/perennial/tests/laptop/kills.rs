@@ -16,7 +16,6 @@ use crate::{
 
 const SEED: u64 = 1997;
 const KILLS: usize = 50;
-const KILLS_ON_KAFKA: usize = 12;
 /// One kill in so many takes Postgres down as well.
 const POSTGRES: u64 = 8;
 /// Calls in flight when the one that is waited for is answered.
@@ -59,12 +58,6 @@ async fn a_process_killed_fifty_times_loses_nothing_and_decides_nothing_twice() 
         assert_eq!(killed.stories.get(account), Some(story), "{account}");
     }
     Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_process_killed_on_kafka_loses_nothing_and_decides_nothing_twice() -> Result<()> {
-    let _alone = alone().await;
-    killed(Home::new(LONGEST_CALL)?.on_kafka().await?, KILLS_ON_KAFKA).await.map(drop)
 }
 
 /// What became of a shop whose processes are killed so often; fails if that is not what the oracle computes.

@@ -47,6 +47,20 @@ impl Log {
         self.0.partitions(Topic::Account)
     }
 
+    /// How many records stand in both topics.
+    pub(crate) async fn records_in_all(&self) -> Result<u64> {
+        let log = self.0.clone();
+        let ends = move || {
+            let topics = [Topic::Inbox, Topic::Account].into_iter();
+            let all = topics.flat_map(|topic| {
+                (0..log.partitions(topic)).map(move |partition| TopicPartition { topic, partition })
+            });
+            all.map(|at| log.end(at)).sum()
+        };
+        let ends: Result<u64, _> = tokio::task::spawn_blocking(ends).await?;
+        Ok(ends?)
+    }
+
     /// Everything that stands in a topic.
     pub(crate) async fn records(&self, topic: Topic) -> Result<Vec<Record>> {
         let log = self.0.clone();

@@ -3,6 +3,7 @@
 mod bad_input;
 #[path = "../../src/demo/cdnow.rs"]
 mod cdnow;
+mod chaos;
 mod client;
 mod cluster;
 mod demo;

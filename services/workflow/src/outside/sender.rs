@@ -189,6 +189,7 @@ impl Sender {
         let span = span(&due);
         let sender = self.clone();
         let concluding = async move {
+            fail::fail_point!("attempt-made");
             sender.conclude(&due, &report).await;
             drop(seat);
         };

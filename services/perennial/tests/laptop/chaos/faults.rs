@@ -1,0 +1,273 @@
+//! What goes wrong in a cluster: one fault at a time, each from its beginning until everything is as it was.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use sqlx::{Connection, PgConnection};
+use testkit::{
+    cluster::{Cluster, SERVICES},
+    proxy::{Network, Proxy},
+    servers::{OwnKafka, OwnPostgres},
+    sim::Rng,
+};
+use tokio::{task::block_in_place, time::sleep};
+
+use super::{
+    doors::Doors,
+    people::People,
+    receiver::{Mood, Receiver},
+};
+
+/// Services that fold the account log, and all of them.
+const FOLDERS: &[&str] = &["health-score", "segmentation", "workflow"];
+const ALL: &[&str] = &SERVICES;
+/// Points of the code, who comes to them, and how often one passes before it dies there, at most.
+const POINTS: [(&str, &[&str], u64); 10] = [
+    ("edge-acked", &["ingest"], 40),
+    ("attribution-forwarded", &["ingest"], 40),
+    ("engine-fetched", FOLDERS, 40),
+    ("engine-appended", ALL, 40),
+    ("engine-passing", FOLDERS, 40),
+    ("engine-recovering", ALL, 3),
+    ("checkpoint-uncommitted", ALL, 4),
+    ("projection-uncommitted", ALL, 20),
+    ("projection-committed", ALL, 20),
+    ("attempt-made", &["workflow"], 20),
+];
+/// A process that does not come to its point is killed.
+const POINT: Duration = Duration::from_secs(20);
+/// The group's session is 6 s: who is stopped longer has lost its partitions.
+const SESSION: Duration = Duration::from_secs(6);
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A cluster, what it stands on, and the networks between.
+pub(super) struct Ground {
+    pub(super) cluster: Cluster,
+    pub(super) kafka: OwnKafka,
+    pub(super) postgres: OwnPostgres,
+    pub(super) to_kafka: Proxy,
+    pub(super) to_postgres: Proxy,
+    pub(super) doors: Doors,
+    pub(super) receiver: Receiver,
+}
+
+type Who = (&'static str, usize);
+
+#[derive(Debug, Clone)]
+pub(super) enum Fault {
+    Kill(Vec<Who>),
+    DiesAt(&'static str, Who, u64),
+    Stops(Who, Duration),
+    Leaves(Who),
+    Joins(&'static str),
+    BrokerDies(Duration),
+    PostgresDies(Duration),
+    Locked(&'static str, Duration),
+    ToKafka(Network, Duration),
+    ToPostgres(Network, Duration),
+    ReceiverIs(Mood, Duration),
+}
+
+impl Fault {
+    /// Any, those oftener that have most kinds.
+    pub(super) fn draw(dice: &mut Rng) -> Self {
+        let seconds = |dice: &mut Rng, from: u64, to: u64| {
+            Duration::from_millis(from * 1_000 + dice.below((to - from) * 1_000))
+        };
+        match dice.below(20) {
+            0..3 => Self::Kill((0..=dice.below(3)).map(|_| who(dice)).collect()),
+            3..9 => {
+                let (point, services, passes) = *dice.pick(&POINTS);
+                let who = (*dice.pick(services), dice.below(2) as usize);
+                Self::DiesAt(point, who, 1 + dice.below(passes))
+            }
+            9..11 => Self::Stops(who(dice), SESSION + seconds(dice, 2, 6)),
+            11 => Self::Leaves(who(dice)),
+            12 => Self::Joins(who(dice).0),
+            13 => Self::BrokerDies(seconds(dice, 1, 10)),
+            14 => Self::PostgresDies(seconds(dice, 1, 10)),
+            15 => Self::Locked(who(dice).0, Duration::from_secs(30)),
+            16 => Self::ToKafka(network(dice), seconds(dice, 3, 12)),
+            17 => Self::ToPostgres(network(dice), seconds(dice, 3, 12)),
+            _ => {
+                let moods = [
+                    Mood::Broken,
+                    Mood::Overrun,
+                    Mood::Elsewhere,
+                    Mood::Hanging,
+                    Mood::Trickling,
+                    Mood::BreakingOff,
+                    Mood::Gone,
+                ];
+                Self::ReceiverIs(*dice.pick(&moods), seconds(dice, 2, 5))
+            }
+        }
+    }
+
+    /// One word for what kind it is.
+    pub(super) fn kind(&self) -> String {
+        match self {
+            Self::Kill(_) => "kill -9".into(),
+            Self::DiesAt(point, ..) => format!("dies at {point}"),
+            Self::Stops(..) => "SIGSTOP".into(),
+            Self::Leaves(_) => "leaves".into(),
+            Self::Joins(_) => "joins".into(),
+            Self::BrokerDies(_) => "broker dies".into(),
+            Self::PostgresDies(_) => "Postgres dies".into(),
+            Self::Locked(..) => "locked".into(),
+            Self::ToKafka(network, _) => format!("Kafka {}", word(*network)),
+            Self::ToPostgres(network, _) => format!("Postgres {}", word(*network)),
+            Self::ReceiverIs(mood, _) => format!("receiver {mood:?}"),
+        }
+    }
+
+    /// Happens, and ends.
+    pub(super) async fn happen(&self, ground: &mut Ground, people: &People) -> Result<()> {
+        match self {
+            Self::Kill(whom) => ground.kill(whom).await,
+            Self::DiesAt(point, who, times) => ground.die_at(point, *who, *times).await,
+            Self::Stops(who, how_long) => ground.stop(*who, *how_long).await,
+            Self::Leaves(who) => ground.leave(*who).await,
+            Self::Joins(service) => ground.join(service).await,
+            Self::BrokerDies(how_long) => {
+                ground.kafka.kill()?;
+                sleep(*how_long).await;
+                block_in_place(|| ground.kafka.start_again())
+            }
+            Self::PostgresDies(how_long) => {
+                block_in_place(|| ground.postgres.kill())?;
+                sleep(*how_long).await;
+                block_in_place(|| ground.postgres.start_again())
+            }
+            Self::Locked(service, how_long) => ground.lock(service, *how_long).await,
+            Self::ToKafka(network, how_long) => pass(&ground.to_kafka, *network, *how_long).await,
+            Self::ToPostgres(network, how_long) => pass(&ground.to_postgres, *network, *how_long).await,
+            Self::ReceiverIs(mood, how_long) => {
+                ground.receiver.be(*mood);
+                sleep(*how_long).await;
+                ground.receiver.be(Mood::Good);
+                if *mood == Mood::Gone { people.enable().await } else { Ok(()) }
+            }
+        }
+    }
+}
+
+impl Ground {
+    /// Fails if a process has ended that nobody killed.
+    pub(super) fn check_alive(&mut self) -> Result<()> {
+        for service in SERVICES {
+            for number in 0..2 {
+                let replica = self.cluster.replica_mut(service, number);
+                let ended = replica.with_context(|| format!("no {service} {number}"))?.ended()?;
+                ensure!(ended.is_none(), "{service} {number} ended by itself: {ended:?}");
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, (service, number): Who) -> Result<()> {
+        block_in_place(|| self.cluster.start(service, number))?;
+        self.doors.lead_to(&self.cluster);
+        Ok(())
+    }
+
+    async fn kill(&mut self, whom: &[Who]) -> Result<()> {
+        let mut dead: Vec<Who> = whom.to_vec();
+        dead.sort_unstable();
+        dead.dedup();
+        for (service, number) in &dead {
+            self.cluster.kill(service, *number)?;
+        }
+        self.doors.lead_to(&self.cluster);
+        dead.into_iter().try_for_each(|who| self.begin(who))
+    }
+
+    /// It dies where it is at its point for the n-th time. Not every point is come to in time: then it is killed.
+    async fn die_at(&mut self, point: &str, (service, number): Who, times: u64) -> Result<()> {
+        self.cluster.kill(service, number)?;
+        let failpoint = format!("{point}:{times}");
+        // It may die before it answers.
+        let started =
+            block_in_place(|| self.cluster.start_with(service, number, &[("FAILPOINT", &failpoint)]));
+        if started.is_ok() {
+            self.doors.lead_to(&self.cluster);
+            let begun = Instant::now();
+            let armed = self.cluster.replica_mut(service, number).context("it was started")?;
+            while armed.ended()?.is_none() && begun.elapsed() < POINT {
+                sleep(LOOK).await;
+            }
+            println!("  died: {:?} after {:?}", armed.ended()?, begun.elapsed());
+            self.cluster.kill(service, number)?;
+        } else {
+            println!("  died as it started");
+        }
+        self.begin((service, number))
+    }
+
+    async fn stop(&mut self, (service, number): Who, how_long: Duration) -> Result<()> {
+        self.cluster.replica(service, number).context("nobody to stop")?.signal("STOP")?;
+        sleep(how_long).await;
+        self.cluster.replica(service, number).context("nobody to go on")?.signal("CONT")
+    }
+
+    async fn leave(&mut self, (service, number): Who) -> Result<()> {
+        let leaving = self.cluster.replica_mut(service, number).context("nobody to leave")?;
+        leaving.signal("TERM")?;
+        let begun = Instant::now();
+        while leaving.ended()?.is_none() {
+            ensure!(begun.elapsed() < Duration::from_secs(30), "{service} {number} does not end");
+            sleep(LOOK).await;
+        }
+        let ended = leaving.ended()?.context("it has ended")?;
+        ensure!(ended.success(), "{service} {number} ended with {ended}");
+        println!("  left after {:?}", begun.elapsed());
+        self.cluster.kill(service, number)?;
+        self.begin((service, number))
+    }
+
+    /// A third one, for a while.
+    async fn join(&mut self, service: &'static str) -> Result<()> {
+        self.begin((service, 2))?;
+        sleep(SESSION).await;
+        self.cluster.kill(service, 2)?;
+        self.doors.lead_to(&self.cluster);
+        Ok(())
+    }
+
+    /// Nobody can write a service's checkpoints meanwhile.
+    async fn lock(&mut self, service: &str, how_long: Duration) -> Result<()> {
+        let database = format!("perennial_{}", service.replace('-', "_"));
+        let mut connection = PgConnection::connect_with(&self.postgres.options().database(&database)).await?;
+        let mut transaction = connection.begin().await?;
+        sqlx::query("LOCK TABLE engine.checkpoints IN ACCESS EXCLUSIVE MODE")
+            .execute(&mut *transaction)
+            .await?;
+        sleep(how_long).await;
+        Ok(transaction.rollback().await?)
+    }
+}
+
+async fn pass(proxy: &Proxy, network: Network, how_long: Duration) -> Result<()> {
+    proxy.be(network);
+    sleep(how_long).await;
+    proxy.be(Network::Sound);
+    Ok(())
+}
+
+fn who(dice: &mut Rng) -> Who {
+    (*dice.pick(&SERVICES), dice.below(2) as usize)
+}
+
+fn network(dice: &mut Rng) -> Network {
+    let slow = Network::Slow(Duration::from_millis(20 + dice.below(200)));
+    *dice.pick(&[slow, Network::Cut, Network::HalfOpen])
+}
+
+fn word(network: Network) -> &'static str {
+    match network {
+        Network::Sound => "sound",
+        Network::Slow(_) => "slow",
+        Network::Cut => "cut off",
+        Network::HalfOpen => "half-open",
+    }
+}

@@ -1,0 +1,195 @@
+//! A cluster of the real binaries on real servers, kept busy while everything goes wrong that can; afterwards its log
+//! holds what the oracle computes, and all that was acknowledged.
+//!
+//! `CHAOS_SEED` and `CHAOS_FAULTS` tell another history: `cargo xtask chaos`.
+
+mod check;
+mod doors;
+mod faults;
+mod load;
+mod people;
+mod receiver;
+mod traffic;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use chassis::Tasks;
+use eventlog::kafka::topics::Topics;
+use testkit::{
+    cluster::{Cluster, SERVICES},
+    proxy::{Proxy, Target},
+    servers::{OwnKafka, OwnPostgres, keeping},
+    sim::Rng,
+};
+use tokio::{runtime::Handle, task::JoinSet, task::block_in_place, time::sleep};
+
+use self::{
+    check::{Found, check, settle},
+    doors::Doors,
+    faults::{Fault, Ground},
+    load::Load,
+    people::People,
+    receiver::Receiver,
+};
+use crate::{log::Log, process::alone};
+
+const SEED: u64 = 1;
+/// In every run of the tests.
+const FAULTS: usize = 15;
+/// Of one cluster.
+const ROUND: usize = 15;
+const RATE: usize = 1_000;
+const REPLICAS: usize = 2;
+const LONGEST_CALL_S: u64 = 2;
+/// Between two faults, at most, milliseconds.
+const QUIET: u64 = 3_000;
+/// How often what is not yet as it should be is looked at again.
+const LOOKS: usize = 3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_survives_what_clusters_do() -> Result<()> {
+    let _alone = alone().await;
+    let (seed, faults) =
+        (told("CHAOS_SEED")?.unwrap_or(SEED), told("CHAOS_FAULTS")?.unwrap_or(FAULTS as u64));
+    let (rate, mut left) = (told("CHAOS_RATE")?.unwrap_or(RATE as u64), usize::try_from(faults)?);
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    let mut round = 0;
+    while left > 0 {
+        let faults = left.min(ROUND);
+        let mut dice = Rng::new(seed.wrapping_mul(1_000) + round);
+        let (found, met) = one_round(&mut dice, faults, usize::try_from(rate)?)
+            .await
+            .with_context(|| format!("seed {seed}, round {round}"))?;
+        println!("seed {seed}, round {round}, {faults} faults: {found}");
+        for kind in met {
+            *kinds.entry(kind).or_default() += 1;
+        }
+        left -= faults;
+        round += 1;
+    }
+    println!("seed {seed}: {faults} faults, all as the oracle computes:\n{kinds:#?}");
+    Ok(())
+}
+
+/// A number that somebody asked for.
+fn told(name: &str) -> Result<Option<u64>> {
+    let Some(value) = std::env::var_os(name) else { return Ok(None) };
+    let number = value.to_string_lossy().parse().with_context(|| format!("{name} is no number"))?;
+    Ok(Some(number))
+}
+
+async fn one_round(dice: &mut Rng, faults: usize, rate: usize) -> Result<(Found, Vec<String>)> {
+    let tasks = Tasks::new();
+    let folder = tempfile::tempdir()?;
+    let receiver = Receiver::start(&tasks).await?;
+    let mut ground = Ground::start(dice.draw(), &receiver, folder.path().to_owned()).await?;
+    let survived = survive(&mut ground, dice, faults, rate, &tasks).await;
+    let survived = survived.with_context(|| complaints(folder.path()));
+    drop(ground);
+    tasks.stop();
+    tasks.finish(Duration::from_secs(30)).await?;
+    survived
+}
+
+async fn survive(
+    ground: &mut Ground,
+    dice: &mut Rng,
+    faults: usize,
+    rate: usize,
+    tasks: &Tasks,
+) -> Result<(Found, Vec<String>)> {
+    let people = People::new(dice.draw(), &ground.doors, &ground.receiver)?;
+    let load = Load::new(dice.draw(), &ground.doors, people.open().await?)?;
+    let log = Arc::new(Log::in_kafka(ground.cluster.kafka.clone(), tasks).await?);
+    let mut busy = JoinSet::new();
+    load.begin(rate, &mut busy);
+    busy.spawn(load.clone().litter(log.clone(), dice.draw()));
+    let enabling = People::new(dice.draw(), &ground.doors, &ground.receiver)?;
+    let acting = load.clone().act(people);
+    let begun = Instant::now();
+    let mut met = Vec::new();
+    for number in 1..=faults {
+        let fault = Fault::draw(dice);
+        let acknowledged = load.acknowledged.load(Ordering::Relaxed);
+        println!("{:>7.1?}, {acknowledged} events, fault {number}: {fault:?}", begun.elapsed());
+        fault.happen(ground, &enabling).await.with_context(|| format!("{fault:?}"))?;
+        ground.check_alive()?;
+        met.push(fault.kind());
+        sleep(Duration::from_millis(dice.below(QUIET))).await;
+    }
+    load.stop();
+    busy.join_all().await.into_iter().collect::<Result<()>>()?;
+    let people = block_in_place(|| acting.join()).map_err(|_| anyhow::anyhow!("people panicked"))??;
+    load.end().await?;
+    let acknowledged = load.acknowledged.load(Ordering::Relaxed);
+    println!("{:>7.1?}, {acknowledged} events: it is to come to rest", begun.elapsed());
+    load.advance().await?;
+    let found = examine(ground, &log, &load, &people).await?;
+    println!("{:>7.1?}: examined", begun.elapsed());
+    Ok((found, met))
+}
+
+/// What is decided a moment later is no fault: it is looked at again.
+async fn examine(ground: &mut Ground, log: &Log, load: &Load, people: &People) -> Result<Found> {
+    let mut looks = 1;
+    loop {
+        settle(ground, log).await?;
+        ground.check_alive()?;
+        let fates = load.traffic().fates.clone();
+        let longest_call = i64::try_from(LONGEST_CALL_S * 1_000)?;
+        let found = check(log, &ground.doors, &ground.receiver, &fates, people, longest_call).await;
+        match found {
+            Err(error) if looks < LOOKS => println!("look {looks}: {error:#}"),
+            found => return found,
+        }
+        looks += 1;
+    }
+}
+
+impl Ground {
+    async fn start(seed: u64, receiver: &Receiver, folder: std::path::PathBuf) -> Result<Self> {
+        let mut to_kafka = None;
+        let kafka = block_in_place(|| {
+            OwnKafka::behind(|address| {
+                let proxy = Handle::current().block_on(Proxy::start(Target::Tcp(address)))?;
+                Ok(Some(to_kafka.insert(proxy).address()))
+            })
+        })?;
+        let postgres = block_in_place(OwnPostgres::start)?;
+        let to_postgres = Proxy::start(Target::Unix(postgres.socket())).await?;
+        let options = kafka.options();
+        Topics::new(&options, &keeping())?.apply().await?;
+        let url = format!("postgres://perennial@{}/postgres", to_postgres.address());
+        let longest_call = format!("--longest-call={LONGEST_CALL_S}");
+        let workflow = ["--allow-loopback-webhooks", &longest_call, "--calls-per-endpoint=32"];
+        let mut cluster = Cluster::on(env!("CARGO_BIN_EXE_perennial"), options, url)
+            .telling("workflow", &workflow)
+            .keeping(folder);
+        for service in SERVICES {
+            cluster = cluster.telling(service, &["--checkpoint-records=2000"]);
+        }
+        block_in_place(|| cluster.start_all(REPLICAS))?;
+        let doors = Doors::new(seed);
+        doors.lead_to(&cluster);
+        let to_kafka = to_kafka.context("no proxy before Kafka")?;
+        let receiver = receiver.clone();
+        Ok(Self { cluster, kafka, postgres, to_kafka, to_postgres, doors, receiver })
+    }
+}
+
+/// The end of what every replica logged.
+fn complaints(folder: &std::path::Path) -> String {
+    let logs = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let said = logs.filter(|entry| entry.path().extension().is_some_and(|it| it == "log")).map(|entry| {
+        let said = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        let lines: Vec<&str> = said.lines().collect();
+        let end = lines[lines.len().saturating_sub(12)..].join("\n");
+        format!("{}:\n{end}\n", entry.file_name().display())
+    });
+    said.collect()
+}

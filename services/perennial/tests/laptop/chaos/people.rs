@@ -1,0 +1,127 @@
+//! What people do meanwhile: they take, snooze and close CTAs, change definitions, move a log's clock.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use contracts::{
+    account::CtaState,
+    cta::{
+        CloseCtaRequest, Command, Cta, EnableEndpointRequest, ListCtasRequest, SnoozeCtaRequest,
+        TakeCtaRequest, cta_service_client::CtaServiceClient,
+    },
+    log::ClockKind,
+};
+use testkit::sim::Rng;
+
+use super::{
+    doors::Doors,
+    receiver::Receiver,
+    traffic::{BEGIN, WORKSPACES, catalogue},
+};
+use crate::client::Client;
+
+const VARIANTS: u64 = 4;
+/// One act in so many changes the definitions.
+const CHANGES: u64 = 12;
+const HOUR_MS: i64 = 3_600_000;
+const YEAR_MS: i64 = 365 * 24 * HOUR_MS;
+
+pub(super) struct People {
+    workflow: Client,
+    ingest: Client,
+    receiver: Receiver,
+    dice: Rng,
+    /// Ids of commands that were answered.
+    pub(super) answered: BTreeSet<u128>,
+}
+
+impl People {
+    pub(super) fn new(seed: u64, doors: &Doors, receiver: &Receiver) -> Result<Self> {
+        Ok(Self {
+            workflow: doors.client("workflow")?,
+            ingest: doors.client("ingest")?,
+            receiver: receiver.clone(),
+            dice: Rng::new(seed),
+            answered: BTreeSet::new(),
+        })
+    }
+
+    /// Makes the workspaces; returns their write keys.
+    pub(super) async fn open(&self) -> Result<Vec<String>> {
+        let mut keys = Vec::new();
+        for (workspace, clock) in WORKSPACES {
+            self.ingest.create(workspace, clock).await?;
+            keys.push(self.ingest.write_key(workspace).await?);
+            self.ingest.apply(workspace, &catalogue(0, &self.receiver.url(workspace))).await?;
+            self.receiver.trust(workspace, &self.workflow.secret(workspace).await?)?;
+        }
+        Ok(keys)
+    }
+
+    /// Does something.
+    pub(super) async fn act(&mut self) -> Result<()> {
+        let (workspace, clock) = *self.dice.pick(&WORKSPACES);
+        if self.dice.below(CHANGES) == 0 {
+            let document = catalogue(self.dice.below(VARIANTS), &self.receiver.url(workspace));
+            return self.ingest.apply(workspace, &document).await.context("changing definitions");
+        }
+        let open = self.open_ctas(workspace).await?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        let cta = self.dice.pick(&open).cta.clone();
+        let id = (u128::from(self.dice.draw()) << 64) | u128::from(self.dice.draw());
+        let command_id = uuid::Builder::from_random_bytes(id.to_be_bytes()).into_uuid();
+        let command = Command {
+            workspace: workspace.to_owned(),
+            cta,
+            by: "ana".to_owned(),
+            command_id: command_id.to_string(),
+        };
+        self.command(command, clock).await?;
+        self.answered.insert(command_id.as_u128());
+        Ok(())
+    }
+
+    async fn open_ctas(&self, workspace: &str) -> Result<Vec<Cta>> {
+        let asked = ListCtasRequest { workspace: workspace.to_owned(), page_size: 50, ..Default::default() };
+        let list = async |channel| CtaServiceClient::new(channel).list_ctas(asked.clone()).await;
+        let mut ctas = self.workflow.ask(list).await?.into_inner().ctas;
+        ctas.retain(|cta| cta.state() != CtaState::Closed);
+        Ok(ctas)
+    }
+
+    /// Repeated until it is answered. That somebody closed it meanwhile is an answer too.
+    async fn command(&mut self, command: Command, clock: ClockKind) -> Result<()> {
+        let what = self.dice.below(3);
+        let now = if clock == ClockKind::Log { BEGIN + YEAR_MS } else { chassis::clock::now() };
+        let until_at = now + HOUR_MS;
+        let command = Some(command);
+        let ask = async |channel| {
+            let mut client = CtaServiceClient::new(channel);
+            let command = command.clone();
+            let outcome = "done".to_owned();
+            let answer = match what {
+                0 => client.take_cta(TakeCtaRequest { command }).await.map(drop),
+                1 => client.snooze_cta(SnoozeCtaRequest { command, until_at }).await.map(drop),
+                _ => client.close_cta(CloseCtaRequest { command, outcome }).await.map(drop),
+            };
+            match answer {
+                Err(status) if status.code() == tonic::Code::FailedPrecondition => Ok(()),
+                answer => answer,
+            }
+        };
+        self.workflow.ask(ask).await.context("commanding")
+    }
+
+    /// After a receiver that was gone has come back.
+    pub(super) async fn enable(&self) -> Result<()> {
+        for (workspace, _) in WORKSPACES {
+            let asked =
+                EnableEndpointRequest { workspace: workspace.to_owned(), endpoint: "hook".to_owned() };
+            let enable = async |channel| CtaServiceClient::new(channel).enable_endpoint(asked.clone()).await;
+            self.workflow.ask(enable).await.context("enabling an endpoint")?;
+        }
+        Ok(())
+    }
+}

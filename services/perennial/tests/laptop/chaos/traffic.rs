@@ -1,0 +1,205 @@
+//! What products say of their customers: usage, a tenth of it twice, some of it late, some of it wrong.
+//!
+//! Invariant: of every event it is known beforehand what must become of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contracts::log::ClockKind;
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+use testkit::sim::Rng;
+
+pub(super) const WORKSPACES: [(&str, ClockKind); 3] =
+    [("mill", ClockKind::Log), ("forge", ClockKind::Wall), ("dairy", ClockKind::Wall)];
+
+const ACCOUNTS: u64 = 80;
+const CONTACTS: u64 = 3;
+const DAY_MS: i64 = 24 * 3_600_000;
+/// In thousandths of all events.
+const REPEATED: u64 = 100;
+const LATE: u64 = 50;
+const WRONG: u64 = 10;
+const HOMELESS: u64 = 10;
+const TRAITS: u64 = 20;
+const ORDERS: u64 = 30;
+/// Of the rest, how many say their account.
+const NAMING: u64 = 700;
+/// Events that may be repeated.
+const REMEMBERED: usize = 2_000;
+/// Of the log-clock workspace: its time when it begins.
+pub(super) const BEGIN: i64 = 852_076_800_000;
+
+/// What must have become of the events sent, a workspace's.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Fate {
+    /// Facts, each once: its number and its account.
+    pub(super) kept: BTreeMap<u64, String>,
+    /// Ids of messages in quarantine.
+    pub(super) quarantined: BTreeSet<String>,
+    /// Waiting for an account.
+    pub(super) parked: usize,
+}
+
+/// Events without end, the same for the same seed and times.
+pub(super) struct Traffic {
+    dice: Rng,
+    number: u64,
+    before: Vec<(usize, Json)>,
+    pub(super) fates: [Fate; WORKSPACES.len()],
+}
+
+impl Traffic {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { dice: Rng::new(seed), number: 0, before: Vec::new(), fates: Default::default() }
+    }
+
+    /// So many events of a workspace, at its time.
+    pub(super) fn batch(&mut self, workspace: usize, count: usize, now: i64) -> Vec<Json> {
+        (0..count).map(|_| self.event(workspace, now)).collect()
+    }
+
+    /// Each contact says its account, so that nothing waits that need not.
+    pub(super) fn introductions(&mut self, workspace: usize, now: i64) -> Vec<Json> {
+        let contacts = (0..ACCOUNTS).flat_map(|account| (0..CONTACTS).map(move |contact| (account, contact)));
+        contacts.map(|(account, contact)| self.usage(workspace, (account, contact), true, now)).collect()
+    }
+
+    fn event(&mut self, workspace: usize, now: i64) -> Json {
+        if self.dice.luck(REPEATED) {
+            let again: Vec<&Json> =
+                self.before.iter().filter(|(of, _)| *of == workspace).map(|(_, event)| event).collect();
+            if !again.is_empty() {
+                return (*self.dice.pick(&again)).clone();
+            }
+        }
+        let event = self.fresh(workspace, now);
+        if self.before.len() < REMEMBERED {
+            self.before.push((workspace, event.clone()));
+        } else {
+            let place = self.dice.below(REMEMBERED as u64) as usize;
+            self.before[place] = (workspace, event.clone());
+        }
+        event
+    }
+
+    fn fresh(&mut self, workspace: usize, now: i64) -> Json {
+        let at = if self.dice.luck(LATE) { now - self.dice.below(20 * DAY_MS as u64) as i64 } else { now };
+        let who = (self.dice.below(ACCOUNTS), self.dice.below(CONTACTS));
+        if self.dice.luck(WRONG) {
+            self.wrong(workspace)
+        } else if self.dice.luck(HOMELESS) {
+            self.homeless(workspace, at)
+        } else if self.dice.luck(TRAITS) {
+            self.traits(who, at)
+        } else {
+            let names = self.dice.luck(NAMING);
+            self.usage(workspace, who, names, at)
+        }
+    }
+
+    fn usage(&mut self, workspace: usize, who: (u64, u64), names: bool, at: i64) -> Json {
+        let (account, contact) = who;
+        let number = self.next();
+        self.fates[workspace].kept.insert(number, account_name(account));
+        let event = if self.dice.luck(ORDERS) { "Order Completed" } else { "Report Exported" };
+        let mut call = json!({
+            "type": "track", "event": event, "messageId": message_id(number), "timestamp": instant(at),
+            "userId": format!("{}-{contact}", account_name(account)),
+            "properties": {"n": number, "revenue": self.dice.below(100)},
+        });
+        if names {
+            call["context"] = json!({"groupId": account_name(account)});
+        }
+        call
+    }
+
+    /// Of somebody who belongs nowhere.
+    fn homeless(&mut self, workspace: usize, at: i64) -> Json {
+        let number = self.next();
+        self.fates[workspace].parked += 1;
+        json!({
+            "type": "track", "event": "Looked Around", "messageId": message_id(number), "timestamp": instant(at),
+            "userId": format!("stray-{}", number % 50), "properties": {"n": number},
+        })
+    }
+
+    /// A call without a name of what was done.
+    fn wrong(&mut self, workspace: usize) -> Json {
+        let number = self.next();
+        self.fates[workspace].quarantined.insert(message_id(number));
+        json!({"type": "track", "messageId": message_id(number), "userId": format!("stray-{}", number % 50)})
+    }
+
+    /// What is known of an account, or of a contact.
+    fn traits(&mut self, (account, contact): (u64, u64), at: i64) -> Json {
+        let number = self.next();
+        let user = format!("{}-{contact}", account_name(account));
+        let mut call = json!({
+            "messageId": message_id(number), "timestamp": instant(at), "userId": user,
+            "context": {"groupId": account_name(account)},
+        });
+        if self.dice.luck(500) {
+            call["type"] = "group".into();
+            call["groupId"] = account_name(account).into();
+            let plan = *self.dice.pick(&["free", "team", "enterprise"]);
+            call["traits"] = json!({"plan": plan, "seats": self.dice.below(200)});
+        } else {
+            call["type"] = "identify".into();
+            call["traits"] = json!({"title": *self.dice.pick(&["CFO", "Analyst", "Buyer"])});
+        }
+        call
+    }
+
+    fn next(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+}
+
+fn account_name(account: u64) -> String {
+    format!("account-{account}")
+}
+
+fn message_id(number: u64) -> String {
+    format!("m-{number}")
+}
+
+fn instant(at: i64) -> String {
+    Timestamp::from_millisecond(at).unwrap_or_default().to_string()
+}
+
+/// One of a few catalogues that differ in thresholds.
+pub(super) fn catalogue(variant: u64, hook: &str) -> Json {
+    json!({
+        "measures": {
+            "reports": {"count": {"event": "Report Exported", "window": {"days": 3}}},
+            "orders": {"count": {"event": "Order Completed", "window": {"days": 3}}},
+            "revenue": {"sum": {"event": "Order Completed", "property": "revenue", "window": {"days": 7}}},
+        },
+        "scorecards": [{
+            "name": "use",
+            "groups": [{"name": "use", "weight": 1, "measures": [
+                {"measure": "reports", "weight": 2, "curve": {"linear": [[0, 0], [400 + 50 * variant, 100]]}},
+                {"measure": "orders", "weight": 1, "curve": {"steps": [[0, 0], [3 + variant, 50], [9, 100]]}}]}],
+            "bands": {"yellow": 30 + variant, "green": 60 + variant},
+        }],
+        "segments": {
+            "busy": {"when": {"measure": "reports", "at_least": 20 + 10 * variant}},
+            "buyers": {"when": {"measure": "orders", "at_least": 2 + variant}},
+            "paying": {"when": {"measure": "revenue", "at_least": 100 + 100 * variant}},
+        },
+        "endpoints": {"hook": {"url": hook}},
+        "playbooks": {
+            "thanks": {"trigger": {"enters": "buyers"}, "steps": [
+                {"open_cta": {"type": "opportunity", "title": "Say thanks", "priority": 2}},
+                {"notify": {"endpoint": "hook"}},
+                {"wait": {"hours": 3}},
+                {"notify": {"endpoint": "hook"}}]},
+            "watch": {"trigger": {"band": {"to": "green"}}, "steps": [{"notify": {"endpoint": "hook"}}]},
+            "save": {"trigger": {"band": {"to": "red"}}, "steps": [
+                {"open_cta": {"type": "risk", "title": "Call them", "priority": 1}},
+                {"notify": {"endpoint": "hook"}}]},
+            "order": {"trigger": {"event": {"name": "Order Completed"}}, "steps": [{"notify": {"endpoint": "hook"}}]},
+        },
+    })
+}
