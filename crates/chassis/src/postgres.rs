@@ -10,11 +10,14 @@ use sqlx::{
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::timeout;
 
 pub mod private;
 
-pub use eventlog::postgres::is_away;
+pub use eventlog::postgres::{answered, answered_within, is_away};
 
+/// A connection that says nothing for so long has no far end any more.
+const PING: Duration = Duration::from_secs(1);
 /// How long a caller waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(5);
 /// How long a statement may run, milliseconds.
@@ -31,7 +34,19 @@ pub fn connect(options: PgConnectOptions, most: u32) -> PgPool {
         ("synchronous_commit", "on"),
     ]);
     let options = options.log_slow_statements(log::LevelFilter::Warn, SLOW);
-    PgPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).connect_lazy_with(options)
+    PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(ACQUIRE)
+        // Both are asked here and not by the pool itself, which would wait for ever.
+        .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(async move { Ok(is_there(connection).await) }))
+        .after_release(|connection, _| Box::pin(async move { Ok(is_there(connection).await) }))
+        .connect_lazy_with(options)
+}
+
+/// Whether somebody is at the far end of a connection.
+async fn is_there(connection: &mut PgConnection) -> bool {
+    timeout(PING, connection.ping()).await.is_ok_and(|answer| answer.is_ok())
 }
 
 /// Why a service's database cannot be had.

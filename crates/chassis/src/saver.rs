@@ -11,7 +11,10 @@ use std::{
 use sqlx::PgPool;
 use tokio::{sync::Notify, time::sleep};
 
-use crate::{Tasks, postgres::is_away};
+use crate::{
+    Tasks,
+    postgres::{answered, is_away},
+};
 
 /// Before Postgres, being away, is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -57,7 +60,7 @@ impl Saver {
             let saving = async {
                 loop {
                     let met = handed.next().await;
-                    while let Err(error) = save(pool.clone(), met.clone()).await {
+                    while let Err(error) = answered(save(pool.clone(), met.clone())).await {
                         let workspace = &met.workspace;
                         if !is_away(&error) {
                             tracing::error!(%error, workspace, "{what} of {workspace} cannot be saved");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chassis::postgres::answered;
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -34,14 +35,19 @@ async fn forget(pool: &PgPool, before_at: i64) -> sqlx::Result<u64> {
     let before = first_id_of(before_at);
     let mut forgotten = 0;
     loop {
-        let mut conn = chassis::postgres::unscoped(pool).await?;
-        let deleted = store::forget_quarantined(&mut conn, before, AT_ONCE).await?;
-        conn.commit().await?;
+        let deleted = answered(forget_some(pool, before)).await?;
         forgotten += deleted;
         if deleted < AT_ONCE.unsigned_abs() {
             return Ok(forgotten);
         }
     }
+}
+
+async fn forget_some(pool: &PgPool, before: Uuid) -> sqlx::Result<u64> {
+    let mut conn = chassis::postgres::unscoped(pool).await?;
+    let deleted = store::forget_quarantined(&mut conn, before, AT_ONCE).await?;
+    conn.commit().await?;
+    Ok(deleted)
 }
 
 /// The lowest id that something refused at an instant can have.

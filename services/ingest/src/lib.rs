@@ -30,6 +30,7 @@ use chassis::{
 use engine::{Act, Forwarder};
 use eventlog::{Log, Topic};
 use sqlx::PgPool;
+use tokio::time::timeout;
 use tonic::service::Routes;
 
 pub use crate::{
@@ -42,6 +43,8 @@ use crate::{edge::Edge, intake::Intake};
 
 /// How often it is looked for catalogue versions that some process left half handed over.
 const LOOK: Duration = Duration::from_secs(5);
+/// A hand-over that takes longer is stuck.
+const HANDED_OVER: Duration = Duration::from_secs(120);
 
 /// What the service stands on.
 pub struct Ports {
@@ -87,13 +90,14 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
 /// Finishes what a process before began: at once, and now and then.
 async fn hand_over(pool: PgPool, log: Arc<dyn Log>, shutdown: chassis::Shutdown) -> anyhow::Result<()> {
     while !shutdown.requested() {
-        match catalogue::hand_over_all(&pool, &log).await {
-            Ok(failed) => failed.iter().for_each(|(workspace, error)| {
+        match timeout(HANDED_OVER, catalogue::hand_over_all(&pool, &log)).await {
+            Err(_) => tracing::warn!("handing over catalogue versions takes too long: it begins again"),
+            Ok(Ok(failed)) => failed.iter().for_each(|(workspace, error)| {
                 tracing::warn!(
                     %workspace, %error, "catalogue versions of {workspace} wait to be handed over: {error}"
                 );
             }),
-            Err(error) => tracing::warn!(%error, "catalogue versions wait to be handed over: {error}"),
+            Ok(Err(error)) => tracing::warn!(%error, "catalogue versions wait to be handed over: {error}"),
         }
         tokio::select! {
             () = shutdown.clone().wait() => {}

@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use eventlog::{LogError, postgres::is_away};
+use eventlog::{
+    LogError,
+    postgres::{answered, answered_within, is_away},
+};
 use sqlx::{PgConnection, PgPool, migrate::Migrator};
 use tokio::{runtime::Handle, sync::mpsc};
 
@@ -22,6 +25,9 @@ use crate::{Checkpoint, Metrics, Progress, Store, StoreAway, Write};
 
 /// Decisions that one transaction takes together, when they wait anyway.
 const TOGETHER: usize = 10_000;
+/// A projection is small and idempotent.
+const PROJECTED: Duration = Duration::from_secs(10);
+const CHECKPOINTED: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -95,7 +101,7 @@ impl<P: Send + Sync + 'static> PgStore<P> {
 
 impl<P: Send + Sync + 'static> Store<P> for PgStore<P> {
     fn load(&mut self) -> Result<Option<Checkpoint>, StoreAway> {
-        let loaded = self.runtime.block_on(sql::load(&self.pool, self.partition.cast_signed()));
+        let loaded = self.runtime.block_on(answered(sql::load(&self.pool, self.partition.cast_signed())));
         loaded.map_err(|fault| StoreAway(fault.to_string()))
     }
 
@@ -159,7 +165,7 @@ impl<P: Send + Sync + 'static> Writer<P> {
     async fn perform(&self, write: &Write<P>) -> sqlx::Result<()> {
         let mut pause = FIRST_PAUSE;
         loop {
-            let Err(fault) = self.attempt(write).await else {
+            let Err(fault) = answered_within(within(write), self.attempt(write)).await else {
                 self.note(write);
                 return Ok(());
             };
@@ -217,6 +223,14 @@ impl<P: Send + Sync + 'static> Writer<P> {
             fail::fail_point!("projection-committed");
         }
         Ok(())
+    }
+}
+
+/// How long a write may take: a checkpoint as long as any statement, a projection less.
+fn within<P>(write: &Write<P>) -> Duration {
+    match write {
+        Write::Project { .. } => PROJECTED,
+        Write::Checkpoint(_) => CHECKPOINTED,
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Invariant: a batch is acknowledged after its commit (fsync on), and readers in the process see it before that.
 
+mod answered;
 mod assignment;
 mod batch;
 mod flusher;
@@ -19,6 +20,7 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use sqlx::{PgPool, migrate::Migrator};
 use tokio::runtime::Handle;
 
+pub use answered::{answered, answered_within};
 use queue::{Batch, Queue, Refusal};
 pub use store::is_away;
 use tail::{Read, Tail};

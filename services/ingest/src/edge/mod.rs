@@ -18,10 +18,11 @@ mod refusal;
 mod told;
 mod values;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use chassis::metrics::Metrics;
+use chassis::postgres::answered_within;
 use contracts::log::ClockKind;
 use domain::time::Instant;
 use eventlog::{Log, NewRecord, Topic, TopicPartition};
@@ -43,6 +44,9 @@ use crate::{
     keys::{Access, Keys, WriteKey},
     untimed::Untimed,
 };
+
+/// A client is told to come again sooner than it gives up waiting.
+const ASKED: Duration = Duration::from_secs(5);
 
 /// Everything the edge needs, shared by all requests.
 pub(crate) struct Edge {
@@ -171,7 +175,7 @@ impl Edge {
             ));
         };
         let key = WriteKey::parse(key).ok_or(Refusal::Unauthorized("this is not a write key"))?;
-        let found = self.keys.find(&self.pool, &key, received.0).await;
+        let found = answered_within(ASKED, self.keys.find(&self.pool, &key, received.0)).await;
         let found = found.map_err(|error| Refusal::of_postgres(&error))?;
         let access = found.ok_or(Refusal::Unauthorized("nobody has this write key"))?;
         if access.ready { Ok(access) } else { Err(Refusal::away("the workspace is being made; it")) }
@@ -190,7 +194,7 @@ impl Edge {
         let prepared = Prepared::new(access, received, read);
         held.take(prepared.bytes())?;
         let counted = self.untimed.admit(access, prepared.accepted)?;
-        let kept = self.directory.keep(&self.pool, access, &prepared).await;
+        let kept = answered_within(ASKED, self.directory.keep(&self.pool, access, &prepared)).await;
         kept.map_err(|error| Refusal::of_postgres(&error))?;
         let may_be_kept = access.clock == ClockKind::Wall;
         self.intake.take(self.batches(&prepared), may_be_kept).await?;

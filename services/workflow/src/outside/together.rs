@@ -1,6 +1,6 @@
 //! Questions to Postgres that are asked together: whoever comes while some are under way waits for the next round.
 
-use chassis::Tasks;
+use chassis::{Tasks, postgres::answered};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Duration, sleep},
@@ -37,7 +37,7 @@ impl<Q: Send + 'static, A: Send + 'static> Together<Q, A> {
             while queue.recv_many(&mut round, AT_ONCE).await > 0 {
                 let (questions, waiting): (Vec<Q>, Vec<oneshot::Sender<Option<A>>>) = round.drain(..).unzip();
                 let count = questions.len();
-                match answer(questions).await {
+                match answered(answer(questions)).await {
                     Ok(answers) => waiting.into_iter().zip(answers).for_each(|(who, answer)| {
                         // Who has gone needs none.
                         let _gone = who.send(answer);
