@@ -42,6 +42,8 @@ pub async fn serve(
                 let span = tracing::error_span!(
                     "grpc",
                     call = request.uri().path(),
+                    otel.name = request.uri().path().trim_start_matches('/'),
+                    otel.kind = "server",
                     trace_id = tracing::field::Empty
                 );
                 crate::trace::follow_headers(&span, request.headers());

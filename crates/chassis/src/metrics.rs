@@ -46,8 +46,13 @@ impl Metrics {
     /// A counter `perennial_NAME_total` by outcome.
     pub fn outcomes(&self, name: &str, help: &str) -> Outcomes {
         let outcomes = Outcomes::default();
-        self.register(|registry| registry.register(name, help, outcomes.0.clone()));
+        self.add_outcomes(name, help, &outcomes);
         outcomes
+    }
+
+    /// The same, of one that counts already.
+    pub fn add_outcomes(&self, name: &str, help: &str, outcomes: &Outcomes) {
+        self.register(|registry| registry.register(name, help, outcomes.0.clone()));
     }
 
     /// A histogram `perennial_NAME_seconds`, from a millisecond to half a minute.

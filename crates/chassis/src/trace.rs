@@ -1,10 +1,14 @@
 //! Traces across the log: a record carries a W3C `traceparent`, and whoever works on it continues that trace.
 //!
-//! The spans on the way are of the level of errors: a filter of log lines must not take the trace from a record.
+//! The spans on the way are of the level of errors, and nothing else is: so they are told from those of libraries, and
+//! a filter of log lines does not take the trace from a record.
+
+mod spans;
 
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
+pub use opentelemetry::KeyValue;
 use opentelemetry::{
     Context,
     trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState},
@@ -12,13 +16,24 @@ use opentelemetry::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+pub(crate) use self::spans::{Ids, Work, next_span, record, tell};
+pub use self::spans::{answered, describe, failed, sending};
+
 /// The current span as a `traceparent`; none outside of any, or when spans are not recorded.
 pub fn current() -> Option<Arc<str>> {
     let context = Span::current().context();
     let span = context.span();
     let at = span.span_context();
-    at.is_valid()
-        .then(|| format!("00-{}-{}-{:02x}", at.trace_id(), at.span_id(), at.trace_flags().to_u8()).into())
+    at.is_valid().then(|| named(at.trace_id(), at.span_id(), at.trace_flags()))
+}
+
+fn named(trace: TraceId, span: SpanId, flags: TraceFlags) -> Arc<str> {
+    format!("00-{trace}-{span}-{:02x}", flags.to_u8()).into()
+}
+
+/// The id of the trace that a `traceparent` belongs to.
+pub(crate) fn trace_id(traceparent: &str) -> Option<TraceId> {
+    parse(traceparent).map(|at| at.trace_id())
 }
 
 /// Makes `span` a child of the one that `traceparent` names, if it names one, and fills its field `trace_id`, if it has

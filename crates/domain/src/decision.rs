@@ -282,3 +282,19 @@ pub enum Decision {
     Settled(NotificationSettled),
     Answer(CommandAnswered),
 }
+
+impl Decision {
+    /// What it is, as its record says it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Health(_) => "HealthChanged",
+            Self::Membership(_) => "MembershipChanged",
+            Self::Run(_) => "RunAdvanced",
+            Self::Cta(_) => "CtaChanged",
+            Self::Notification(_) => "NotificationRequested",
+            Self::Attempt(_) => "AttemptDue",
+            Self::Settled(_) => "NotificationSettled",
+            Self::Answer(_) => "CommandAnswered",
+        }
+    }
+}

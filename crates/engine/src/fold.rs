@@ -8,6 +8,8 @@ use eventlog::{
     proto::{CatalogueVersion, Envelope, Header, Service},
 };
 
+use crate::Origin;
+
 /// A record, or a stored state, that cannot be read: what is wrong with it, for people.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -141,6 +143,8 @@ pub struct Decided<D> {
     pub header: Header,
     pub decision: D,
     pub traceparent: Option<Arc<str>>,
+    /// Where its span began; only of what this assignment wrote, and where spans are asked for.
+    pub origin: Option<Box<Origin>>,
 }
 
 impl<D> Decided<D> {

@@ -28,15 +28,17 @@ mod store;
 mod ticker;
 mod time;
 mod timers;
+mod trace;
 mod worker;
 mod workspace;
 
 pub use fold::{
     Context, Decided, Fold, Poison, Projected, Shown, Step, Wake, WrittenDecision, read_envelope,
 };
-pub use forward::{Forward, ForwardContext, ForwardFold, Forwarded, Forwarder, Forwards};
+pub use forward::{Forward, ForwardContext, ForwardFold, Forwarded, Forwarder, Forwards, Handed};
 pub use metrics::{Count, Metrics};
 pub use ports::{Act, Ports, Settings, WorkerError};
 pub use runner::{Machine, Stop, Turn, run};
 pub use store::{Checkpoint, Clock, Progress, Store, StoreAway, Write};
+pub use trace::{Continue, Origin};
 pub use worker::{Worker, WorkerPorts};

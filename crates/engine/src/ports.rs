@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use eventlog::{Log, LogError};
 
-use crate::{Poison, Store, StoreAway};
+use crate::{Continue, Poison, Store, StoreAway};
 
 /// Looks at an own decision that this assignment wrote and that now stands in the log, for so many milliseconds by the
 /// log's clock as far as that is known: the moment to act on it. Called on the worker's thread; must not block.
@@ -16,6 +16,8 @@ pub struct Ports<P, D = ()> {
     pub log: Arc<dyn Log>,
     pub store: Box<dyn Store<P>>,
     pub act: Act<D>,
+    /// Names the spans of what is yielded.
+    pub next_span: Continue,
     /// Who writes: a new id for each assignment, 16 bytes.
     pub writer: Bytes,
 }

@@ -16,6 +16,7 @@ use crate::{
     planted::{self, Bug},
     record::StepKey,
     timers::{Armed, By},
+    trace::Origin,
 };
 
 /// The most services that one builds on.
@@ -28,6 +29,8 @@ pub(crate) struct Pending<D> {
     pub(crate) cause: CauseOrder,
     pub(crate) step: StepKey,
     pub(crate) decision: Option<D>,
+    /// Where its span began, if it has one.
+    pub(crate) origin: Option<Box<Origin>>,
 }
 
 /// A fact of a log-clock workspace before its time.

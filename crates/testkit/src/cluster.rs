@@ -84,6 +84,11 @@ impl Cluster {
         Self { folder: Some(folder), ..self }
     }
 
+    /// What every service is told.
+    pub fn telling_all(self, arguments: &[&str]) -> Self {
+        SERVICES.into_iter().fold(self, |cluster, service| cluster.telling(service, arguments))
+    }
+
     /// Starts so many replicas of each service; returns once all answer.
     pub fn start_all(&mut self, replicas: usize) -> anyhow::Result<()> {
         for service in SERVICES {

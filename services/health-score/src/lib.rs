@@ -13,6 +13,7 @@ use chassis::{
     workers::{Feeding, Work, Workers, told},
 };
 use contracts::health::health_service_server::HealthServiceServer;
+use domain::decision::Decision;
 use engine::{Decided, Worker};
 use eventlog::{Feed, Topic};
 use sqlx::PgPool;
@@ -39,7 +40,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
         feed: Some(Feeding { feed: Feed::HealthChanged, copy: |item| item.decided().map(fold::copy) }),
-        act: || told("health-score", |_: &Decided<_>, _| ()),
+        act: || told("health-score", Decision::name, |_: &Decided<_>, _| ()),
     };
     workers.start(work, move |ports, partition, counters| {
         Worker::start(HealthFold, ports, partition, config.worker.clone(), counters)

@@ -25,9 +25,9 @@ use std::{sync::Arc, time::Duration};
 
 use chassis::{
     postgres::migrate,
-    workers::{Work, Workers},
+    workers::{Work, Workers, handed},
 };
-use engine::{Act, Forwarder};
+use engine::Forwarder;
 use eventlog::{Log, Topic};
 use sqlx::PgPool;
 use tokio::time::timeout;
@@ -72,7 +72,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
         feed: None,
-        act: || -> Act<()> { Box::new(|(): &(), _| ()) },
+        act: || handed("ingest"),
     };
     let worker = config.worker;
     workers.start(work, move |ports, partition, counters| {

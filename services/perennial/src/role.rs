@@ -1,7 +1,7 @@
 //! `perennial ingest|health-score|segmentation|workflow`: one service as a process of its own, in a cluster.
 
 use anyhow::{Context, Result};
-use chassis::{Tasks, telemetry};
+use chassis::{Tasks, telemetry::Telemetry};
 use clap::Args;
 
 use crate::node::{
@@ -24,6 +24,8 @@ pub(crate) struct Service {
     worker: node::WorkerArgs,
     #[command(flatten)]
     logs: node::LogArgs,
+    #[command(flatten)]
+    traces: node::TraceArgs,
 }
 
 #[derive(Args)]
@@ -63,13 +65,13 @@ impl Service {
     }
 
     async fn serve(self, role: Role, options: ServiceOptions) -> Result<()> {
-        telemetry::init(self.logs.format(), &self.logs.log)?;
-        let settings = self.settings(role, options)?;
+        let telemetry = self.logs.init(&self.traces, role.name(), &self.kafka)?;
+        let settings = self.settings(role, options, telemetry)?;
         let (ground, tasks) = (Ground::default(), Tasks::new());
         ground.run(&tasks, start(role, settings, &ground, &tasks)).await
     }
 
-    fn settings(&self, role: Role, services: ServiceOptions) -> Result<Settings> {
+    fn settings(&self, role: Role, services: ServiceOptions, telemetry: Telemetry) -> Result<Settings> {
         let missing = |setting, why| {
             format!("{role} needs {why}: say --{setting} (`perennial config --explain` shows the other ways)")
         };
@@ -83,6 +85,7 @@ impl Service {
             postgres: Source::Url(url.with_context(|| missing("database-url", "a Postgres server"))?),
             log: LogSource::Kafka(Box::new(kafka.with_context(|| missing("kafka-brokers", "Kafka"))?)),
             services,
+            telemetry,
         })
     }
 }

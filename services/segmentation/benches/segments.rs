@@ -67,6 +67,7 @@ fn measure(segments: usize) -> Run {
         log: log.clone(),
         store: Box::new(store),
         act: Box::new(|_: &Decided<_>, _| ()),
+        next_span: Arc::clone,
         writer: vec![1; 16].into(),
     };
     let metrics = Arc::new(Metrics::default());

@@ -15,6 +15,7 @@ use chassis::{
     workers::{Feeding, Work, Workers, told},
 };
 use contracts::segment::segment_service_server::SegmentServiceServer;
+use domain::decision::Decision;
 use engine::{Decided, Worker};
 use eventlog::{Feed, Topic};
 use sqlx::PgPool;
@@ -41,7 +42,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
         feed: Some(Feeding { feed: Feed::MembershipChanged, copy: |item| item.decided().map(fold::copy) }),
-        act: || told("segmentation", |_: &Decided<_>, _| ()),
+        act: || told("segmentation", Decision::name, |_: &Decided<_>, _| ()),
     };
     let met = Saver::start(workers.tasks(), "segments", &pool, segments::save);
     workers.start(work, move |ports, partition, counters| {

@@ -8,6 +8,7 @@ use contracts::{
 };
 use eventlog::{FORMAT, GENERATION, Key, Log, LogError, NewRecord, Topic, TopicPartition};
 use prost::Message;
+use tracing::Instrument;
 
 /// What a fact is, and what it answers to.
 #[derive(Debug, Clone, Copy)]
@@ -29,8 +30,10 @@ pub(crate) async fn append(
 ) -> Result<(), LogError> {
     let at =
         TopicPartition { topic: Topic::Account, partition: key.partition(log.partitions(Topic::Account)) };
-    let record = NewRecord { value: record(key, about, kind, now), traceparent: chassis::trace::current() };
-    eventlog::append(log, at, vec![record]).await?;
+    let sending = chassis::trace::sending(Topic::Account, 1);
+    let traceparent = sending.in_scope(chassis::trace::current);
+    let record = NewRecord { value: record(key, about, kind, now), traceparent };
+    eventlog::append(log, at, vec![record]).instrument(sending).await?;
     Ok(())
 }
 

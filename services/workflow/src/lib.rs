@@ -69,7 +69,7 @@ fn start_sender(config: &Config, ports: &Ports, tasks: &Tasks) -> anyhow::Result
 fn start_workers(config: &Config, ports: &Ports, met: Saver, due: mpsc::Sender<Due>) {
     let act = move || -> Act<Decided<Decision>> {
         let mut actor = Actor::new(due.clone());
-        told("workflow", move |decided, age| actor.act(decided, age))
+        told("workflow", Decision::name, move |decided, age| actor.act(decided, age))
     };
     let work = Work {
         service: "workflow",

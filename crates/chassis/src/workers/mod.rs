@@ -26,7 +26,7 @@ use crate::{
 pub use clocks::Clocks;
 use crew::{AtWork, Begin, Crew};
 use metrics::Collected;
-pub use told::told;
+pub use told::{handed, told};
 
 /// What the workers of a process share.
 #[derive(Clone)]
@@ -150,6 +150,7 @@ impl Workers {
                         log: log.clone(),
                         store: Box::new(store),
                         act: act(),
+                        next_span: crate::trace::next_span,
                         writer: ids::v7().into_bytes().to_vec().into(),
                     };
                     machine(ports, partition, counters.clone())

@@ -1,12 +1,14 @@
 //! What attribution makes of the inbox: a fold over contacts whose outputs are forwards to account partitions.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use eventlog::{
     Key, Stored,
     proto::{CatalogueVersion, ClockKind, Header},
 };
 
-use crate::Poison;
+use crate::{Origin, Poison};
 
 /// Where an inbox record stands.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +73,17 @@ pub struct Forwarded<I> {
     pub appended_at: i64,
     pub key: Key,
     pub item: I,
+}
+
+/// A fact handed on to an account's log, in a span of its own: told once, when it is first yielded. Its age counts from
+/// the record that it follows from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handed {
+    pub workspace: String,
+    pub account: String,
+    /// Where its span began.
+    pub origin: Origin,
+    pub traceparent: Arc<str>,
 }
 
 /// A fold over one inbox partition, one contact (key of the inbox) at a time. Pure and deterministic: only

@@ -1,16 +1,19 @@
 //! Folding one inbox record, and linking what it forwards.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use eventlog::{
     Key, NewRecord, Stored, concat_record, control_record,
     proto::{CatalogueVersion, ClockAdvanced, Header, Service, control},
 };
 
-use super::{Forward, ForwardContext, ForwardFold, Forwarded, Forwarder, Forwards};
+use super::{Forward, ForwardContext, ForwardFold, Forwarded, Forwarder, Forwards, Handed};
 use crate::{
     Poison,
     guard::guarded,
     record::{self, FactKind, Read, cause_at, dead_letter},
+    trace,
 };
 
 /// One record's forwards so far: the record, and the index of the next.
@@ -179,7 +182,7 @@ impl<F: ForwardFold> Forwarder<F> {
             let target = to.partition(self.targets.len() as u32) as usize;
             let header = self.forward_header(&to, from, target);
             let header = Header { id, event_at, original_at, due_at, ..header };
-            self.forward(target, concat_record(header, &body), from);
+            self.hand_on(target, header, &body, from);
         }
         let Stored { offset, appended_at, .. } = *from.record;
         for item in out.items {
@@ -187,6 +190,19 @@ impl<F: ForwardFold> Forwarder<F> {
             from.items += 1;
             self.items.push(Forwarded { partition, offset, index, appended_at, key: key.clone(), item });
         }
+    }
+
+    /// Forwards a fact, in a span of its own unless it may have been forwarded before: spans are told once.
+    fn hand_on(&mut self, target: usize, header: Header, body: &[u8], from: &mut From<'_>) {
+        let is_new = from.record.offset >= self.told_to;
+        let next_span = if is_new { self.ports.next_span } else { Arc::clone };
+        let (traceparent, origin) = trace::follow(next_span, self.at, from.record);
+        if let (Some(origin), Some(traceparent)) = (origin, traceparent.clone()) {
+            let age = self.ticker.log_time().saturating_sub(origin.appended_at);
+            let (workspace, account) = (header.workspace.clone(), header.account.clone());
+            (self.ports.act)(&Handed { workspace, account, origin: *origin, traceparent }, age);
+        }
+        self.push(target, concat_record(header, body), traceparent, from);
     }
 
     fn forward_header(&self, to: &Key, from: &From<'_>, target: usize) -> Header {
@@ -202,11 +218,14 @@ impl<F: ForwardFold> Forwarder<F> {
     }
 
     fn forward(&mut self, target: usize, value: Bytes, from: &mut From<'_>) {
+        self.push(target, value, from.record.traceparent.clone(), from);
+    }
+
+    fn push(&mut self, target: usize, value: Bytes, traceparent: Option<Arc<str>>, from: &mut From<'_>) {
         let offset = from.record.offset;
         self.contacts.links[target] = Some((offset, from.index));
         from.index += 1;
         self.metrics.yielded.add(1);
-        let traceparent = from.record.traceparent.clone();
         self.targets[target].push(offset, NewRecord { value, traceparent });
     }
 

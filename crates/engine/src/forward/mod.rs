@@ -5,5 +5,5 @@ mod fold;
 mod folding;
 mod worker;
 
-pub use fold::{Forward, ForwardContext, ForwardFold, Forwarded, Forwards};
+pub use fold::{Forward, ForwardContext, ForwardFold, Forwarded, Forwards, Handed};
 pub use worker::Forwarder;

@@ -13,7 +13,7 @@ use eventlog::{Stored, Topic, TopicPartition};
 
 use super::contacts::Contacts;
 use crate::{
-    Checkpoint, ForwardFold, Forwarded, Metrics, Ports, Progress, Settings, WorkerError, Write,
+    Checkpoint, ForwardFold, Forwarded, Handed, Metrics, Ports, Progress, Settings, WorkerError, Write,
     lag::{Front, Lag},
     outbox::Outbox,
     planted::{self, Bug},
@@ -27,7 +27,7 @@ const WRITE_ITEMS: usize = 2_000;
 /// The worker of one inbox partition.
 pub struct Forwarder<F: ForwardFold> {
     pub(super) fold: F,
-    pub(super) ports: Ports<Forwarded<F::Item>>,
+    pub(super) ports: Ports<Forwarded<F::Item>, Handed>,
     pub(super) at: TopicPartition,
     pub(super) inboxes: u32,
     settings: Settings,
@@ -35,6 +35,8 @@ pub struct Forwarder<F: ForwardFold> {
     pub(super) contacts: Contacts<F>,
     pub(super) next: u64,
     end_at_start: u64,
+    /// What lies below may have been forwarded before.
+    pub(super) told_to: u64,
     lag: Lag,
     fetched: VecDeque<Stored>,
     pub(super) targets: Vec<Outbox>,
@@ -58,7 +60,7 @@ impl<F: ForwardFold> Forwarder<F> {
     /// Loads the checkpoint. Blocks.
     pub fn start(
         fold: F,
-        mut ports: Ports<Forwarded<F::Item>>,
+        mut ports: Ports<Forwarded<F::Item>, Handed>,
         partition: u32,
         settings: Settings,
         metrics: Arc<Metrics>,
@@ -84,6 +86,7 @@ impl<F: ForwardFold> Forwarder<F> {
             contacts,
             next,
             end_at_start: end,
+            told_to: end,
             lag: Lag::default(),
             fetched: VecDeque::new(),
             items: Vec::new(),
@@ -192,6 +195,7 @@ impl<F: ForwardFold> Forwarder<F> {
         let checkpoint = self.ports.store.load()?.unwrap_or_default();
         let targets = self.targets.len() as u32;
         self.contacts = Contacts::load(&self.fold, &checkpoint, targets)?;
+        self.told_to = self.told_to.max(self.next);
         self.next = checkpoint.offset;
         (self.kept, self.settled) = (self.next, self.next);
         self.fetched.clear();

@@ -19,6 +19,7 @@ use crate::{
     planted::{self, Bug},
     record::{self, FactKind, StepKey, cause_at},
     slot::{ABOVE, Pending, Waiting},
+    trace,
 };
 
 /// What a record means, before it is anybody's.
@@ -379,12 +380,12 @@ impl<F: Fold> Worker<F> {
         record: &Stored,
     ) {
         self.metrics.yielded.add(1);
-        self.memory.slots[id as usize].pending.push_back(Pending { cause, step, decision });
+        let (traceparent, origin) = trace::follow(self.ports.next_span, self.at, record);
+        self.memory.slots[id as usize].pending.push_back(Pending { cause, step, decision, origin });
         match self.open.back_mut() {
             Some((offset, count)) if *offset == cause.0 => *count += 1,
             _ => self.open.push_back((cause.0, 1)),
         }
-        let traceparent = record.traceparent.clone();
         self.sending.outbox.push(cause.0, NewRecord { value, traceparent });
     }
 }

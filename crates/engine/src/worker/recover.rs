@@ -7,7 +7,7 @@ use eventlog::Stored;
 
 use super::{Reading, Worker, keep::Keeping, send::Sending, steps::Said};
 use crate::{
-    Decided, Fold, Projected, WorkerError,
+    Decided, Fold, Origin, Projected, WorkerError,
     memory::Memory,
     record::{self, Read},
 };
@@ -80,11 +80,19 @@ impl<F: Fold> Worker<F> {
         let step = record::StepKey::of_decision(&header);
         if let Said::Decision(decision) = &said {
             let Stored { offset, appended_at, traceparent, .. } = record;
-            let decided = Decided { offset, appended_at, header, decision: decision.clone(), traceparent };
+            let origin = self.origin(slot, cause);
+            let decision = decision.clone();
+            let decided = Decided { offset, appended_at, header, decision, traceparent, origin };
             self.act_on(&decided, live);
             self.keeping.push(Projected::Decided(decided));
         }
         self.compare(slot, cause, step, said);
+    }
+
+    /// Where the span of a decision began that waits to be read back.
+    fn origin(&self, slot: u32, cause: (u64, u32)) -> Option<Box<Origin>> {
+        let yielded = self.memory.slots[slot as usize].pending.front()?;
+        if yielded.cause == cause { yielded.origin.clone() } else { None }
     }
 
     fn act_on(&mut self, decided: &Decided<F::Decision>, live: bool) {

@@ -74,7 +74,13 @@ fn a_worker_with_a_backlog_says_how_old_it_grows_while_the_log_is_away() {
     (1..BACKLOG).for_each(|id| _ = log.log.put(AT, usage(&format!("account-{id}"), id)));
     let (_desk, store) = Desk::open(&Arc::<Mutex<Disk<_>>>::default(), None);
     let (writer, metrics) = (Bytes::from_static(&[1; 16]), Arc::<Metrics>::default());
-    let ports = Ports { log: log.clone(), store: Box::new(store), act: Box::new(|_, _| {}), writer };
+    let ports = Ports {
+        log: log.clone(),
+        store: Box::new(store),
+        act: Box::new(|_, _| {}),
+        next_span: Arc::clone,
+        writer,
+    };
     let mut worker =
         Worker::start(ToyFold::<H>::default(), ports, 0, Settings::default(), metrics.clone()).unwrap();
     assert_eq!(worker.read(appended_at, AT_MOST).unwrap(), AT_MOST);

@@ -33,7 +33,13 @@ fn one_event_among_100_000_idle_accounts_takes_at_most_10_steps() {
     }
     let (_desk, store) = Desk::open(&Arc::<Mutex<Disk<_>>>::default(), None);
     let writer = Bytes::from_static(&[1; 16]);
-    let ports = Ports { log: log.clone(), store: Box::new(store), act: Box::new(|_, _| {}), writer };
+    let ports = Ports {
+        log: log.clone(),
+        store: Box::new(store),
+        act: Box::new(|_, _| {}),
+        next_span: Arc::clone,
+        writer,
+    };
     let metrics: Arc<Metrics> = Arc::default();
     let (checkpoint_records, unacked_records) = (u64::MAX, usize::MAX);
     let settings = Settings { checkpoint_records, unacked_records, ..Settings::default() };

@@ -164,6 +164,7 @@ impl History {
             log: self.log.clone(),
             store: Box::new(store),
             act: Box::new(move |decided: &Decided<Toy>, _| locked(&acted).push(decided.offset)),
+            next_span: Arc::clone,
             writer: Bytes::copy_from_slice(&writer),
         };
         Worker::start(ToyFold::default(), ports, 0, self.settings.clone(), self.metrics[service].clone())

@@ -93,7 +93,13 @@ impl History {
         self.writers += 1;
         let (desk, store) = Desk::open(&self.disks[inbox as usize], self.bug);
         let writer = Bytes::copy_from_slice(&u128::from(self.writers).to_be_bytes());
-        let ports = Ports { log: self.log.clone(), store: Box::new(store), act: Box::new(|_, _| {}), writer };
+        let ports = Ports {
+            log: self.log.clone(),
+            store: Box::new(store),
+            act: Box::new(|_, _| {}),
+            next_span: Arc::clone,
+            writer,
+        };
         let metrics: Arc<Metrics> = Arc::default();
         let worker = Forwarder::start(ToyForwards, ports, inbox, self.settings.clone(), metrics);
         Ok(Owner { inbox, worker: worker.map_err(|error| error.to_string())?, desk })

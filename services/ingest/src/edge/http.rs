@@ -12,9 +12,12 @@ use axum::{
     routing::{get, post},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chassis::Problem;
+use chassis::{
+    Problem,
+    trace::{KeyValue, answered, describe, follow_headers},
+};
 use domain::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::{Edge, Refusal, Request, Route, Shown, Taken, hearing::whole, limits::BODY_WITHIN};
 
@@ -50,12 +53,35 @@ async fn take(
     let Some(route) = Route::parse(&call) else {
         return refuse(Refusal::UnknownPath(format!("POST {}", uri.path())));
     };
-    let span = tracing::error_span!("ingest", call = %call, trace_id = tracing::field::Empty);
-    chassis::trace::follow_headers(&span, &headers);
-    match edge.answer(taken(&edge, route, &headers, body)).instrument(span).await {
+    let span = span(&call, &headers);
+    let response = match edge.answer(taken(&edge, route, &headers, body)).instrument(span.clone()).await {
         Ok(_) => ([(header::CONTENT_TYPE, "application/json")], TAKEN).into_response(),
         Err(refusal) => refuse(refusal),
-    }
+    };
+    let status = response.status();
+    answered(&span, status.as_u16(), status.is_server_error());
+    response
+}
+
+/// Named as OpenTelemetry's semantic conventions for HTTP say.
+fn span(call: &str, headers: &HeaderMap) -> Span {
+    let span = tracing::error_span!(
+        "ingest",
+        call,
+        otel.name = "POST /v1/{call}",
+        otel.kind = "server",
+        trace_id = tracing::field::Empty
+    );
+    follow_headers(&span, headers);
+    describe(&span, || {
+        vec![
+            KeyValue::new("http.request.method", "POST"),
+            KeyValue::new("http.route", "/v1/{call}"),
+            KeyValue::new("url.path", format!("/v1/{call}")),
+            KeyValue::new("url.scheme", "http"),
+        ]
+    });
+    span
 }
 
 async fn taken(edge: &Edge, route: Route, headers: &HeaderMap, body: Body) -> Result<Taken, Refusal> {

@@ -29,6 +29,7 @@ use eventlog::{Log, NewRecord, Topic, TopicPartition};
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::Instrument;
 
 pub(crate) use self::{body::measure, record::Prepared, refusal::Refusal};
 use self::{
@@ -197,7 +198,9 @@ impl Edge {
         let kept = answered_within(ASKED, self.directory.keep(&self.pool, access, &prepared)).await;
         kept.map_err(|error| Refusal::of_postgres(&error))?;
         let may_be_kept = access.clock == ClockKind::Wall;
-        self.intake.take(self.batches(&prepared), may_be_kept).await?;
+        let sending = chassis::trace::sending(Topic::Inbox, prepared.records());
+        let batches = sending.in_scope(|| self.batches(&prepared));
+        self.intake.take(batches, may_be_kept).instrument(sending).await?;
         fail::fail_point!("edge-acked");
         counted.keep();
         Ok(Taken { accepted: prepared.accepted, quarantined: prepared.quarantined() })

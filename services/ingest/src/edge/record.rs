@@ -65,6 +65,11 @@ impl Prepared {
         u32::try_from(self.refused.len()).unwrap_or(u32::MAX)
     }
 
+    /// Of them, those for the log.
+    pub(crate) fn records(&self) -> usize {
+        self.records.len()
+    }
+
     /// Bytes of what is to be written.
     pub(crate) fn bytes(&self) -> usize {
         let records: usize = self.records.iter().map(|(_, record)| record.len()).sum();

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use chassis::{Tasks, telemetry};
+use chassis::Tasks;
+use chassis::telemetry::{self, Telemetry};
 use clap::Args;
 use contracts::catalogue::ApplyCatalogueRequest;
 use contracts::ingest::{CreateWorkspaceRequest, CreateWriteKeyRequest};
@@ -70,17 +71,17 @@ struct Stage {
 
 impl Demo {
     pub(crate) async fn run(self) -> Result<()> {
-        telemetry::init(telemetry::Format::Pretty, "warn")?;
+        let telemetry = telemetry::init(telemetry::Format::Pretty, "warn", None)?;
         let (ground, tasks) = (Ground::default(), Tasks::new());
-        ground.run(&tasks, self.play(&ground, &tasks)).await
+        ground.run(&tasks, self.play(telemetry, &ground, &tasks)).await
     }
 
-    async fn play(&self, ground: &Ground, tasks: &Tasks) -> Result<()> {
+    async fn play(&self, telemetry: Telemetry, ground: &Ground, tasks: &Tasks) -> Result<()> {
         let begun = Instant::now();
         let stage = match &self.url {
             Some(url) => self.elsewhere(url)?,
             None => {
-                let settings = node::Settings::for_demo(&self.postgres)?;
+                let settings = node::Settings::for_demo(&self.postgres, telemetry)?;
                 self.here(&Node::start(settings, ground, tasks).await?).await?
             }
         };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use chassis::telemetry::Format;
+use chassis::telemetry::{self, Format, Telemetry, Traces};
 use clap::{Args, ValueEnum};
 use eventlog::kafka::KafkaOptions;
 use eventlog::kafka::topics::Keeping;
@@ -133,10 +133,22 @@ pub(crate) struct WorkerArgs {
 pub(crate) struct LogArgs {
     /// What is logged, e.g. info,engine=debug.
     #[arg(long, env = "PERENNIAL_LOG", default_value = "warn")]
-    pub(crate) log: String,
+    log: String,
     /// How log lines look.
     #[arg(long, value_enum, default_value_t = LogFormat::Pretty)]
     log_format: LogFormat,
+}
+
+/// Where spans go.
+#[derive(Args, Clone)]
+pub(crate) struct TraceArgs {
+    /// An OpenTelemetry collector that spans are sent to, by OTLP over gRPC, e.g. http://127.0.0.1:4317. Absent: to
+    /// nobody.
+    #[arg(long, value_name = "URL")]
+    otlp_endpoint: Option<String>,
+    /// How many of the traces that begin here are recorded, from 0 to 1. Who sends a `traceparent` has decided that.
+    #[arg(long, value_name = "RATIO", default_value_t = 1.0, value_parser = ratio)]
+    otlp_ratio: f64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -153,6 +165,7 @@ pub(crate) struct Settings {
     pub(crate) postgres: Source,
     pub(crate) log: LogSource,
     pub(crate) services: ServiceOptions,
+    pub(crate) telemetry: Telemetry,
 }
 
 /// What the services are told.
@@ -191,11 +204,26 @@ pub(crate) enum Source {
 }
 
 impl LogArgs {
-    pub(crate) fn format(&self) -> Format {
-        match self.log_format {
+    /// Sets up logs and spans of a process that is called so, on a log in Kafka or in Postgres.
+    pub(crate) fn init(
+        &self,
+        traces: &TraceArgs,
+        name: &'static str,
+        kafka: &KafkaArgs,
+    ) -> Result<Telemetry> {
+        let format = match self.log_format {
             LogFormat::Pretty => Format::Pretty,
             LogFormat::Json => Format::Json,
-        }
+        };
+        let log = if kafka.kafka_brokers.is_some() { "kafka" } else { "postgresql" };
+        telemetry::init(format, &self.log, traces.traces(name, log).as_ref())
+    }
+}
+
+impl TraceArgs {
+    fn traces(&self, service: &'static str, log: &'static str) -> Option<Traces> {
+        let endpoint = self.otlp_endpoint.clone()?;
+        Some(Traces { endpoint, ratio: self.otlp_ratio, service, log })
     }
 }
 
@@ -245,7 +273,7 @@ impl ServiceOptions {
 
 impl Settings {
     /// An empty folder, the usual ports or free ones, and webhooks to the demo's own receiver.
-    pub(crate) fn for_demo(postgres: &PostgresArgs) -> Result<Self> {
+    pub(crate) fn for_demo(postgres: &PostgresArgs, telemetry: Telemetry) -> Result<Self> {
         let temporary = || {
             let folder = tempfile::Builder::new().prefix("perennial-demo-").tempdir()?;
             Ok((folder.path().to_owned(), Some(folder)))
@@ -259,6 +287,7 @@ impl Settings {
             postgres: postgres.source_or(temporary)?,
             log: LogSource::Postgres,
             services: ServiceOptions { allow_loopback: true, calls_per_endpoint: DEMO_CALLS, ..usual },
+            telemetry,
         })
     }
 }
@@ -298,6 +327,11 @@ impl KeepingArgs {
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("it must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    let found = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    found.ok_or_else(|| "it must be a number from 0 to 1".to_owned())
 }
 
 impl PostgresArgs {

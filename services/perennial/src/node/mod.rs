@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 
 pub(crate) use args::{
     Bind, InstanceArgs, KafkaArgs, KeepingArgs, ListenArgs, LogArgs, PostgresArgs, ServiceOptions, Settings,
-    Source, SpoolArgs, WebhookArgs, WorkerArgs,
+    Source, SpoolArgs, TraceArgs, WebhookArgs, WorkerArgs,
 };
 pub(crate) use ground::Ground;
 pub(crate) use log::LogSource;
@@ -46,6 +46,7 @@ impl Node {
         let grpc = listen(settings.grpc).await?;
         let (server, folder) = ground.find(settings.postgres).await?;
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
+        settings.telemetry.follow(&metrics, tasks);
         let opened = log::open(settings.log, &server, &metrics, tasks).await?;
         ground.keep(opened.pool);
         let base = services::Base {

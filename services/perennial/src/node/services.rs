@@ -32,7 +32,7 @@ pub(crate) enum Role {
 impl Role {
     pub(crate) const ALL: [Self; 4] = [Self::Ingest, Self::HealthScore, Self::Segmentation, Self::Workflow];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::HealthScore => "health-score",

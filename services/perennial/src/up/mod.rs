@@ -4,7 +4,7 @@ mod first;
 mod live;
 
 use anyhow::Result;
-use chassis::{Tasks, telemetry};
+use chassis::Tasks;
 use clap::Args;
 
 use crate::node::{self, Ground, Node, Role, ServiceOptions, Settings};
@@ -25,6 +25,8 @@ pub(crate) struct Up {
     worker: node::WorkerArgs,
     #[command(flatten)]
     logs: node::LogArgs,
+    #[command(flatten)]
+    traces: node::TraceArgs,
     /// No line per decision.
     #[arg(long)]
     quiet: bool,
@@ -32,7 +34,7 @@ pub(crate) struct Up {
 
 impl Up {
     pub(crate) async fn run(self) -> Result<()> {
-        telemetry::init(self.logs.format(), &self.logs.log)?;
+        let telemetry = self.logs.init(&self.traces, "perennial", &self.kafka)?;
         let (http, grpc) = self.listen.binds();
         let settings = Settings {
             roles: Role::ALL.into(),
@@ -41,6 +43,7 @@ impl Up {
             postgres: self.postgres.source()?,
             log: self.kafka.log(&self.instance),
             services: ServiceOptions::new(&self.worker, Some(&self.webhooks)),
+            telemetry,
         };
         let (ground, tasks) = (Ground::default(), Tasks::new());
         ground.run(&tasks, start(settings, self.quiet, &ground, &tasks)).await

@@ -313,7 +313,8 @@ where
                 due.lock().unwrap_or_else(PoisonError::into_inner).push(decided.clone());
             }
         });
-        let ports = Ports { log: log.clone(), store: boxed(store), act, writer: writer.to_vec().into() };
+        let writer = writer.to_vec().into();
+        let ports = Ports { log: log.clone(), store: boxed(store), act, next_span: Arc::clone, writer };
         let worker = Worker::start(fold(), ports, partition, settings.clone(), Arc::new(Metrics::default()))?;
         Ok(Owner { hand: Box::new(worker), perform: Box::new(move || desk.perform()) })
     })
@@ -324,8 +325,9 @@ fn forwarder(log: &Arc<SimLog>, partition: u32, settings: &Settings, bug: Option
     let (log, settings) = (log.clone(), settings.clone());
     Box::new(move |writer| {
         let (desk, store) = Desk::open(&disk, bug);
-        let act = Box::new(|(): &(), _| ());
-        let ports = Ports { log: log.clone(), store: boxed(store), act, writer: writer.to_vec().into() };
+        let act = Box::new(|_: &engine::Handed, _| ());
+        let writer = writer.to_vec().into();
+        let ports = Ports { log: log.clone(), store: boxed(store), act, next_span: Arc::clone, writer };
         let worker =
             Forwarder::start(Attribution, ports, partition, settings.clone(), Arc::new(Metrics::default()))?;
         Ok(Owner { hand: Box::new(worker), perform: Box::new(move || desk.perform()) })

@@ -6,6 +6,7 @@ mod cdnow;
 mod chaos;
 mod client;
 mod cluster;
+mod collector;
 mod demo;
 #[path = "../../src/document/mod.rs"]
 mod document;
@@ -22,5 +23,6 @@ mod refusals;
 mod script;
 mod sdk;
 mod sigterm;
+mod spans;
 mod stage;
 mod trace;

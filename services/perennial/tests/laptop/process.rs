@@ -49,6 +49,8 @@ pub(crate) struct Home {
     loopback: bool,
     /// What it logs.
     log: &'static str,
+    /// What it is told beside.
+    arguments: Vec<String>,
     /// The data of another home, whose server it uses instead of one of its own.
     beside: Option<PathBuf>,
     /// Where its log is, if that is not in Postgres.
@@ -76,6 +78,7 @@ impl Home {
             checkpoint_records: None,
             loopback: true,
             log: "warn,workflow=info",
+            arguments: Vec::new(),
             beside: None,
             kafka: None,
             answers: watch::Sender::new(None),
@@ -113,6 +116,11 @@ impl Home {
     /// Telling every decision.
     pub(crate) fn telling_decisions(self) -> Self {
         Self { log: "warn,workflow=info,perennial::decided=debug", ..self }
+    }
+
+    /// Told this beside.
+    pub(crate) fn telling(self, arguments: impl IntoIterator<Item = String>) -> Self {
+        Self { arguments: arguments.into_iter().collect(), ..self }
     }
 
     pub(crate) fn answers(&self) -> watch::Receiver<Option<Addresses>> {
@@ -196,6 +204,7 @@ impl<'a> Perennial<'a> {
             command.args(["--checkpoint-records", &records.to_string()]);
         }
         command.args(home.loopback.then_some("--allow-loopback-webhooks"));
+        command.args(&home.arguments);
         command.args(home.kafka.iter().flat_map(Kafka::arguments));
         match &home.beside {
             None => command.arg("--data-dir").arg(home.data()),

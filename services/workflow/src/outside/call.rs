@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use chassis::trace::{KeyValue, answered, describe};
 use domain::{decision::AttemptReported, ids::NotificationId, time::Instant};
 use reqwest::{
     Client, Response, Url,
@@ -9,6 +10,8 @@ use reqwest::{
     header::{CONTENT_TYPE, RETRY_AFTER},
     redirect,
 };
+
+use tracing::{Instrument, Span};
 
 use super::{address::is_allowed, retry_after, signature::sign};
 
@@ -84,6 +87,16 @@ impl Caller {
 
     async fn answer(&self, call: &Call<'_>, now: i64) -> Result<(u16, Option<i64>), NoAnswer> {
         let url = self.checked(call.url)?;
+        let span = span(&url);
+        let answer = self.send(url, call, now).instrument(span.clone()).await;
+        match &answer {
+            Ok((status, _)) => answered(&span, *status, *status >= 400),
+            Err(_) => chassis::trace::failed(&span),
+        }
+        answer
+    }
+
+    async fn send(&self, url: Url, call: &Call<'_>, now: i64) -> Result<(u16, Option<i64>), NoAnswer> {
         let (id, sent_at) = (uuid::Uuid::from_u128(call.notification.0).to_string(), now / 1_000);
         let mut request = self.client.post(url).header(CONTENT_TYPE, "application/json");
         if let Some(traceparent) = chassis::trace::current() {
@@ -112,6 +125,20 @@ impl Caller {
             _ => Ok(url),
         }
     }
+}
+
+/// Named as OpenTelemetry's semantic conventions for HTTP say; the URL, which may hold a secret, left out.
+fn span(url: &Url) -> Span {
+    let span = tracing::error_span!("call", otel.name = "POST", otel.kind = "client");
+    describe(&span, || {
+        let port = url.port_or_known_default().unwrap_or_default();
+        vec![
+            KeyValue::new("http.request.method", "POST"),
+            KeyValue::new("server.address", url.host_str().unwrap_or_default().to_owned()),
+            KeyValue::new("server.port", i64::from(port)),
+        ]
+    });
+    span
 }
 
 /// Reads the answer's body, up to the bound. The status counts, whatever becomes of the body.

@@ -11,7 +11,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::{
@@ -60,6 +60,8 @@ struct Made {
     due: Due,
     report: AttemptReported,
     seat: Seat,
+    /// Of the attempt and its report.
+    span: Span,
 }
 
 /// What is under way.
@@ -166,13 +168,13 @@ impl Sender {
 
     fn start(&self, desk: &mut Desk, lane: Lane, due: Due, request: Request, seat: Seat) {
         let span = span(&due);
-        let sender = self.clone();
+        let (sender, within) = (self.clone(), span.clone());
         let attempt = async move {
             let begun = Instant::now();
             let report = sender.attempt(&lane, &due, &request).await;
-            Made { lane, took: begun.elapsed(), due, report, seat }
+            Made { lane, took: begun.elapsed(), due, report, seat, span }
         };
-        desk.making.spawn(attempt.instrument(span));
+        desk.making.spawn(attempt.instrument(within));
     }
 
     fn settle(&self, desk: &mut Desk, made: Made) {
@@ -180,13 +182,12 @@ impl Sender {
         if !made.report.begun {
             self.tally.not_begun();
         }
-        self.end(desk, made.due, made.report, made.seat);
+        self.end(desk, made.due, made.report, made.seat, made.span);
     }
 
     /// Concludes an attempt. Its lane does not wait for that: an endpoint is to get its calls however long Postgres and
     /// the log take.
-    fn end(&self, desk: &mut Desk, due: Due, report: AttemptReported, seat: Seat) {
-        let span = span(&due);
+    fn end(&self, desk: &mut Desk, due: Due, report: AttemptReported, seat: Seat, span: Span) {
         let sender = self.clone();
         let concluding = async move {
             fail::fail_point!("attempt-made");
@@ -216,7 +217,10 @@ impl Sender {
         self.tally.not_begun();
         let report = not_begun(&due, why, room_at);
         match desk.not_begun.take(&due.workspace) {
-            Ok(seat) => self.end(desk, due, report, seat),
+            Ok(seat) => {
+                let span = span(&due);
+                self.end(desk, due, report, seat, span);
+            }
             Err(_) => {
                 let notification = Uuid::from_u128(due.attempt.notification.0);
                 tracing::warn!(%notification, error = report.error, "too many are not begun to say so of each");
@@ -262,8 +266,8 @@ impl Desk {
     }
 }
 
-fn span(due: &Due) -> tracing::Span {
-    let span = tracing::error_span!("webhook", workspace = due.workspace, account = due.account,
+fn span(due: &Due) -> Span {
+    let span = tracing::error_span!("attempt", workspace = due.workspace, account = due.account,
         notification = %Uuid::from_u128(due.attempt.notification.0), attempt = due.attempt.attempt,
         trace_id = tracing::field::Empty);
     chassis::trace::follow(&span, due.traceparent.as_deref());

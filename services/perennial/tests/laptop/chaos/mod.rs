@@ -21,7 +21,7 @@ use anyhow::{Context, Result};
 use chassis::Tasks;
 use eventlog::kafka::topics::Topics;
 use testkit::{
-    cluster::{Cluster, SERVICES},
+    cluster::Cluster,
     proxy::{Proxy, Target},
     servers::{OwnKafka, OwnPostgres, keeping},
     sim::Rng,
@@ -169,10 +169,8 @@ impl Ground {
         let workflow = ["--allow-loopback-webhooks", &longest_call, "--calls-per-endpoint=32"];
         let mut cluster = Cluster::on(env!("CARGO_BIN_EXE_perennial"), options, url)
             .telling("workflow", &workflow)
+            .telling_all(&["--checkpoint-records=2000"])
             .keeping(folder);
-        for service in SERVICES {
-            cluster = cluster.telling(service, &["--checkpoint-records=2000"]);
-        }
         block_in_place(|| cluster.start_all(REPLICAS))?;
         let doors = Doors::new(seed);
         doors.lead_to(&cluster);
