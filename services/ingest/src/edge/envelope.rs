@@ -69,12 +69,18 @@ struct Keyed {
 }
 
 impl Route {
-    /// What follows `/v1/` in a path.
+    /// What follows `/v1/` in a path; clients in browsers say the first letter and no more.
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "batch" | "import" => Some(Self::Many),
-            one => CallType::parse(one).map(Self::One),
-        }
+        Some(Self::One(match name {
+            "batch" | "import" | "b" => return Some(Self::Many),
+            "i" => CallType::Identify,
+            "t" => CallType::Track,
+            "p" => CallType::Page,
+            "s" => CallType::Screen,
+            "g" => CallType::Group,
+            "a" => CallType::Alias,
+            one => CallType::parse(one)?,
+        }))
     }
 }
 
@@ -225,9 +231,16 @@ mod tests {
     }
 
     #[test]
-    fn only_the_eight_calls_have_a_path() {
+    fn only_the_eight_calls_have_a_path_and_seven_of_them_one_of_a_letter() {
         assert_eq!(Route::parse("screen"), Some(Route::One(CallType::Screen)));
-        assert_eq!(Route::parse("import"), Some(Route::Many));
-        assert_eq!(Route::parse("delete"), None);
+        for many in ["batch", "import", "b"] {
+            assert_eq!(Route::parse(many), Some(Route::Many));
+        }
+        for one in ["identify", "track", "page", "screen", "group", "alias"] {
+            assert_eq!(Route::parse(&one[..1]), Route::parse(one));
+        }
+        for none in ["delete", "m", "", "T", "ba"] {
+            assert_eq!(Route::parse(none), None, "{none}");
+        }
     }
 }

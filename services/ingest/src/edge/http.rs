@@ -7,7 +7,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderValue, Method, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -19,10 +19,13 @@ use chassis::{
 use domain::time::Instant;
 use tracing::{Instrument, Span};
 
-use super::{Edge, Refusal, Request, Route, Shown, Taken, hearing::whole, limits::BODY_WITHIN};
+use super::{Edge, Refusal, Request, Route, Shown, Taken, browser, hearing::whole, limits::BODY_WITHIN};
 
 /// The answer to what was taken: exactly 200 with this, or clients send again.
 const TAKEN: &str = r#"{"success": true}"#;
+
+/// When waiting is over, beside `Retry-After`.
+pub(super) const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 const WELCOME: &str = "\
 Perennial takes events here, as Segment's and RudderStack's clients send them.
@@ -30,14 +33,17 @@ Perennial takes events here, as Segment's and RudderStack's clients send them.
   curl -u WRITE_KEY: http://HOST/v1/track -d '{
     \"userId\": \"ada\", \"event\": \"Report Exported\", \"context\": {\"groupId\": \"acme\"}}'
 
-Calls: POST /v1/identify, /v1/track, /v1/page, /v1/screen, /v1/group, /v1/alias, /v1/batch and /v1/import.
+Calls: POST /v1/identify, /v1/track, /v1/page, /v1/screen, /v1/group, /v1/alias, /v1/batch and /v1/import;
+from browsers /v1/i, /v1/t, /v1/p, /v1/s, /v1/g, /v1/a and /v1/b.
 ";
 
 pub(crate) fn router(edge: Arc<Edge>) -> Router {
     Router::new()
         .route("/", get(|| async { WELCOME }))
         .route("/v1/{call}", post(take).fallback(not_posted))
+        .route("/v1/projects/{key}/settings", get(browser::settings))
         .fallback(unknown)
+        .layer(browser::cross_origin())
         .with_state(edge)
 }
 
@@ -120,7 +126,7 @@ async fn not_posted(method: Method, uri: Uri) -> Response {
     response
 }
 
-fn refuse(refusal: Refusal) -> Response {
+pub(super) fn refuse(refusal: Refusal) -> Response {
     let wait = match &refusal {
         Refusal::Busy { retry_after_s, .. } => Some(i64::from(*retry_after_s) * 1_000),
         _ => None,
@@ -132,7 +138,7 @@ fn refuse(refusal: Refusal) -> Response {
         // Milliseconds since 1970: what Segment's Node client subtracts its clock from.
         let reset = (chassis::clock::now() + wait).to_string();
         if let Ok(reset) = HeaderValue::from_str(&reset) {
-            response.headers_mut().insert("x-ratelimit-reset", reset);
+            response.headers_mut().insert(RESET, reset);
         }
     }
     if unheard {
@@ -147,7 +153,7 @@ fn refuse(refusal: Refusal) -> Response {
     response
 }
 
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+pub(super) fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 

@@ -6,6 +6,7 @@
 
 mod b2b;
 mod body;
+mod browser;
 mod call;
 mod clock;
 mod envelope;

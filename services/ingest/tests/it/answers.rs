@@ -2,7 +2,10 @@
 
 use std::io::Write;
 
-use contracts::{inbox::InboxRecord, log::ClockKind};
+use contracts::{
+    inbox::{InboxRecord, inbox_record::Kind},
+    log::ClockKind,
+};
 use eventlog::Topic;
 use flate2::{Compression, write::GzEncoder};
 use prost::Message;
@@ -29,22 +32,70 @@ async fn an_event_stands_in_the_log_when_the_answer_is_200() -> anyhow::Result<(
     let mut ingest = Ingest::start().await?;
     let key = ingest.workspace("acme", ClockKind::Wall).await?;
     for path in ["/v1/track", "/v1/batch", "/v1/import"] {
-        let before = messages(&ingest).await?;
+        let before = messages(&ingest).await?.len();
         let call =
             json!({"type": "track", "userId": "ada", "event": "Report Exported", "properties": {"pages": 3}});
         let body = if path == "/v1/track" { call } else { json!({"batch": [call]}) };
         ingest.send(&key, path, &body).await?;
-        assert_eq!(messages(&ingest).await?, before + 1, "{path}");
+        assert_eq!(messages(&ingest).await?.len(), before + 1, "{path}");
     }
     ingest.stop().await
 }
 
-async fn messages(ingest: &Ingest) -> anyhow::Result<usize> {
-    let records = ingest.records(Topic::Inbox).await?;
-    Ok(records
-        .into_iter()
-        .filter(|it| InboxRecord::decode(it.value.clone()).is_ok_and(|it| it.kind.is_some()))
-        .count())
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_has_its_path_and_its_short_one() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    let call = json!({"userId": "ada", "event": "E", "groupId": "bolt"});
+    for path in ["identify", "track", "page", "screen", "group", "alias", "i", "t", "p", "s", "g", "a"] {
+        ingest.send(&key, &format!("/v1/{path}"), &call).await?;
+    }
+    let batch = json!({"batch": [{"type": "track", "userId": "ada", "event": "E"}]});
+    for path in ["batch", "import", "b"] {
+        ingest.send(&key, &format!("/v1/{path}"), &batch).await?;
+    }
+    let kinds = messages(&ingest).await?.into_iter().map(|message| message.kind);
+    let expected = [1, 2, 3, 4, 5, 6].repeat(2).into_iter().chain([2; 3]);
+    assert!(kinds.eq(expected), "each is what its path says");
+    ingest.stop().await
+}
+
+/// They stop at 4 MB, one event too large for us among them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_as_large_as_rudderstacks_send_is_taken() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    let call = |bytes: usize| json!({"type": "track", "userId": "ada", "event": "E", "properties": {"p": "x".repeat(bytes)}});
+    let mut calls: Vec<_> = std::iter::repeat_n(call(30 << 10), 130).collect();
+    calls.push(call(40 << 10));
+    let batch = json!({"batch": calls});
+    assert!((4_000_000..4 << 20).contains(&batch.to_string().len()));
+    ingest.send(&key, "/v1/batch", &batch).await?;
+    assert_eq!(messages(&ingest).await?.len(), 130);
+    assert_eq!(ingest.quarantined_soon("acme", 1).await?, ["EVENT_TOO_LARGE"]);
+    ingest.stop().await
+}
+
+/// A repeat of it cannot be known, so each is an event of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_without_a_message_id_gets_one() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    for _ in 0..2 {
+        ingest.send(&key, "/v1/track", &json!({"userId": "ada", "event": "E", "messageId": null})).await?;
+    }
+    let ids: Vec<String> = messages(&ingest).await?.into_iter().map(|message| message.message_id).collect();
+    assert!(ids.len() == 2 && ids[0] != ids[1] && !ids.contains(&String::new()), "{ids:?}");
+    ingest.stop().await
+}
+
+async fn messages(ingest: &Ingest) -> anyhow::Result<Vec<contracts::inbox::Message>> {
+    let records = ingest.records(Topic::Inbox).await?.into_iter();
+    let records = records.map(|record| InboxRecord::decode(record.value)).collect::<Result<Vec<_>, _>>()?;
+    let message = |record: InboxRecord| match record.kind? {
+        Kind::Message(message) => Some(message),
+    };
+    Ok(records.into_iter().filter_map(message).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,10 @@
 //! From the edge to the account's log.
 
-use contracts::{account::account_record::Kind, ingest::GetWorkspaceRequest, log::ClockKind};
+use contracts::{
+    account::account_record::Kind,
+    ingest::{CreateWriteKeyRequest, GetWorkspaceRequest},
+    log::ClockKind,
+};
 use serde_json::{Value as Json, json};
 
 use crate::support::Ingest;
@@ -32,6 +36,23 @@ async fn a_message_sent_again_is_forwarded_once_also_after_a_restart() -> anyhow
     let facts = ingest.facts_soon("acme", 6).await?;
     assert_eq!(events(&facts).len(), 4);
     counted_soon(&mut ingest, 4, 0).await?;
+    ingest.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_id_is_its_senders_own() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let first = ingest.workspace("acme", ClockKind::Wall).await?;
+    let asked = CreateWriteKeyRequest { workspace: "acme".into(), source: "app".into() };
+    let second = ingest.admin.create_write_key(asked).await?.into_inner().secret;
+    for key in [&first, &second, &first, &second] {
+        ingest.send(key, "/v1/track", &track("ada", "m1", Some("bolt"))).await?;
+    }
+    // Behind all of them.
+    ingest.send(&first, "/v1/track", &track("ada", "m2", Some("bolt"))).await?;
+    let facts = ingest.facts_soon("acme", 4).await?;
+    assert_eq!(events(&facts).len(), 3, "one of each sender, and the last");
+    counted_soon(&mut ingest, 3, 0).await?;
     ingest.stop().await
 }
 

@@ -2,6 +2,7 @@
 
 mod answers;
 mod attribution;
+mod browser;
 mod catalogue;
 mod clock;
 mod contacts;
