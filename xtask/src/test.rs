@@ -23,6 +23,8 @@ pub(crate) fn run() -> Result<()> {
     tests.args(["test", "--workspace", "--profile", "checked", "--no-fail-fast"]);
     tests.env("TEST_PYTHON", tools::python()?);
     tests.env("TEST_KAFKA", tools::kafka()?);
+    tests.env("TEST_NODE_MODULES", tools::node_modules()?);
+    tests.env("TEST_CHROMIUM", tools::chromium()?);
     let (tally, success) = run_and_count(&mut tests)?;
     tally.names.iter().for_each(|name| println!("failed: {name}"));
     println!("{} passed, {} failed", tally.passed, tally.failed);

@@ -1,5 +1,5 @@
-//! What the tests and checks need beside Rust: pinned and under `.tools/`, but for the Postgres server, Python and Java,
-//! which come from the machine's packages.
+//! What the tests and checks need beside Rust: pinned and under `.tools/`, but for the Postgres server, Python, Java
+//! and Chromium, which come from the machine's packages.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::{command, output, root, run, succeeds};
 
-const BUF: &str = "@bufbuild/buf@1.75.0";
+const NPM: &str = "xtask/npm";
 const REQUIREMENTS: &str = "xtask/requirements.txt";
 const KAFKA: &str = "xtask/kafka/pom.xml";
 
@@ -34,18 +34,32 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
 }
 
 pub(crate) fn buf() -> Result<PathBuf> {
-    installed("buf", BUF, |home| {
+    node_modules().map(|modules| modules.join(".bin/buf"))
+}
+
+/// What the project takes from npm.
+pub(crate) fn node_modules() -> Result<PathBuf> {
+    let from = root().join(NPM);
+    installed("npm", &std::fs::read_to_string(from.join("package-lock.json"))?, |home| {
         std::fs::create_dir_all(home)?;
-        run(command("npm").arg("install").arg("--prefix").arg(home).args([
-            "--no-audit",
-            "--no-fund",
-            "--no-package-lock",
-            "--loglevel=error",
-            BUF,
-        ]))
-        .context("npm comes with Node.js: https://nodejs.org")
+        for file in ["package.json", "package-lock.json"] {
+            std::fs::copy(from.join(file), home.join(file))?;
+        }
+        let quietly = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        run(command("npm").arg("ci").arg("--prefix").arg(home).args(quietly))
+            .context("npm comes with Node.js: https://nodejs.org")
     })
-    .map(|home| home.join("node_modules/.bin/buf"))
+    .map(|home| home.join("node_modules"))
+}
+
+/// A browser for the SDKs that run in one; installs Debian's package where it is missing.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    let find = || ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(on_path);
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    apt_install(&["chromium"])?;
+    find().context("chromium is installed, but not to be found")
 }
 
 /// The folder of the Postgres server's binaries; installs Debian's package where it is missing.
@@ -74,6 +88,11 @@ pub(crate) fn kafka() -> Result<PathBuf> {
         run(command("mvn").args(["-q", "-B", "-f", KAFKA]).args(copy).arg(jars))
     })
     .map(|home| home.join("lib"))
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|program| program.is_file())
 }
 
 fn find_postgres() -> Option<PathBuf> {

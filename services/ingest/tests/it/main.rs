@@ -4,6 +4,7 @@ mod answers;
 mod attribution;
 mod browser;
 mod catalogue;
+mod clients;
 mod clock;
 mod contacts;
 mod keys;
