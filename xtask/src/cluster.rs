@@ -7,10 +7,11 @@ use crate::tools;
 
 pub(crate) fn run() -> Result<()> {
     tools::postgres()?;
-    let jars = tools::kafka()?;
+    let (jars, redis) = (tools::kafka()?, tools::redis()?);
     command::run(cargo().args(["build", "--release", "-p", "perennial"]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
     let mut cluster = cargo();
     cluster.args(["run", "--release", "-q", "-p", "testkit", "--example", "cluster", "--"]);
-    command::run(cluster.arg(target.join("release/perennial")).env("TEST_KAFKA", jars))
+    cluster.env("TEST_KAFKA", jars).env("TEST_REDIS", redis);
+    command::run(cluster.arg(target.join("release/perennial")))
 }

@@ -27,7 +27,7 @@ struct Cli {
 enum Task {
     /// Install what is missing and run every test.
     Test,
-    /// Start Kafka, Postgres and two replicas of each service, until Ctrl-C.
+    /// Start Kafka, Postgres, Redis and two replicas of each service, until Ctrl-C.
     Cluster,
     /// Run a cluster among faults, and compare it with the oracle.
     Chaos {

@@ -24,6 +24,7 @@ const BANS: [Ban; 4] = [
             "chassis",
             "contracts",
             "engine",
+            "ephemera",
             "eventlog",
             "futures-io",
             "h2",
@@ -53,12 +54,12 @@ const BANS: [Ban; 4] = [
     },
     Ban {
         of: "engine",
-        banned: &["contracts", "domain"],
-        reason: "the engine does not know what a score is",
+        banned: &["contracts", "domain", "ephemera"],
+        reason: "the engine does not know what a score is, and no fold sees what may be lost",
     },
     Ban {
         of: "chassis",
-        banned: &["contracts", "domain"],
+        banned: &["contracts", "domain", "ephemera"],
         reason: "the chassis knows nothing of customer success",
     },
 ];

@@ -25,6 +25,7 @@ pub(crate) fn run() -> Result<()> {
     tests.env("TEST_KAFKA", tools::kafka()?);
     tests.env("TEST_NODE_MODULES", tools::node_modules()?);
     tests.env("TEST_CHROMIUM", tools::chromium()?);
+    tests.env("TEST_REDIS", tools::redis()?);
     let (tally, success) = run_and_count(&mut tests)?;
     tally.names.iter().for_each(|name| println!("failed: {name}"));
     println!("{} passed, {} failed", tally.passed, tally.failed);

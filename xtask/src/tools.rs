@@ -1,5 +1,5 @@
-//! What the tests and checks need beside Rust: pinned and under `.tools/`, but for the Postgres server, Python, Java
-//! and Chromium, which come from the machine's packages.
+//! What the tests and checks need beside Rust: pinned and under `.tools/`, but for the servers of Postgres and Redis,
+//! Python, Java and Chromium, which come from the machine's packages.
 
 use std::path::{Path, PathBuf};
 
@@ -69,6 +69,15 @@ pub(crate) fn postgres() -> Result<PathBuf> {
     }
     apt_install(&["postgresql"])?;
     find_postgres().context("postgresql is installed, but its initdb is not to be found")
+}
+
+/// Redis's server; installs Debian's package where it is missing.
+pub(crate) fn redis() -> Result<PathBuf> {
+    let server = "redis-server";
+    if !succeeds(command(server).arg("--version")) {
+        apt_install(&[server])?;
+    }
+    Ok(server.into())
 }
 
 /// The folder of Apache Kafka's jars; installs a Java to run them and Maven to fetch them where they are missing.
