@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -14,10 +15,13 @@ use axum::{
     routing::get,
 };
 use prometheus_client::{
-    encoding::text::encode,
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric, text::encode},
     metrics::{
+        MetricType,
         counter::Counter,
         family::Family,
+        gauge::ConstGauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
@@ -55,6 +59,17 @@ impl Metrics {
         self.register(|registry| registry.register(name, help, outcomes.0.clone()));
     }
 
+    /// A gauge `perennial_NAME` that is read when it is shown.
+    pub fn gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> i64 + Send + Sync + 'static,
+    ) {
+        let read = Box::new(read);
+        self.register(|registry| registry.register_collector(Box::new(Read { name, help, read })));
+    }
+
     /// A histogram `perennial_NAME_seconds`, from a millisecond to half a minute.
     pub fn durations(&self, name: &str, help: &str) -> Durations {
         let durations = Durations(Histogram::new(exponential_buckets(0.001, 2.0, 16)));
@@ -70,6 +85,26 @@ impl Metrics {
             tracing::error!(%error, "cannot write metrics: {error}");
         }
         text
+    }
+}
+
+/// A gauge that is read when it is shown.
+struct Read {
+    name: &'static str,
+    help: &'static str,
+    read: Box<dyn Fn() -> i64 + Send + Sync>,
+}
+
+impl fmt::Debug for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Read").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Collector for Read {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let gauge = encoder.encode_descriptor(self.name, self.help, None, MetricType::Gauge)?;
+        ConstGauge::new((self.read)()).encode(gauge)
     }
 }
 

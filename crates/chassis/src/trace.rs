@@ -31,6 +31,11 @@ fn named(trace: TraceId, span: SpanId, flags: TraceFlags) -> Arc<str> {
     format!("00-{trace}-{span}-{:02x}", flags.to_u8()).into()
 }
 
+/// Whether this is a `traceparent` of a trace that is recorded.
+pub fn is_sampled(traceparent: &str) -> bool {
+    parse(traceparent).is_some_and(|at| at.is_sampled())
+}
+
 /// The id of the trace that a `traceparent` belongs to.
 pub(crate) fn trace_id(traceparent: &str) -> Option<TraceId> {
     parse(traceparent).map(|at| at.trace_id())

@@ -2,7 +2,7 @@
 
 use engine::Settings;
 
-use crate::SpoolAt;
+use crate::{EventsFrom, SpoolAt};
 
 /// ingest's settings.
 #[derive(Debug, Clone, Default)]
@@ -11,4 +11,6 @@ pub struct Config {
     pub worker: Settings,
     /// Where what was accepted is kept while the log is away; absent: clients are told to wait.
     pub spool: Option<SpoolAt>,
+    /// Topics of others whose CloudEvents are taken.
+    pub events_from: Vec<EventsFrom>,
 }

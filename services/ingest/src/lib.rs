@@ -8,6 +8,7 @@ mod advance;
 mod api;
 mod attribution;
 mod catalogue;
+mod cloudevents;
 mod config;
 mod directory;
 mod edge;
@@ -23,18 +24,20 @@ mod workspaces;
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context;
 use chassis::{
     postgres::migrate,
     workers::{Work, Workers, handed},
 };
 use engine::Forwarder;
-use eventlog::{Log, Topic};
+use eventlog::{Log, Topic, kafka::KafkaLog};
 use sqlx::PgPool;
 use tokio::time::timeout;
 use tonic::service::Routes;
 
 pub use crate::{
     attribution::{Belongs, ContactState, Item, Quarantined},
+    cloudevents::EventsFrom,
     config::Config,
     fold::Attribution,
     intake::SpoolAt,
@@ -51,6 +54,8 @@ pub struct Ports {
     pub log: Arc<dyn Log>,
     pub pool: PgPool,
     pub workers: Workers,
+    /// Where events of others are, if they are to be read.
+    pub kafka: Option<Arc<KafkaLog>>,
 }
 
 /// What is to be served.
@@ -63,7 +68,7 @@ pub struct Started {
 /// Brings the database up to date, starts an attribution worker for every partition of the inbox, and returns what is
 /// to be served.
 pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
-    let Ports { log, pool, workers } = ports;
+    let Ports { log, pool, workers, kafka } = ports;
     migrate(&pool, &engine::postgres::migrator()).await?;
     migrate(&pool, &sqlx::migrate!()).await?;
     let work = Work {
@@ -84,6 +89,11 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
     workers.tasks().spawn("quarantine", keeping::keep(pool.clone(), workers.tasks().shutdown()));
     let intake = Intake::open(log.clone(), config.spool.as_ref(), workers.metrics(), workers.tasks())?;
     let edge = Arc::new(Edge::new(pool, log, intake, workers.metrics()));
+    if !config.events_from.is_empty() {
+        let kafka = kafka.context("CloudEvents are read from Kafka, and there is none")?;
+        cloudevents::start(&kafka, config.events_from, edge.clone(), workers.metrics(), workers.tasks())
+            .await?;
+    }
     Ok(Started { grpc: api::routes(&edge), http: edge::http::router(edge) })
 }
 

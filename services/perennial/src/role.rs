@@ -5,7 +5,7 @@ use chassis::{Tasks, telemetry::Telemetry};
 use clap::Args;
 
 use crate::node::{
-    self, Ground, LogSource, Node, Role, ServiceOptions, Settings, Source, SpoolArgs, WebhookArgs,
+    self, EventsArgs, Ground, LogSource, Node, Role, ServiceOptions, Settings, Source, SpoolArgs, WebhookArgs,
 };
 
 /// What every service is told.
@@ -34,6 +34,8 @@ pub(crate) struct Ingest {
     service: Service,
     #[command(flatten)]
     spool: SpoolArgs,
+    #[command(flatten)]
+    events: EventsArgs,
 }
 
 #[derive(Args)]
@@ -46,7 +48,8 @@ pub(crate) struct Workflow {
 
 impl Ingest {
     pub(crate) async fn run(self) -> Result<()> {
-        let options = ServiceOptions::new(&self.service.worker, None).spooling(&self.spool);
+        let options = ServiceOptions::new(&self.service.worker, None);
+        let options = options.spooling(&self.spool).reading(&self.events);
         self.service.serve(Role::Ingest, options).await
     }
 }

@@ -8,6 +8,7 @@ mod headers;
 mod lanes;
 mod membership;
 mod numbers;
+mod others;
 mod producer;
 mod reader;
 mod settings;
@@ -18,6 +19,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub use headers::Kind;
 pub use numbers::{Broker, Client};
+pub use others::{Foreign, Others};
 
 use lanes::Lanes;
 use producer::Producer;
@@ -136,6 +138,12 @@ impl KafkaLog {
         let ack = Box::new(move |outcome: Result<Appended, LogError>| drop(done.send(outcome.map(drop))));
         self.producer.append(&self.options.feed(feed), at, copies, ack);
         landed.await.unwrap_or_else(|_| Err(LogError::Transient("the log has stopped".into())))
+    }
+
+    /// Reads a topic that is not this log's, as a member of a group. Blocks. Transient while no broker answers; poison if
+    /// there is no such topic.
+    pub fn read_others(&self, group: &str, topic: &str) -> Result<Others, LogError> {
+        Others::join(&self.configs.others(group), topic, &self.sight)
     }
 
     /// What the clients of this process have counted.

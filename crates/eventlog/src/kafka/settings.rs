@@ -61,6 +61,17 @@ const MEMBER: [Setting; 6] = [
     ("socket.timeout.ms", "10000"),
 ];
 
+/// Who reads topics of others goes by the group's committed offsets, from the beginning where there is none; what it
+/// makes of them may have to wait for the store.
+const OTHERS: [Setting; 6] = [
+    ("auto.offset.reset", "earliest"),
+    ("max.poll.interval.ms", "300000"),
+    ("queued.max.messages.kbytes", "2048"),
+    ("fetch.message.max.bytes", "1048576"),
+    ("fetch.queue.backoff.ms", "5"),
+    ("fetch.error.backoff.ms", "100"),
+];
+
 /// What no operator may change, because guarantees stand on it.
 const FIXED: [&str; 14] = [
     "allow.auto.create.topics",
@@ -85,6 +96,7 @@ pub(super) struct Configs {
     pub(super) producer: ClientConfig,
     pub(super) reader: ClientConfig,
     member: ClientConfig,
+    others: ClientConfig,
     prefix: String,
 }
 
@@ -104,13 +116,15 @@ impl Configs {
         producer.set("queue.buffering.max.messages", "1000000");
         let mut reader = config(options, &[&CLIENT, &CONSUMER, &READER]);
         let mut member = config(options, &[&CLIENT, &CONSUMER, &MEMBER]);
+        let mut others = config(options, &[&CLIENT, &CONSUMER, &MEMBER, &OTHERS]);
         if let Some(instance) = &options.instance {
             member.set("group.instance.id", instance);
+            others.set("group.instance.id", instance);
         }
-        for config in [&mut producer, &mut reader, &mut member] {
+        for config in [&mut producer, &mut reader, &mut member, &mut others] {
             apply(&options.settings, config)?;
         }
-        let configs = Self { producer, reader, member, prefix: options.prefix.clone() };
+        let configs = Self { producer, reader, member, others, prefix: options.prefix.clone() };
         configs.assert()?;
         Ok(configs)
     }
@@ -122,15 +136,23 @@ impl Configs {
         member
     }
 
+    /// Of a member of a group that reads topics of others.
+    pub(super) fn others(&self, group: &str) -> ClientConfig {
+        let mut others = self.others.clone();
+        others.set("group.id", format!("{}{group}", self.prefix));
+        others
+    }
+
     /// That librdkafka understood what matters as it is meant.
     fn assert(&self) -> Result<(), LogError> {
-        for config in [&self.producer, &self.reader, &self.member] {
+        for config in [&self.producer, &self.reader, &self.member, &self.others] {
             assert(config, &CLIENT[1..2])?;
         }
         assert(&self.producer, &PRODUCER[..2])?;
         assert(&self.reader, &CONSUMER)?;
         assert(&self.member, &CONSUMER)?;
-        assert(&self.member, &MEMBER[..2])
+        assert(&self.member, &MEMBER[..2])?;
+        assert(&self.others, &CONSUMER[..2])
     }
 }
 

@@ -20,6 +20,8 @@ use super::{
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Call {
     pub(crate) kind: MessageKind,
+    /// Who sent it, where that is not whose key was shown.
+    pub(crate) source: Option<String>,
     /// `None`: the client gave none, so no repeat of it can be known.
     pub(crate) message_id: Option<String>,
     pub(crate) contact: Option<Contact>,
@@ -80,6 +82,58 @@ impl Call {
         };
         Fields { fields: &fields, around }.call()
     }
+
+    /// An event that came otherwise, as a track call would have said it.
+    pub(crate) fn tracked(it: Tracked<'_>) -> Result<Self, Unfit> {
+        let contact = bounded_contact(it.contact)?;
+        let mut call = Self {
+            kind: MessageKind::Unspecified,
+            source: Some(values::clean(&it.source)),
+            message_id: Some(values::clean(&it.message_id)),
+            contact: Some(contact),
+            context_account: bounded_account(it.account)?,
+            group_account: None,
+            event: String::new(),
+            properties: Vec::new(),
+            traits: Vec::new(),
+            names: Vec::new(),
+            active: it.active,
+            times: it.times,
+        };
+        call.usage(MessageKind::Track, event_name(it.event.trim())?, it.properties)?;
+        Ok(call)
+    }
+
+    fn usage(
+        &mut self,
+        kind: MessageKind,
+        event: String,
+        properties: Option<&Map<String, Json>>,
+    ) -> Result<(), Unfit> {
+        (self.kind, self.event) = (kind, event);
+        if let Some(properties) = properties {
+            self.properties = values::flatten(properties)?;
+        }
+        self.properties
+            .retain(|(name, value)| !(names_somebody(name, value) || names::personal_value(value)));
+        if kind == MessageKind::Track {
+            self.traits = b2b::traits_of_account(&self.event, &self.properties);
+        }
+        Ok(())
+    }
+}
+
+/// What is known of an event that came otherwise than as a call.
+#[derive(Debug)]
+pub(crate) struct Tracked<'a> {
+    pub(crate) source: String,
+    pub(crate) message_id: String,
+    pub(crate) contact: Contact,
+    pub(crate) account: Option<String>,
+    pub(crate) active: bool,
+    pub(crate) event: &'a str,
+    pub(crate) properties: Option<&'a Map<String, Json>>,
+    pub(crate) times: Times,
 }
 
 /// A call's fields, with those of its batch beneath them.
@@ -93,6 +147,7 @@ impl Fields<'_> {
         let call_type = self.call_type()?;
         let mut call = Call {
             kind: MessageKind::Unspecified,
+            source: None,
             message_id: self.message_id()?,
             contact: self.contact()?,
             context_account: account(self.in_context("groupId"))?,
@@ -216,16 +271,7 @@ impl Fields<'_> {
     }
 
     fn usage(&self, call: &mut Call, kind: MessageKind, event: String) -> Result<(), Unfit> {
-        (call.kind, call.event) = (kind, event);
-        if let Some(Json::Object(properties)) = self.fields.get("properties") {
-            call.properties = values::flatten(properties)?;
-        }
-        call.properties
-            .retain(|(name, value)| !(names_somebody(name, value) || names::personal_value(value)));
-        if kind == MessageKind::Track {
-            call.traits = b2b::traits_of_account(&call.event, &call.properties);
-        }
-        Ok(())
+        call.usage(kind, event, self.fields.get("properties").and_then(Json::as_object))
     }
 
     fn event(&self) -> Result<String, Unfit> {
@@ -259,11 +305,26 @@ fn event_name(name: &str) -> Result<String, Unfit> {
 /// An account's id: stands in the log and in indexes as it is.
 fn account(json: Option<&Json>) -> Result<Option<String>, Unfit> {
     let id = id_text(json).map_err(|()| not_an_id("BAD_GROUP_ID", "groupId"))?;
+    bounded_account(id)
+}
+
+fn bounded_account(id: Option<String>) -> Result<Option<String>, Unfit> {
     match id {
         Some(id) if id.len() > MAX_NAME || id.chars().any(char::is_control) => {
             Err(Unfit::new("BAD_GROUP_ID", "a groupId has at most 255 bytes and no control characters"))
         }
         other => Ok(other),
+    }
+}
+
+/// Whoever did it, as the directory can keep them.
+fn bounded_contact(contact: Contact) -> Result<Contact, Unfit> {
+    match contact {
+        Contact::Known(id) if id.len() > MAX_CONTACT_ID => {
+            Err(Unfit::new("BAD_USER_ID", format!("a contact's id has at most {MAX_CONTACT_ID} bytes")))
+        }
+        Contact::Known(id) => Ok(Contact::Known(values::clean(&id))),
+        Contact::Anonymous(id) => Ok(Contact::Anonymous(values::clean(&id))),
     }
 }
 

@@ -8,7 +8,7 @@ mod b2b;
 mod body;
 mod browser;
 mod call;
-mod clock;
+pub(crate) mod clock;
 mod envelope;
 mod hearing;
 pub(crate) mod http;
@@ -32,15 +32,22 @@ use sqlx::PgPool;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument;
 
-pub(crate) use self::{body::measure, record::Prepared, refusal::Refusal};
+pub(crate) use self::{
+    body::measure,
+    call::{Call, Contact, Tracked},
+    limits::MAX_EVENT,
+    record::Prepared,
+    refusal::{Refusal, Sender, Unfit},
+};
 use self::{
-    call::{Around, Call},
+    call::Around,
     envelope::{Envelope, Route},
     hearing::{Held, Rooms},
     limits::{MAX_APPEND, MAX_CALLS, MAX_IN_FLIGHT},
     told::Told,
 };
 use crate::{
+    cloudevents::Received,
     directory::Directory,
     intake::{Batch, Intake},
     keys::{Access, Keys, WriteKey},
@@ -183,25 +190,53 @@ impl Edge {
         if access.ready { Ok(access) } else { Err(Refusal::away("the workspace is being made; it")) }
     }
 
+    /// Takes events that came otherwise than as calls. Nothing of them is spooled: who reads them elsewhere may read them
+    /// again.
+    pub(crate) async fn take_events(
+        &self,
+        access: &Access,
+        events: Vec<Received>,
+        received: Instant,
+    ) -> Result<Taken, Refusal> {
+        let _room = self.room(events.len())?;
+        let mut held = self.rooms.enter(true);
+        held.take(events.iter().map(|event| event.text.len()).sum())?;
+        let prepared = {
+            let read = events.iter().map(|event| (event.text.as_str(), event.call.clone()));
+            Prepared::new(access, received, read)
+        };
+        self.keep(access, prepared, held, false).await
+    }
+
     async fn take(
         &self,
         access: &Access,
         envelope: &Envelope<'_>,
-        mut held: Held<'_>,
+        held: Held<'_>,
         received: Instant,
     ) -> Result<Taken, Refusal> {
         let _room = self.room(envelope.calls.len())?;
         let around = Around { envelope, received, clock: access.clock };
         let read = envelope.calls.iter().map(|call| (call.get(), Call::read(call.get(), &around)));
         let prepared = Prepared::new(access, received, read);
+        self.keep(access, prepared, held, access.clock == ClockKind::Wall).await
+    }
+
+    /// Names to the directory, what makes no sense to quarantine, the rest to the inbox, or for a while onto disk.
+    async fn keep(
+        &self,
+        access: &Access,
+        prepared: Prepared,
+        mut held: Held<'_>,
+        may_be_spooled: bool,
+    ) -> Result<Taken, Refusal> {
         held.take(prepared.bytes())?;
         let counted = self.untimed.admit(access, prepared.accepted)?;
         let kept = answered_within(ASKED, self.directory.keep(&self.pool, access, &prepared)).await;
         kept.map_err(|error| Refusal::of_postgres(&error))?;
-        let may_be_kept = access.clock == ClockKind::Wall;
         let sending = chassis::trace::sending(Topic::Inbox, prepared.records());
         let batches = sending.in_scope(|| self.batches(&prepared));
-        self.intake.take(batches, may_be_kept).instrument(sending).await?;
+        self.intake.take(batches, may_be_spooled).instrument(sending).await?;
         fail::fail_point!("edge-acked");
         counted.keep();
         Ok(Taken { accepted: prepared.accepted, quarantined: prepared.quarantined() })

@@ -19,7 +19,7 @@ use super::{
     call::{Call, Contact},
     clock::Times,
     limits::{MAX_KEPT_BODY, MAX_MESSAGE_ID, MAX_RECORD},
-    refusal::Unfit,
+    refusal::{Sender, Unfit},
 };
 use crate::{
     fold::inbox_key,
@@ -101,10 +101,11 @@ impl Preparing<'_> {
     fn accept(&mut self, text: &str, mut call: Call) {
         let contact = call.contact.as_ref().map(|contact| self.contact(contact));
         let message_id = call.message_id.take().unwrap_or_else(|| chassis::ids::v7().to_string());
-        let id = message_identity(self.access, &message_id, call.kind);
+        let source = call.source.take().unwrap_or_else(|| self.access.source.to_string());
+        let id = message_identity(&self.access.workspace, &source, &message_id, call.kind);
         let names = names(contact, id, &mut call);
         let times = call.times;
-        let message = message(call, contact, message_id, &self.access.source);
+        let message = message(call, contact, message_id, source);
         let key = inbox_key(&self.access.workspace, &message);
         let bytes = message.encoded_len() + names.iter().map(Name::len).sum::<usize>();
         if bytes > MAX_RECORD {
@@ -133,20 +134,23 @@ impl Preparing<'_> {
     }
 
     fn refuse(&mut self, text: &str, unfit: Unfit) {
-        let who = Who::read(text);
+        let Sender { source, message_id, contact } = match unfit.sender {
+            Some(sender) => *sender,
+            None => Who::read(text).sender(&self.access.source),
+        };
         let mut body = text.as_bytes();
         body = &body[..body.len().min(MAX_KEPT_BODY)];
-        let contact = who.contact().map(|contact| self.contact(&contact).to_be_bytes().to_vec());
+        let contact = contact.map(|contact| self.contact(&contact).to_be_bytes().to_vec());
         let refused = Refused {
             id: chassis::ids::v7(),
             code: unfit.code.to_owned(),
             reason: unfit.reason.replace('\0', "\u{fffd}"),
-            message_id: who.message_id().unwrap_or_default().chars().take(MAX_MESSAGE_ID).collect(),
+            message_id: message_id.chars().take(MAX_MESSAGE_ID).collect(),
             received_at: self.received.0,
             contact,
             body: body.to_vec(),
         };
-        let fingerprint = fingerprint(&self.access.source, who.message_id(), text, unfit.code);
+        let fingerprint = fingerprint(&source, &message_id, text, unfit.code);
         self.refused.push(NewRefused { fingerprint, refused });
     }
 
@@ -163,8 +167,8 @@ impl Preparing<'_> {
 }
 
 /// What a repeat is known by: the same sender, message id and kind in the same workspace.
-fn message_identity(access: &Access, message_id: &str, kind: MessageKind) -> u128 {
-    let (workspace, source) = (access.workspace.as_bytes(), access.source.as_bytes());
+fn message_identity(workspace: &str, source: &str, message_id: &str, kind: MessageKind) -> u128 {
+    let (workspace, source) = (workspace.as_bytes(), source.as_bytes());
     derived(&[b"message", workspace, source, message_id.as_bytes(), kind.as_str_name().as_bytes()])
 }
 
@@ -207,18 +211,16 @@ fn record(key: &Key, id: u128, times: Times, message: Message) -> Bytes {
 }
 
 /// What a repeat of something refused is known by: the same sender, message id or else text, and reason.
-fn fingerprint(source: &str, message_id: Option<String>, text: &str, code: &str) -> Uuid {
-    let (kind, what) = match &message_id {
-        Some(id) => (b"id".as_slice(), id.as_str()),
-        None => (b"text".as_slice(), text),
-    };
+fn fingerprint(source: &str, message_id: &str, text: &str, code: &str) -> Uuid {
+    let (kind, what) =
+        if message_id.is_empty() { (b"text".as_slice(), text) } else { (b"id".as_slice(), message_id) };
     Uuid::from_u128(derived(&[b"refused", source.as_bytes(), kind, what.as_bytes(), code.as_bytes()]))
 }
 
-fn message(call: Call, contact: Option<u128>, message_id: String, source: &str) -> Message {
+fn message(call: Call, contact: Option<u128>, message_id: String, source: String) -> Message {
     Message {
         kind: call.kind.into(),
-        source: source.to_owned(),
+        source,
         message_id,
         contact: contact.map(contracts::id_bytes).unwrap_or_default(),
         anonymous: matches!(call.contact, Some(Contact::Anonymous(_))),
@@ -243,6 +245,11 @@ struct Who {
 impl Who {
     fn read(text: &str) -> Self {
         serde_json::from_str(text).unwrap_or_default()
+    }
+
+    fn sender(&self, source: &str) -> Sender {
+        let message_id = self.message_id().unwrap_or_default();
+        Sender { source: source.to_owned(), message_id, contact: self.contact() }
     }
 
     fn contact(&self) -> Option<Contact> {

@@ -5,7 +5,10 @@ use std::{fmt, time::Duration};
 use chassis::{Code, Problem};
 use eventlog::LogError;
 
-use super::limits::{MAX_BODY, MAX_CALLS, MAX_CONTEXTS, MAX_DEPTH};
+use super::{
+    call::Contact,
+    limits::{MAX_BODY, MAX_CALLS, MAX_CONTEXTS, MAX_DEPTH},
+};
 
 /// A whole request is refused. The client may send it again only where that could help (`retry_after`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,12 @@ impl Refusal {
     /// Busy, in the way most things are: away for a moment.
     pub(crate) fn away(what: &str) -> Self {
         let message = format!("{what} is away for a moment: send this again");
+        Self::Busy { code: "UNAVAILABLE", message, retry_after_s: 1 }
+    }
+
+    /// Somebody is still to make the workspace, or its catalogue is on its way to every partition.
+    pub(crate) fn no_workspace(workspace: &str) -> Self {
+        let message = format!("the workspace {workspace:?} is not there yet, or is being made");
         Self::Busy { code: "UNAVAILABLE", message, retry_after_s: 1 }
     }
 
@@ -148,11 +157,25 @@ impl fmt::Display for Refusal {
 pub(crate) struct Unfit {
     pub(crate) code: &'static str,
     pub(crate) reason: String,
+    /// Who sent it, where its text does not say so as a call does.
+    pub(crate) sender: Option<Box<Sender>>,
+}
+
+/// Where something that is refused comes from, and whose it seems to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sender {
+    pub(crate) source: String,
+    pub(crate) message_id: String,
+    pub(crate) contact: Option<Contact>,
 }
 
 impl Unfit {
     pub(crate) fn new(code: &'static str, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
+        Self { code, reason: reason.into(), sender: None }
+    }
+
+    pub(crate) fn by(self, sender: Sender) -> Self {
+        Self { sender: Some(Box::new(sender)), ..self }
     }
 }
 

@@ -27,6 +27,17 @@ impl StoredWorkspace {
     pub(crate) fn clock(&self) -> ClockKind {
         clock_kind(self.clock)
     }
+
+    /// What opens it to events that come without a key, each of which names its source.
+    pub(crate) fn access(&self) -> Access {
+        Access {
+            workspace: Arc::from(&*self.workspace),
+            source: Arc::from(""),
+            clock: self.clock(),
+            pseudonyms: PseudonymKey::new(&self.pseudonym_key),
+            ready: self.catalogue_version > 0,
+        }
+    }
 }
 
 /// A write key without what would let somebody use it.

@@ -6,6 +6,7 @@ mod browser;
 mod catalogue;
 mod clients;
 mod clock;
+mod cloudevents;
 mod contacts;
 mod keys;
 mod quarantine;

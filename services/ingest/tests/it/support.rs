@@ -25,6 +25,7 @@ use contracts::{
 };
 use eventlog::{
     Log, Stored, Topic, TopicPartition,
+    kafka::{KafkaLog, KafkaOptions},
     postgres::{MIGRATOR, PgLog, PgLogOptions},
 };
 use prost::Message;
@@ -51,6 +52,8 @@ pub(crate) struct Ingest {
     pub(crate) http: reqwest::Client,
     address: SocketAddr,
     log_database: Database,
+    /// Where events of others are.
+    kafka: Option<KafkaOptions>,
     tasks: Tasks,
     log_tasks: Tasks,
 }
@@ -77,7 +80,14 @@ impl Ingest {
     pub(crate) async fn start_with(config: ingest::Config) -> anyhow::Result<Self> {
         let (database, log_database) =
             (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
-        Self::start_on(database, log_database, config).await
+        Self::start_on(database, log_database, None, config).await
+    }
+
+    /// One that reads events of others.
+    pub(crate) async fn start_reading(kafka: KafkaOptions, config: ingest::Config) -> anyhow::Result<Self> {
+        let (database, log_database) =
+            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
+        Self::start_on(database, log_database, Some(kafka), config).await
     }
 
     /// Stops, and starts again on the same databases.
@@ -87,8 +97,9 @@ impl Ingest {
 
     pub(crate) async fn restart_with(self, config: ingest::Config) -> anyhow::Result<Self> {
         let (database, log_database) = (self.database.clone(), self.log_database.clone());
+        let kafka = self.kafka.clone();
         self.stop().await?;
-        Self::start_on(database, log_database, config).await
+        Self::start_on(database, log_database, kafka, config).await
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
@@ -106,6 +117,7 @@ impl Ingest {
     async fn start_on(
         database: Database,
         log_database: Database,
+        kafka: Option<KafkaOptions>,
         config: ingest::Config,
     ) -> anyhow::Result<Self> {
         let log_tasks = Tasks::new();
@@ -115,7 +127,12 @@ impl Ingest {
         let metrics = Metrics::new();
         let switch = Arc::new(Switch::new(log.clone()));
         let workers = Workers::new(switch.clone(), &tasks, &metrics, &readiness);
-        let ports = ingest::Ports { log: switch.clone(), pool: database.pool.clone(), workers };
+        let ports = ingest::Ports {
+            log: switch.clone(),
+            pool: database.pool.clone(),
+            workers,
+            kafka: open_kafka(kafka.as_ref(), &log_tasks).await?,
+        };
         let started = ingest::start(config, ports).await?;
         readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -136,6 +153,7 @@ impl Ingest {
             database,
             address,
             log_database,
+            kafka,
             tasks,
             log_tasks,
         })
@@ -188,6 +206,13 @@ impl Ingest {
         let read = move |partition| read(log.as_ref(), TopicPartition { topic, partition });
         let partitions = 0..self.log.partitions(topic);
         tokio::task::spawn_blocking(move || partitions.map(read).collect()).await?
+    }
+
+    /// What the metrics say of something.
+    pub(crate) async fn counted(&self, metric: &str) -> anyhow::Result<u64> {
+        let text = self.http.get(self.url("/metrics")).send().await?.text().await?;
+        let value = text.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
+        value.map_or(Ok(0), |value| Ok(value.parse()?))
     }
 
     /// What accounts of a workspace have in their logs, links taken: a forward that stands there twice counts once.
@@ -289,6 +314,17 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<A
     let response = request.send().await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Ok(Answer { status, headers, text: response.text().await? })
+}
+
+async fn open_kafka(options: Option<&KafkaOptions>, tasks: &Tasks) -> anyhow::Result<Option<Arc<KafkaLog>>> {
+    let Some(options) = options else { return Ok(None) };
+    let (log, running) = KafkaLog::open(options.clone()).await?;
+    let shutdown = tasks.shutdown_beneath();
+    tasks.spawn_beneath("kafka", async move {
+        running.run(shutdown.wait()).await;
+        Ok(())
+    });
+    Ok(Some(log))
 }
 
 async fn open_log(pool: &PgPool, tasks: &Tasks) -> anyhow::Result<Arc<PgLog>> {

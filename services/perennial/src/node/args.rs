@@ -121,6 +121,14 @@ pub(crate) struct SpoolArgs {
     spool_mib: u64,
 }
 
+/// What can be set about events that ingest takes from elsewhere.
+#[derive(Args)]
+pub(crate) struct EventsArgs {
+    /// A topic of Kafka whose CloudEvents are events of a workspace; repeated, or with commas between.
+    #[arg(long, value_name = "TOPIC=WORKSPACE", value_delimiter = ',', value_parser = events_from)]
+    cloudevents_topic: Vec<ingest::EventsFrom>,
+}
+
 /// What can be set about every service's workers.
 #[derive(Args)]
 pub(crate) struct WorkerArgs {
@@ -181,6 +189,8 @@ pub(crate) struct ServiceOptions {
     pub(super) checkpoint_records: Option<u64>,
     /// Where ingest keeps events while the log is away.
     pub(super) spool: Option<ingest::SpoolAt>,
+    /// Where ingest takes events from, beside those that are sent.
+    pub(super) events_from: Vec<ingest::EventsFrom>,
 }
 
 /// Where to listen, and whether another port will do when that one is taken.
@@ -242,6 +252,7 @@ impl Default for ServiceOptions {
             calls_per_endpoint: 8,
             checkpoint_records: None,
             spool: None,
+            events_from: Vec::new(),
         }
     }
 }
@@ -257,6 +268,11 @@ impl ServiceOptions {
     /// With a spool for ingest, if one is named.
     pub(crate) fn spooling(self, spool: &SpoolArgs) -> Self {
         Self { spool: spool.at(), ..self }
+    }
+
+    /// With events of others, if topics are named.
+    pub(crate) fn reading(self, events: &EventsArgs) -> Self {
+        Self { events_from: events.cloudevents_topic.clone(), ..self }
     }
 
     pub(crate) fn new(worker: &WorkerArgs, webhooks: Option<&WebhookArgs>) -> Self {
@@ -327,6 +343,14 @@ impl KeepingArgs {
 fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("it must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn events_from(text: &str) -> Result<ingest::EventsFrom, String> {
+    let (topic, workspace) = pair(text).map_err(|_| "it must be TOPIC=WORKSPACE")?;
+    if topic.is_empty() || workspace.is_empty() {
+        return Err("it must be TOPIC=WORKSPACE".to_owned());
+    }
+    Ok(ingest::EventsFrom { topic, workspace })
 }
 
 fn ratio(text: &str) -> Result<f64, String> {

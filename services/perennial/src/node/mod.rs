@@ -20,8 +20,8 @@ use eventlog::Log;
 use tokio::net::TcpListener;
 
 pub(crate) use args::{
-    Bind, InstanceArgs, KafkaArgs, KeepingArgs, ListenArgs, LogArgs, PostgresArgs, ServiceOptions, Settings,
-    Source, SpoolArgs, TraceArgs, WebhookArgs, WorkerArgs,
+    Bind, EventsArgs, InstanceArgs, KafkaArgs, KeepingArgs, ListenArgs, LogArgs, PostgresArgs,
+    ServiceOptions, Settings, Source, SpoolArgs, TraceArgs, WebhookArgs, WorkerArgs,
 };
 pub(crate) use ground::Ground;
 pub(crate) use log::LogSource;

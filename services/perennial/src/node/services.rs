@@ -72,8 +72,8 @@ pub(super) struct Base<'a> {
 
 /// Each service is handed the log, its own database, and nothing of the others.
 pub(super) async fn start(roles: &[Role], options: &ServiceOptions, base: Base<'_>) -> Result<Services> {
-    let workers =
-        Workers::new(base.log.clone(), base.tasks, base.metrics, base.readiness).publishing(base.feeds);
+    let workers = Workers::new(base.log.clone(), base.tasks, base.metrics, base.readiness)
+        .publishing(base.feeds.clone());
     let mut services = Services::default();
     let mut grpc = Routes::default().into_axum_router();
     for role in roles {
@@ -82,7 +82,8 @@ pub(super) async fn start(roles: &[Role], options: &ServiceOptions, base: Base<'
         let (log, workers) = (base.log.clone(), workers.clone());
         let routes = match role {
             Role::Ingest => {
-                let ingest = ingest::start(ingest(options), ingest::Ports { log, pool, workers }).await?;
+                let ports = ingest::Ports { log, pool, workers, kafka: base.feeds.clone() };
+                let ingest = ingest::start(ingest(options), ports).await?;
                 services.http = ingest.http;
                 ingest.grpc
             }
@@ -105,7 +106,11 @@ pub(super) async fn start(roles: &[Role], options: &ServiceOptions, base: Base<'
 }
 
 fn ingest(options: &ServiceOptions) -> ingest::Config {
-    let mut config = ingest::Config { spool: options.spool.clone(), ..ingest::Config::default() };
+    let mut config = ingest::Config {
+        spool: options.spool.clone(),
+        events_from: options.events_from.clone(),
+        ..ingest::Config::default()
+    };
     budget(options, &mut config.worker);
     config
 }

@@ -1,0 +1,183 @@
+//! CloudEvents from topics of Kafka that are somebody else's: read, understood, and handed to the edge.
+//!
+//! Invariant: a topic's offset is committed only when the inbox has acknowledged what was made of everything below it,
+//! and quarantine has the rest. So an event may be taken twice; attribution drops the repeat.
+
+mod event;
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use anyhow::Context;
+use chassis::{
+    Shutdown, Tasks,
+    metrics::{Metrics, Outcomes},
+    postgres::reading,
+    trace::{follow, is_sampled},
+};
+use domain::time::Instant;
+use eventlog::{
+    LogError,
+    kafka::{Foreign, KafkaLog, Others},
+};
+use sqlx::PgPool;
+use tokio::{task::spawn_blocking, time::sleep};
+use tracing::Instrument;
+
+pub(crate) use self::event::Received;
+use crate::{
+    edge::{Edge, Refusal},
+    keys::Access,
+    store,
+};
+
+/// Of the groups that share the topics' partitions among ingest's replicas: one a topic.
+const GROUP: &str = "ingest-cloudevents";
+/// Records taken at once.
+const MOST: usize = 500;
+/// How long the first of them is waited for.
+const LISTEN: Duration = Duration::from_millis(200);
+/// Before something is tried again that is away.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// A topic, and the workspace that its events belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventsFrom {
+    pub topic: String,
+    pub workspace: String,
+}
+
+/// Reads a topic, as one of its group: what waits for one workspace holds up no other.
+struct Reading {
+    edge: Arc<Edge>,
+    from: EventsFrom,
+    others: Arc<Others>,
+    told: Outcomes,
+    shutdown: Shutdown,
+}
+
+/// Starts reading. A topic that there is not is an error; brokers that are away are waited for.
+pub(crate) async fn start(
+    kafka: &Arc<KafkaLog>,
+    all: Vec<EventsFrom>,
+    edge: Arc<Edge>,
+    metrics: &Metrics,
+    tasks: &Tasks,
+) -> anyhow::Result<()> {
+    let told = metrics.outcomes(
+        "cloudevents",
+        "CloudEvents: taken, quarantined, ignored (tombstones), or put off and tried again",
+    );
+    let mut lags = Vec::new();
+    for from in all {
+        let others = Arc::new(join(kafka, &from.topic).await.context("CloudEvents")?);
+        lags.push(others.lag());
+        let name = format!("cloudevents of {}", from.topic);
+        let (edge, told, shutdown) = (edge.clone(), told.clone(), tasks.shutdown());
+        tasks.spawn(name, Reading { edge, from, others, told, shutdown }.run());
+    }
+    metrics.gauge("cloudevents_lag_records", "Records of CloudEvents topics still to be taken", move || {
+        let lag = lags.iter().map(|lag| lag.load(Ordering::Relaxed)).sum::<u64>();
+        i64::try_from(lag).unwrap_or(i64::MAX)
+    });
+    Ok(())
+}
+
+async fn join(kafka: &Arc<KafkaLog>, topic: &str) -> anyhow::Result<Others> {
+    loop {
+        let (kafka, topic) = (kafka.clone(), topic.to_owned());
+        match spawn_blocking(move || kafka.read_others(&format!("{GROUP}.{topic}"), &topic)).await? {
+            Err(LogError::Transient(why)) => {
+                tracing::warn!("events cannot be read yet: {why}");
+                sleep(AGAIN).await;
+            }
+            joined => return Ok(joined?),
+        }
+    }
+}
+
+impl Reading {
+    async fn run(self) -> anyhow::Result<()> {
+        while !self.shutdown.requested() {
+            let others = self.others.clone();
+            let taken = spawn_blocking(move || others.take(MOST, LISTEN)).await??;
+            if taken.is_empty() || !self.keep_all(&taken).await {
+                continue;
+            }
+            let others = self.others.clone();
+            spawn_blocking(move || others.keep(&taken)).await?;
+        }
+        // Leaving the group takes its time.
+        spawn_blocking(move || drop(self.others)).await?;
+        Ok(())
+    }
+
+    /// Whether everything is kept: not if the service is to stop before.
+    async fn keep_all(&self, taken: &[Foreign]) -> bool {
+        let same = |one: &Foreign, next: &Foreign| within(one) == within(next);
+        for together in taken.chunk_by(same) {
+            let topic = &self.from.topic;
+            let span = tracing::error_span!("cloudevents", topic, otel.name = %format_args!("process {topic}"),
+                otel.kind = "consumer", trace_id = tracing::field::Empty);
+            follow(&span, within(&together[0]));
+            if !self.keep(together).instrument(span).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The same of one trace's. What is away is waited for: nothing behind it goes ahead.
+    async fn keep(&self, together: &[Foreign]) -> bool {
+        let mut complained = None;
+        while !self.shutdown.requested() {
+            let refusal = match self.try_keep(together).await {
+                Ok(()) => return true,
+                Err(refusal) => refusal.to_string(),
+            };
+            self.told.add("put_off", together.len() as u64);
+            if complained.as_ref() != Some(&refusal) {
+                let topic = &self.from.topic;
+                tracing::warn!(topic, "events of {topic} wait: {refusal}");
+                complained = Some(refusal);
+            }
+            sleep(AGAIN).await;
+        }
+        false
+    }
+
+    async fn try_keep(&self, together: &[Foreign]) -> Result<(), Refusal> {
+        let access = self.access().await?;
+        let now = Instant(chassis::clock::now());
+        let read = together.iter().filter_map(|record| Received::read(record, access.clock, now));
+        let events: Vec<Received> = read.collect();
+        let ignored = together.len() - events.len();
+        let taken = self.edge.take_events(&access, events, now).await?;
+        self.told.add("taken", u64::from(taken.accepted));
+        self.told.add("quarantined", u64::from(taken.quarantined));
+        self.told.add("ignored", ignored as u64);
+        Ok(())
+    }
+
+    /// The workspace that the events belong to. On a new cluster somebody is still to make it.
+    async fn access(&self) -> Result<Access, Refusal> {
+        let found = find(&self.edge.pool, &self.from.workspace).await;
+        match found.map_err(|error| Refusal::of_postgres(&error))? {
+            Some(access) if access.ready => Ok(access),
+            _ => Err(Refusal::no_workspace(&self.from.workspace)),
+        }
+    }
+}
+
+async fn find(pool: &PgPool, workspace: &str) -> sqlx::Result<Option<Access>> {
+    let mut tx = reading(pool, workspace).await?;
+    Ok(store::workspace(&mut tx, workspace).await?.map(|found| found.access()))
+}
+
+/// The trace that a record belongs to, if it is recorded: else it goes along with its neighbours.
+fn within(record: &Foreign) -> Option<&str> {
+    let said = record.header("ce_traceparent").or_else(|| record.header("traceparent"))?;
+    std::str::from_utf8(said).ok().filter(|traceparent| is_sampled(traceparent))
+}
