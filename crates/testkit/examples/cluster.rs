@@ -1,4 +1,5 @@
-//! A cluster to try out: `cargo xtask cluster`. Two replicas of each service on Kafka and Postgres, until Ctrl-C.
+//! A cluster to try out: `cargo xtask cluster`. Two replicas of each service on Kafka, Postgres and Redis, until
+//! Ctrl-C.
 
 use std::path::PathBuf;
 
@@ -12,10 +13,10 @@ const WORKFLOW: [&str; 2] = ["--allow-loopback-webhooks", "--calls-per-endpoint=
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let program: PathBuf = std::env::args_os().nth(1).context("say where the program is")?.into();
-    println!("Kafka and Postgres start ...");
+    println!("Kafka, Postgres and Redis start ...");
     let mut cluster = Cluster::new(&program).await?.telling("workflow", &WORKFLOW);
     println!("Kafka is at {}; its topics begin with {:?}.", cluster.kafka.brokers, cluster.kafka.prefix);
-    println!("Postgres is at {}.", cluster.database_url);
+    println!("Postgres is at {}, Redis at {}.", cluster.database_url, cluster.redis_url);
     for service in SERVICES {
         for number in 0..REPLICAS {
             tokio::task::block_in_place(|| cluster.start(service, number))?;

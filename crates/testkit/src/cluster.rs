@@ -1,4 +1,4 @@
-//! A small cluster on this machine: Kafka, Postgres, and replicas of each service as processes of their own.
+//! A small cluster on this machine: Kafka, Postgres, Redis, and replicas of each service as processes of their own.
 //!
 //! Invariant: nothing is left behind, however whoever started it ends.
 
@@ -18,16 +18,18 @@ use std::{
 use anyhow::{Context, ensure};
 use eventlog::kafka::KafkaOptions;
 
-use crate::servers::{OwnPostgres, Reaper, kafka};
+use crate::servers::{OwnPostgres, OwnRedis, Reaper, kafka};
 
 /// The services, in the order in which they build on one another.
 pub const SERVICES: [&str; 4] = ["ingest", "health-score", "segmentation", "workflow"];
+/// Those whose replicas share what may be lost.
+const SHARING: [&str; 2] = ["ingest", "workflow"];
 /// How long a start may take on a busy machine.
 const START: Duration = Duration::from_secs(120);
 
 static FOLDERS: AtomicU32 = AtomicU32::new(0);
 
-/// Where Kafka and Postgres are, and what runs on them.
+/// Where Kafka, Postgres and Redis are, and what runs on them.
 pub struct Cluster {
     /// First, so that they end before what they stand on.
     replicas: BTreeMap<(&'static str, usize), Replica>,
@@ -35,10 +37,11 @@ pub struct Cluster {
     pub kafka: KafkaOptions,
     /// How Postgres's superuser connects.
     pub database_url: String,
+    pub redis_url: String,
     arguments: BTreeMap<&'static str, Vec<String>>,
     /// Where replicas log, and where those of ingest have their spools.
     folder: Option<PathBuf>,
-    _postgres: Option<OwnPostgres>,
+    _own: Option<(OwnPostgres, OwnRedis)>,
 }
 
 /// A service's process. Killed when dropped.
@@ -52,23 +55,29 @@ pub struct Replica {
 }
 
 impl Cluster {
-    /// Kafka with its topics, and Postgres; no service yet.
+    /// Kafka with its topics, Postgres and Redis; no service yet.
     pub async fn new(program: impl Into<PathBuf>) -> anyhow::Result<Self> {
-        let postgres = OwnPostgres::start()?;
-        let on = Self::on(program, kafka().topics().await?, postgres.url());
-        Ok(Self { _postgres: Some(postgres), ..on })
+        let (postgres, redis) = (OwnPostgres::start()?, OwnRedis::start()?);
+        let on = Self::on(program, kafka().topics().await?, postgres.url(), redis.url());
+        Ok(Self { _own: Some((postgres, redis)), ..on })
     }
 
-    /// On a Kafka, with its topics made, and a Postgres that are there.
-    pub fn on(program: impl Into<PathBuf>, kafka: KafkaOptions, database_url: String) -> Self {
+    /// On a Kafka, with its topics made, a Postgres and a Redis that are there.
+    pub fn on(
+        program: impl Into<PathBuf>,
+        kafka: KafkaOptions,
+        database_url: String,
+        redis_url: String,
+    ) -> Self {
         Self {
             replicas: BTreeMap::new(),
             program: program.into(),
             kafka,
             database_url,
+            redis_url,
             arguments: BTreeMap::new(),
             folder: None,
-            _postgres: None,
+            _own: None,
         }
     }
 
@@ -167,6 +176,9 @@ impl Cluster {
         command.arg(format!("--kafka-inbox-partitions={inbox_partitions}"));
         command.arg(format!("--kafka-account-partitions={account_partitions}"));
         command.arg(format!("--kafka-instance={service}-{number}"));
+        if SHARING.contains(&service) {
+            command.arg(format!("--redis={}", self.redis_url));
+        }
         if let (Some(folder), "ingest") = (&self.folder, service) {
             command.arg(format!("--spool={}", folder.join(format!("spool-{number}")).display()));
         }

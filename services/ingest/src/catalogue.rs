@@ -302,6 +302,7 @@ mod tests {
             clock_at: None,
             pseudonym_key: vec![],
             created_at: 0,
+            events_per_second: None,
             events: 0,
             waiting: 0,
             catalogue_version: 2,

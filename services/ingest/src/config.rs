@@ -1,6 +1,7 @@
 //! What an operator may set.
 
 use engine::Settings;
+use ephemera::Rate;
 
 use crate::{EventsFrom, SpoolAt};
 
@@ -13,4 +14,6 @@ pub struct Config {
     pub spool: Option<SpoolAt>,
     /// Topics of others whose CloudEvents are taken.
     pub events_from: Vec<EventsFrom>,
+    /// Events that may come in a second with a write key that has no quota of its own; absent: as many as there are.
+    pub quota: Option<Rate>,
 }

@@ -18,6 +18,7 @@ mod intake;
 mod keeping;
 mod keys;
 mod pseudonym;
+mod quota;
 mod store;
 mod untimed;
 mod workspaces;
@@ -30,6 +31,7 @@ use chassis::{
     workers::{Work, Workers, handed},
 };
 use engine::Forwarder;
+use ephemera::{Channel, Ephemera};
 use eventlog::{Log, Topic, kafka::KafkaLog};
 use sqlx::PgPool;
 use tokio::time::timeout;
@@ -42,7 +44,7 @@ pub use crate::{
     fold::Attribution,
     intake::SpoolAt,
 };
-use crate::{edge::Edge, intake::Intake};
+use crate::{edge::Edge, intake::Intake, keys::Keys, quota::Quotas};
 
 /// How often it is looked for catalogue versions that some process left half handed over.
 const LOOK: Duration = Duration::from_secs(5);
@@ -56,6 +58,8 @@ pub struct Ports {
     pub workers: Workers,
     /// Where events of others are, if they are to be read.
     pub kafka: Option<Arc<KafkaLog>>,
+    /// What all replicas of ingest share.
+    pub ephemera: Ephemera,
 }
 
 /// What is to be served.
@@ -68,7 +72,7 @@ pub struct Started {
 /// Brings the database up to date, starts an attribution worker for every partition of the inbox, and returns what is
 /// to be served.
 pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
-    let Ports { log, pool, workers, kafka } = ports;
+    let Ports { log, pool, workers, kafka, ephemera } = ports;
     migrate(&pool, &engine::postgres::migrator()).await?;
     migrate(&pool, &sqlx::migrate!()).await?;
     let work = Work {
@@ -88,7 +92,11 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
         .spawn("catalogue hand-over", hand_over(pool.clone(), log.clone(), workers.tasks().shutdown()));
     workers.tasks().spawn("quarantine", keeping::keep(pool.clone(), workers.tasks().shutdown()));
     let intake = Intake::open(log.clone(), config.spool.as_ref(), workers.metrics(), workers.tasks())?;
-    let edge = Arc::new(Edge::new(pool, log, intake, workers.metrics()));
+    let news = ephemera.board.hear(Channel::Keys);
+    let quotas = Quotas::new(ephemera.buckets, config.quota, workers.metrics());
+    let keys = Keys::new(ephemera.board, workers.metrics());
+    let edge = Arc::new(Edge::new(pool, log, intake, keys, quotas, workers.metrics()));
+    workers.tasks().spawn("key news", keys::listen(edge.clone(), news, workers.tasks().shutdown()));
     if !config.events_from.is_empty() {
         let kafka = kafka.context("CloudEvents are read from Kafka, and there is none")?;
         cloudevents::start(&kafka, config.events_from, edge.clone(), workers.metrics(), workers.tasks())

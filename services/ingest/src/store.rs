@@ -17,5 +17,5 @@ pub(crate) use quarantine::{
 };
 pub(crate) use workspaces::{
     StoredKey, StoredWorkspace, chance, create_key, create_workspace, find_key, hold, keys, lock_workspace,
-    revoke_key, set_clock, workspace, workspaces,
+    revoke_key, set_clock, set_key_quota, set_workspace_quota, workspace, workspaces,
 };

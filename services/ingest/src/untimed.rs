@@ -87,7 +87,7 @@ fn take_back(counter: &AtomicU64, events: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pseudonym::PseudonymKey;
+    use crate::{pseudonym::PseudonymKey, quota::Quota};
 
     fn access(clock: ClockKind) -> Access {
         Access {
@@ -96,6 +96,7 @@ mod tests {
             clock,
             pseudonyms: PseudonymKey::new(b""),
             ready: true,
+            quota: Quota::default(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Making workspaces and their write keys.
+//! Making workspaces and their write keys, and setting their quotas.
 
 use chassis::{Code, Problem, postgres::scoped};
 use contracts::log::ClockKind;
@@ -12,6 +12,8 @@ use crate::{
 
 /// Bytes of a source's name: it stands in every message.
 const MAX_SOURCE: usize = 63;
+/// Events a second.
+const MAX_QUOTA: u32 = 1_000_000_000;
 
 /// Makes a workspace, with an empty catalogue as its first version. Made already with the same settings: it is left
 /// as it is. Its settings are fixed from here on: the log is full of what follows from them.
@@ -76,12 +78,40 @@ pub(crate) async fn create_key(
         source: source.to_owned(),
         created_at: chassis::clock::now(),
         revoked_at: None,
+        events_per_second: None,
     };
     if !store::create_key(&mut conn, workspace, &stored, &key.hash()).await? {
         return Err(Problem::away("two keys that begin alike"));
     }
     conn.commit().await?;
+    edge.keys.made(key.hash());
     Ok((stored, key))
+}
+
+/// Sets how many events a second may come in with a key, or else with all of a workspace.
+pub(crate) async fn set_quota(
+    edge: &Edge,
+    workspace: &str,
+    prefix: &str,
+    events_per_second: Option<u32>,
+) -> Result<Option<StoredKey>, Problem> {
+    if events_per_second.is_some_and(|it| it > MAX_QUOTA) {
+        return Err(Problem::invalid("events_per_second", format!("is at most {MAX_QUOTA}")));
+    }
+    let events_per_second = events_per_second.map(u32::cast_signed);
+    let mut conn = scoped(&edge.pool, workspace).await?;
+    store::workspace(&mut conn, workspace).await?.ok_or_else(|| no_workspace(workspace))?;
+    let key = if prefix.is_empty() {
+        store::set_workspace_quota(&mut conn, workspace, events_per_second).await?;
+        None
+    } else {
+        let key = store::set_key_quota(&mut conn, workspace, prefix, events_per_second).await?;
+        let missing = || Problem::not_found(format!("write key {prefix:?} in workspace {workspace:?}"));
+        Some(key.ok_or_else(missing)?)
+    };
+    conn.commit().await?;
+    edge.keys.changed(workspace);
+    Ok(key)
 }
 
 fn valid(workspace: &str, time_zone: &str, clock: ClockKind) -> Result<(), Problem> {

@@ -89,9 +89,9 @@ pub(crate) enum Command {
     Topics(topics::Topics),
     /// Replay 69,659 real purchases, and see scores, segments and churn alerts with their reasons.
     Demo(Demo),
-    /// Create and list workspaces.
+    /// Create and list workspaces, and set their quotas.
     Workspaces(workspaces::Workspaces),
-    /// Create, list and revoke write keys.
+    /// Create, list and revoke write keys, and set their quotas.
     Keys(keys::Keys),
     /// Apply a catalogue: measures, scorecards, segments, endpoints, playbooks.
     Apply(catalogue::Apply),

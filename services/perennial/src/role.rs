@@ -5,7 +5,8 @@ use chassis::{Tasks, telemetry::Telemetry};
 use clap::Args;
 
 use crate::node::{
-    self, EventsArgs, Ground, LogSource, Node, Role, ServiceOptions, Settings, Source, SpoolArgs, WebhookArgs,
+    self, EventsArgs, Ground, LogSource, Node, QuotaArgs, RedisArgs, Role, ServiceOptions, Settings, Source,
+    SpoolArgs, WebhookArgs,
 };
 
 /// What every service is told.
@@ -33,9 +34,13 @@ pub(crate) struct Ingest {
     #[command(flatten)]
     service: Service,
     #[command(flatten)]
+    redis: RedisArgs,
+    #[command(flatten)]
     spool: SpoolArgs,
     #[command(flatten)]
     events: EventsArgs,
+    #[command(flatten)]
+    quota: QuotaArgs,
 }
 
 #[derive(Args)]
@@ -43,38 +48,46 @@ pub(crate) struct Workflow {
     #[command(flatten)]
     service: Service,
     #[command(flatten)]
+    redis: RedisArgs,
+    #[command(flatten)]
     webhooks: WebhookArgs,
 }
 
 impl Ingest {
     pub(crate) async fn run(self) -> Result<()> {
         let options = ServiceOptions::new(&self.service.worker, None);
-        let options = options.spooling(&self.spool).reading(&self.events);
-        self.service.serve(Role::Ingest, options).await
+        let options = options.spooling(&self.spool).reading(&self.events).with_quota(&self.quota);
+        self.service.serve(Role::Ingest, options, Some(&self.redis)).await
     }
 }
 
 impl Workflow {
     pub(crate) async fn run(self) -> Result<()> {
         let options = ServiceOptions::new(&self.service.worker, Some(&self.webhooks));
-        self.service.serve(Role::Workflow, options).await
+        self.service.serve(Role::Workflow, options, Some(&self.redis)).await
     }
 }
 
 impl Service {
     pub(crate) async fn run(self, role: Role) -> Result<()> {
         let options = ServiceOptions::new(&self.worker, None);
-        self.serve(role, options).await
+        self.serve(role, options, None).await
     }
 
-    async fn serve(self, role: Role, options: ServiceOptions) -> Result<()> {
+    async fn serve(self, role: Role, options: ServiceOptions, redis: Option<&RedisArgs>) -> Result<()> {
         let telemetry = self.logs.init(&self.traces, role.name(), &self.kafka)?;
-        let settings = self.settings(role, options, telemetry)?;
+        let settings = self.settings(role, options, telemetry, redis)?;
         let (ground, tasks) = (Ground::default(), Tasks::new());
         ground.run(&tasks, start(role, settings, &ground, &tasks)).await
     }
 
-    fn settings(&self, role: Role, services: ServiceOptions, telemetry: Telemetry) -> Result<Settings> {
+    fn settings(
+        &self,
+        role: Role,
+        services: ServiceOptions,
+        telemetry: Telemetry,
+        redis: Option<&RedisArgs>,
+    ) -> Result<Settings> {
         let missing = |setting, why| {
             format!("{role} needs {why}: say --{setting} (`perennial config --explain` shows the other ways)")
         };
@@ -87,6 +100,7 @@ impl Service {
             grpc,
             postgres: Source::Url(url.with_context(|| missing("database-url", "a Postgres server"))?),
             log: LogSource::Kafka(Box::new(kafka.with_context(|| missing("kafka-brokers", "Kafka"))?)),
+            redis: redis.map(RedisArgs::options).transpose()?.flatten(),
             services,
             telemetry,
         })

@@ -28,6 +28,29 @@ impl std::str::FromStr for InstantArg {
     }
 }
 
+/// Events a second as an argument: none of its own, no limit (0), or so many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quota(pub(crate) Option<u32>);
+
+impl std::str::FromStr for Quota {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self, anyhow::Error> {
+        match text {
+            "usual" => Ok(Self(None)),
+            "none" => Ok(Self(Some(0))),
+            text => match text.parse() {
+                Ok(number @ 1..) => Ok(Self(Some(number))),
+                _ => anyhow::bail!("{text} is no quota; try events a second, such as 500, or none"),
+            },
+        }
+    }
+}
+
+pub(crate) fn per_second(quota: u32) -> String {
+    if quota == 0 { "none".to_owned() } else { quota.to_string() }
+}
+
 /// `1998-07-01T00:00:00Z`; nothing for 0.
 pub(crate) fn instant(ms: i64) -> String {
     if ms == 0 {
@@ -144,10 +167,21 @@ pub(crate) fn reasons(reasons: &[Reason]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{InstantArg, day, instant, points};
+    use super::{InstantArg, Quota, day, instant, per_second, points};
 
     fn check(text: &str, expected: Option<InstantArg>) {
         assert_eq!(text.parse().ok(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_quota_is_a_number_none_or_the_usual() {
+        for (text, expected) in [("500", Some(Some(500))), ("none", Some(Some(0))), ("usual", Some(None))] {
+            assert_eq!(text.parse().ok(), expected.map(Quota), "{text}");
+        }
+        for wrong in ["0", "", "-1", "4294967296", "many"] {
+            assert!(wrong.parse::<Quota>().is_err(), "{wrong}");
+        }
+        assert_eq!((per_second(0), per_second(500)), ("none".to_owned(), "500".to_owned()));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use contracts::ingest::{
     GetContactRequest, GetContactResponse, GetQuarantinedRequest, GetQuarantinedResponse,
     GetWorkspaceRequest, GetWorkspaceResponse, ListQuarantineRequest, ListQuarantineResponse,
     ListWorkspacesRequest, ListWorkspacesResponse, ListWriteKeysRequest, ListWriteKeysResponse, Quarantined,
-    RevokeWriteKeyRequest, RevokeWriteKeyResponse, Workspace, WriteKey, admin_service_server::AdminService,
+    RevokeWriteKeyRequest, RevokeWriteKeyResponse, SetQuotaRequest, SetQuotaResponse, Workspace, WriteKey,
+    admin_service_server::AdminService,
 };
 use domain::ids::ContactId;
 use serde_json::{Map, Value as Json};
@@ -97,16 +98,27 @@ impl AdminService for AdminApi {
         request: Request<RevokeWriteKeyRequest>,
     ) -> Result<Response<RevokeWriteKeyResponse>, Status> {
         let RevokeWriteKeyRequest { workspace, prefix } = request.into_inner();
-        // The whole key is what somebody has at hand when it leaked.
-        let prefix = keys::WriteKey::parse(&prefix).map_or(prefix, |key| key.shown().to_owned());
+        let prefix = shown_of(prefix);
         let mut conn = scoped(&self.edge.pool, &workspace).await.map_err(Problem::from)?;
         let revoked = store::revoke_key(&mut conn, &workspace, &prefix, chassis::clock::now()).await;
         let revoked = revoked
             .map_err(Problem::from)?
             .ok_or_else(|| Problem::not_found(format!("write key {prefix:?} in workspace {workspace:?}")))?;
         conn.commit().await.map_err(Problem::from)?;
-        self.edge.keys.forget();
+        self.edge.keys.changed(&workspace);
         Ok(Response::new(RevokeWriteKeyResponse { key: Some(shown_key(revoked, workspace)) }))
+    }
+
+    async fn set_quota(
+        &self,
+        request: Request<SetQuotaRequest>,
+    ) -> Result<Response<SetQuotaResponse>, Status> {
+        let SetQuotaRequest { workspace, prefix, events_per_second } = request.into_inner();
+        let key = workspaces::set_quota(&self.edge, &workspace, &shown_of(prefix), events_per_second).await?;
+        let mut conn = scoped(&self.edge.pool, &workspace).await.map_err(Problem::from)?;
+        let found = known(&mut conn, &workspace).await?;
+        let key = key.map(|key| shown_key(key, workspace));
+        Ok(Response::new(SetQuotaResponse { workspace: Some(shown(found)), key }))
     }
 
     async fn list_quarantine(
@@ -158,6 +170,11 @@ impl AdminService for AdminApi {
     }
 }
 
+/// What a key begins with. The whole of it is what somebody has at hand when it leaked.
+fn shown_of(prefix: String) -> String {
+    keys::WriteKey::parse(&prefix).map_or(prefix, |key| key.shown().to_owned())
+}
+
 async fn known(conn: &mut PgConnection, workspace: &str) -> Result<StoredWorkspace, Problem> {
     store::workspace(conn, workspace).await?.ok_or_else(|| no_workspace(workspace))
 }
@@ -194,12 +211,14 @@ fn shown(row: StoredWorkspace) -> Workspace {
         catalogue_version: row.catalogue_version.cast_unsigned(),
         created_at: row.created_at,
         clock_at: row.clock_at,
+        events_per_second: row.events_per_second.map(i32::cast_unsigned),
     }
 }
 
 fn shown_key(row: StoredKey, workspace: String) -> WriteKey {
-    let StoredKey { prefix, source, created_at, revoked_at } = row;
-    WriteKey { prefix, workspace, source, created_at, revoked_at: revoked_at.unwrap_or(0) }
+    let StoredKey { prefix, source, created_at, revoked_at, events_per_second } = row;
+    let events_per_second = events_per_second.map(i32::cast_unsigned);
+    WriteKey { prefix, workspace, source, created_at, revoked_at: revoked_at.unwrap_or(0), events_per_second }
 }
 
 fn shown_refusal(row: Refused) -> Quarantined {

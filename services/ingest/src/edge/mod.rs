@@ -51,6 +51,7 @@ use crate::{
     directory::Directory,
     intake::{Batch, Intake},
     keys::{Access, Keys, WriteKey},
+    quota::Quotas,
     untimed::Untimed,
 };
 
@@ -63,6 +64,7 @@ pub(crate) struct Edge {
     pub(crate) log: Arc<dyn Log>,
     intake: Intake,
     pub(crate) keys: Keys,
+    quotas: Quotas,
     pub(crate) untimed: Untimed,
     directory: Directory,
     in_flight: Semaphore,
@@ -100,12 +102,20 @@ pub(crate) enum Shown {
 }
 
 impl Edge {
-    pub(crate) fn new(pool: PgPool, log: Arc<dyn Log>, intake: Intake, metrics: &Metrics) -> Self {
+    pub(crate) fn new(
+        pool: PgPool,
+        log: Arc<dyn Log>,
+        intake: Intake,
+        keys: Keys,
+        quotas: Quotas,
+        metrics: &Metrics,
+    ) -> Self {
         Self {
             pool,
             log,
             intake,
-            keys: Keys::default(),
+            keys,
+            quotas,
             untimed: Untimed::default(),
             directory: Directory::default(),
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
@@ -216,6 +226,7 @@ impl Edge {
         received: Instant,
     ) -> Result<Taken, Refusal> {
         let _room = self.room(envelope.calls.len())?;
+        self.quotas.take(access, envelope.calls.len()).await?;
         let around = Around { envelope, received, clock: access.clock };
         let read = envelope.calls.iter().map(|call| (call.get(), Call::read(call.get(), &around)));
         let prepared = Prepared::new(access, received, read);

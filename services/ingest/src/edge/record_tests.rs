@@ -10,6 +10,7 @@ use crate::{
         limits::MAX_EVENT,
     },
     pseudonym::PseudonymKey,
+    quota::Quota,
 };
 
 const RECEIVED: Instant = Instant(1_700_000_000_000);
@@ -21,6 +22,7 @@ fn prepared(route: &str, body: &str) -> Prepared {
         clock: ClockKind::Wall,
         pseudonyms: PseudonymKey::new(b"key"),
         ready: true,
+        quota: Quota::default(),
     };
     let envelope = Envelope::split(Route::parse(route).unwrap(), body.as_bytes()).unwrap();
     let around = Around { envelope: &envelope, received: RECEIVED, clock: ClockKind::Wall };

@@ -1,42 +1,45 @@
 //! Write keys: what a client shows to say whose events it brings.
 //!
-//! A key is `pk_`, 32 letters and digits of chance, and 6 that are their checksum, so that a mistyped one and one in a
-//! log file are recognised without asking anybody. Only its SHA-256 is kept. In each process a key that was found is
-//! believed for five seconds: so long does a revocation take at most. Of one that nobody has that is believed for a
+//! In each process a key that was found is believed for five seconds: so long does a revocation take at most. Of one that nobody has that is believed for a
 //! second, so that a client who goes on with a revoked key costs little.
+//!
+//! Processes tell each other what changes, and what Postgres has just confirmed. Invariant: a key is believed for five
+//! seconds after Postgres said so to some process, and opens nothing that Postgres did not say to this one; so what is
+//! not heard, or comes late or twice, costs a question and no more.
+
+mod write_key;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
+use chassis::{Shutdown, metrics::Metrics};
 use contracts::log::ClockKind;
-use sha2::{Digest, Sha256};
+use ephemera::{Board, Channel, Hearing};
+use prometheus_client::metrics::counter::Counter;
+use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
-use crate::{pseudonym::PseudonymKey, store};
+pub(crate) use self::write_key::WriteKey;
+use crate::{edge::Edge, pseudonym::PseudonymKey, quota::Quota, store};
 
 /// How long a key that was found is believed, milliseconds.
 const BELIEVED_MS: i64 = 5_000;
 /// The same of one that was not, milliseconds.
 const DISBELIEVED_MS: i64 = 1_000;
+/// Processes ask for a key that they believe so much earlier than they must, each by another time: the first to ask
+/// tells the others. Milliseconds.
+const EARLIEST_MS: u128 = 1_000;
 /// Keys remembered at once, those found and those not; beyond it all of these are asked for again.
 const REMEMBERED: usize = 10_000;
 
 /// Keys not found before that are asked for at once.
 const STRANGERS: usize = 2;
-
-const PREFIX: &str = "pk_";
-const SECRET_LEN: usize = 32;
-const CHECK_LEN: usize = 6;
-/// Characters by which people tell keys apart, `pk_` included.
-const SHOWN_LEN: usize = 11;
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-/// A write key in the form that clients show it. Never written down.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct WriteKey(String);
 
 /// What a write key opens.
 #[derive(Debug, Clone)]
@@ -48,6 +51,7 @@ pub(crate) struct Access {
     pub(crate) pseudonyms: PseudonymKey,
     /// Whether every partition has a version of the workspace's catalogue.
     pub(crate) ready: bool,
+    pub(crate) quota: Quota,
 }
 
 /// The keys that were asked for lately.
@@ -57,48 +61,48 @@ pub(crate) struct Keys {
     nobodys: Lately<()>,
     /// For those never found before: whoever guesses takes few of the connections to Postgres.
     strangers: Semaphore,
+    board: Arc<dyn Board>,
+    /// So much earlier than it must does this process ask again, milliseconds.
+    early_ms: i64,
+    /// How often something changed: what Postgres said before that is not remembered.
+    changes: AtomicU64,
+    reads: Counter,
+}
+
+/// What processes tell each other. Variants are only ever added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum News {
+    /// Somebody has a key of this hash from now on.
+    Made { hash: [u8; 32] },
+    /// What keys of the workspace open has changed.
+    Changed { workspace: String },
+    /// A key opened what it opens, with this quota, when Postgres was asked. What else it opens never changes.
+    Confirmed { hash: [u8; 32], quota: Quota, asked_at: i64 },
 }
 
 /// What is known of keys, by their hashes, and until when.
 struct Lately<T>(Mutex<HashMap<[u8; 32], (i64, T)>>);
 
-impl WriteKey {
-    /// A new key, of 32 bytes of chance.
-    pub(crate) fn make(chance: &[u8; 32]) -> Self {
-        let secret: String =
-            chance.iter().map(|byte| char::from(ALPHABET[usize::from(*byte) % 62])).collect();
-        let check = checksum(&secret);
-        Self(format!("{PREFIX}{secret}{check}"))
-    }
-
-    /// A key as a client shows it; `None` if it cannot be one.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let body = text.strip_prefix(PREFIX)?;
-        let (secret, check) = body.split_at_checked(SECRET_LEN)?;
-        let fits = check.len() == CHECK_LEN && secret.bytes().all(|b| b.is_ascii_alphanumeric());
-        (fits && checksum(secret) == check).then(|| Self(text.to_owned()))
-    }
-
-    /// What it begins with: enough to tell it by.
-    pub(crate) fn shown(&self) -> &str {
-        &self.0[..SHOWN_LEN]
-    }
-
-    pub(crate) fn secret(&self) -> &str {
-        &self.0
-    }
-
-    /// What is kept of it.
-    pub(crate) fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.0.as_bytes()).into()
-    }
-}
-
 impl Keys {
+    pub(crate) fn new(board: Arc<dyn Board>, metrics: &Metrics) -> Self {
+        let reads = Counter::default();
+        let help = "Write keys that Postgres was asked for";
+        metrics.register(|registry| registry.register("ingest_key_reads", help, reads.clone()));
+        Self {
+            found: Lately::default(),
+            nobodys: Lately::default(),
+            strangers: Semaphore::new(STRANGERS),
+            board,
+            early_ms: i64::try_from(chassis::ids::v7().as_u128() % EARLIEST_MS).unwrap_or_default(),
+            changes: AtomicU64::default(),
+            reads,
+        }
+    }
+
     /// What the key opens now; `None` for one that nobody has, or that was revoked.
     pub(crate) async fn find(&self, pool: &PgPool, key: &WriteKey, now: i64) -> sqlx::Result<Option<Access>> {
         let hash = key.hash();
-        if let Some(access) = self.found.get(&hash, now) {
+        if let Some(access) = self.found.get(&hash, now + self.early_ms) {
             return Ok(Some(access));
         }
         if self.nobodys.get(&hash, now).is_some() {
@@ -109,27 +113,94 @@ impl Keys {
             // It is never closed.
             false => self.strangers.acquire().await.ok(),
         };
-        let found = store::find_key(pool, &hash).await?;
+        let changes = self.changes.load(Ordering::Acquire);
+        self.reads.inc();
+        let found = match store::find_key(pool, &hash).await {
+            Ok(found) => found,
+            // Asked for earlier than it need be.
+            Err(error) => return self.found.get(&hash, now).map(Some).ok_or(error),
+        };
         drop(permit);
-        match &found {
-            Some(access) if access.ready => self.found.put(hash, access.clone(), now + BELIEVED_MS),
-            Some(_) => {}
-            None => self.nobodys.put(hash, (), now + DISBELIEVED_MS),
+        if changes == self.changes.load(Ordering::Acquire) {
+            self.remember(hash, found.as_ref(), now);
         }
         Ok(found)
     }
 
-    /// Asks for every key that was found again.
-    pub(crate) fn forget(&self) {
-        self.found.known().clear();
+    fn remember(&self, hash: [u8; 32], found: Option<&Access>, asked_at: i64) {
+        match found {
+            Some(access) if access.ready => {
+                self.found.put(hash, access.clone(), asked_at + BELIEVED_MS);
+                self.say(&News::Confirmed { hash, quota: access.quota.clone(), asked_at });
+            }
+            Some(_) => {}
+            None => self.nobodys.put(hash, (), asked_at + DISBELIEVED_MS),
+        }
+    }
+
+    /// There is a key of this hash now.
+    pub(crate) fn made(&self, hash: [u8; 32]) {
+        self.tell(&News::Made { hash });
+    }
+
+    /// Keys of the workspace are revoked, or have another quota.
+    pub(crate) fn changed(&self, workspace: &str) {
+        self.tell(&News::Changed { workspace: workspace.into() });
+    }
+
+    /// This process knows it at once, even if nobody hears it.
+    fn tell(&self, news: &News) {
+        self.learn(news, 0);
+        self.say(news);
+    }
+
+    fn say(&self, news: &News) {
+        match postcard::to_stdvec(news) {
+            Ok(word) => self.board.say(Channel::Keys, word.into()),
+            Err(error) => tracing::error!(%error, "other replicas are not told of a key: {error}"),
+        }
+    }
+
+    /// What this process itself said comes back, which changes nothing.
+    fn learn(&self, news: &News, now: i64) {
+        match news {
+            News::Made { hash } => {
+                self.changes.fetch_add(1, Ordering::AcqRel);
+                self.nobodys.known().remove(hash);
+            }
+            News::Changed { workspace } => {
+                self.changes.fetch_add(1, Ordering::AcqRel);
+                self.found.known().retain(|_, (_, access)| *access.workspace != **workspace);
+            }
+            News::Confirmed { hash, quota, asked_at } => {
+                // By another clock, which may be ahead.
+                let until = now.min(*asked_at) + BELIEVED_MS;
+                if let Some((known_until, access)) = self.found.known().get_mut(hash)
+                    && access.quota == *quota
+                {
+                    *known_until = until.max(*known_until);
+                }
+            }
+        }
     }
 }
 
-impl Default for Keys {
-    fn default() -> Self {
-        let strangers = Semaphore::new(STRANGERS);
-        Self { found: Lately::default(), nobodys: Lately::default(), strangers }
+/// Learns what other processes say, until shutdown.
+pub(crate) async fn listen(edge: Arc<Edge>, mut news: Hearing, shutdown: Shutdown) -> anyhow::Result<()> {
+    let hearing = async {
+        while let Some(word) = news.next().await {
+            match postcard::from_bytes(&word) {
+                Ok(news) => edge.keys.learn(&news, chassis::clock::now()),
+                Err(error) => tracing::debug!(%error, "another build says what is not understood: {error}"),
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = hearing => {}
+        () = shutdown.wait() => {}
     }
+    Ok(())
 }
 
 impl<T: Clone> Lately<T> {
@@ -162,23 +233,12 @@ impl<T> Default for Lately<T> {
     }
 }
 
-/// CRC-32 of the secret in six letters and digits.
-fn checksum(secret: &str) -> String {
-    let mut crc = flate2::Crc::new();
-    crc.update(secret.as_bytes());
-    let mut rest = crc.sum();
-    let mut digits = [0_u8; CHECK_LEN];
-    for digit in digits.iter_mut().rev() {
-        *digit = ALPHABET[(rest % 62) as usize];
-        rest /= 62;
-    }
-    digits.iter().map(|b| char::from(*b)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use ephemera::Ephemera;
+    use sha2::{Digest, Sha256};
     use testkit::servers::{Database, postgres};
 
     use super::*;
@@ -187,10 +247,25 @@ mod tests {
         postgres().database(&[&engine::postgres::migrator(), &sqlx::migrate!()]).await
     }
 
+    fn lonely() -> Keys {
+        Keys::new(Ephemera::in_process().board, &Metrics::new())
+    }
+
+    fn access() -> Access {
+        Access {
+            workspace: "w".into(),
+            source: "s".into(),
+            clock: ClockKind::Wall,
+            pseudonyms: PseudonymKey::new(b""),
+            ready: true,
+            quota: Quota::default(),
+        }
+    }
+
     /// Whoever asks Postgres after it was closed hears of that.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_key_that_nobody_has_is_asked_for_once_a_second() -> anyhow::Result<()> {
-        let (pool, keys, key) = (database().await?.pool, Keys::default(), WriteKey::make(&[7; 32]));
+        let (pool, keys, key) = (database().await?.pool, lonely(), WriteKey::make(&[7; 32]));
         assert!(keys.find(&pool, &key, 0).await?.is_none());
         pool.close().await;
         assert!(keys.find(&pool, &key, DISBELIEVED_MS - 1).await?.is_none());
@@ -201,21 +276,75 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn whoever_guesses_keys_holds_up_nobody_whose_key_was_found() -> anyhow::Result<()> {
-        let (pool, keys, key) = (database().await?.pool, Keys::default(), WriteKey::make(&[7; 32]));
-        let access = Access {
-            workspace: "w".into(),
-            source: "s".into(),
-            clock: ClockKind::Wall,
-            pseudonyms: PseudonymKey::new(b""),
-            ready: true,
-        };
-        keys.found.put(key.hash(), access, 0);
+        let (pool, keys, key) = (database().await?.pool, lonely(), WriteKey::make(&[7; 32]));
+        keys.found.put(key.hash(), access(), 0);
         let guesses = keys.strangers.acquire_many(u32::try_from(STRANGERS)?).await?;
         let asked = tokio::time::timeout(Duration::from_secs(20), keys.find(&pool, &key, 0)).await;
         assert!(asked??.is_none(), "it was asked for again, and is gone");
         assert!(keys.strangers.try_acquire().is_err());
         drop(guesses);
         assert!(keys.find(&pool, &WriteKey::make(&[8; 32]), 0).await?.is_none());
+        Ok(())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_another_process_confirms_is_believed_longer_and_opens_nothing_new() -> anyhow::Result<()> {
+        let (pool, keys, key) = (database().await?.pool, lonely(), WriteKey::make(&[7; 32]));
+        pool.close().await;
+        let (hash, then) = (key.hash(), BELIEVED_MS + 2_000);
+        let confirmed = |quota| News::Confirmed { hash, quota, asked_at: 4_000 };
+        keys.learn(&confirmed(Quota::default()), 4_000);
+        assert!(keys.find(&pool, &key, 4_000).await.is_err(), "nobody asked for it here");
+        keys.found.put(hash, access(), BELIEVED_MS);
+        keys.learn(&confirmed(Quota { of_key: Some(1), ..Quota::default() }), 4_000);
+        assert!(keys.find(&pool, &key, then).await.is_err(), "another quota is something new");
+        keys.learn(&confirmed(Quota::default()), 4_000);
+        assert!(keys.find(&pool, &key, then).await?.is_some());
+        assert!(
+            keys.find(&pool, &key, 4_000 + BELIEVED_MS).await.is_err(),
+            "five seconds after it was confirmed"
+        );
+        keys.learn(
+            &News::Confirmed { hash, quota: Quota::default(), asked_at: i64::MAX - BELIEVED_MS },
+            6_000,
+        );
+        assert!(keys.find(&pool, &key, 6_000 + BELIEVED_MS).await.is_err(), "by a clock that is ahead");
+        Ok(())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_asked_before_a_change_is_not_remembered() -> anyhow::Result<()> {
+        let (pool, keys, key) = (database().await?.pool, lonely(), WriteKey::make(&[7; 32]));
+        keys.found.put(key.hash(), access(), BELIEVED_MS);
+        keys.learn(&News::Changed { workspace: "another".into() }, 0);
+        assert!(keys.find(&pool, &key, 0).await?.is_some());
+        keys.learn(&News::Changed { workspace: "w".into() }, 0);
+        assert!(keys.find(&pool, &key, 0).await?.is_none());
+        let changes = keys.changes.load(Ordering::Acquire);
+        keys.learn(&News::Made { hash: key.hash() }, 0);
+        assert!(keys.changes.load(Ordering::Acquire) > changes);
+        pool.close().await;
+        assert!(keys.find(&pool, &key, 0).await.is_err(), "it is asked for again");
+        Ok(())
+    }
+
+    /// Builds of before and after speak to each other.
+    #[test]
+    fn news_stays_as_it_is() -> anyhow::Result<()> {
+        let hash = [7; 32];
+        let quota = Quota { key: "pk".into(), of_key: Some(1), of_workspace: None };
+        let all = [
+            (News::Made { hash }, [&[0][..], &hash].concat()),
+            (News::Changed { workspace: "w".into() }, vec![1, 1, b'w']),
+            (
+                News::Confirmed { hash, quota, asked_at: 1 },
+                [&[2][..], &hash, &[2, b'p', b'k', 1, 1, 0, 2]].concat(),
+            ),
+        ];
+        for (news, bytes) in all {
+            assert_eq!(postcard::to_stdvec(&news)?, bytes, "{news:?}");
+            assert_eq!(postcard::from_bytes::<News>(&bytes)?, news);
+        }
         Ok(())
     }
 
@@ -228,18 +357,5 @@ mod tests {
         }
         assert!(nobodys.get(&hash(REMEMBERED), 0).is_some());
         assert_eq!(nobodys.known().len(), 1);
-    }
-
-    #[test]
-    fn a_key_is_recognised_by_its_checksum() {
-        let key = WriteKey::make(&[7; 32]);
-        assert_eq!(key.secret().len(), 41);
-        assert!(key.secret().starts_with(key.shown()));
-        assert!(WriteKey::parse(key.secret()) == Some(key.clone()));
-        let mistyped =
-            format!("{}{}", &key.secret()[..40], if key.secret().ends_with('0') { '1' } else { '0' });
-        for wrong in [mistyped.as_str(), "", "pk_", "sk_x", "pk_\u{e9}\u{e9}", &key.secret()[..40]] {
-            assert!(WriteKey::parse(wrong).is_none(), "{wrong}");
-        }
     }
 }

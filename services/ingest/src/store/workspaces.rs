@@ -5,7 +5,7 @@ use std::sync::Arc;
 use contracts::log::ClockKind;
 use sqlx::{PgConnection, PgPool};
 
-use crate::{keys::Access, pseudonym::PseudonymKey};
+use crate::{keys::Access, pseudonym::PseudonymKey, quota::Quota};
 
 /// A workspace as it is now.
 #[derive(Debug, Clone)]
@@ -16,6 +16,7 @@ pub(crate) struct StoredWorkspace {
     pub(crate) clock_at: Option<i64>,
     pub(crate) pseudonym_key: Vec<u8>,
     pub(crate) created_at: i64,
+    pub(crate) events_per_second: Option<i32>,
     pub(crate) events: i64,
     /// Of those, how many wait until their contact's account is known.
     pub(crate) waiting: i64,
@@ -47,6 +48,7 @@ pub(crate) struct StoredKey {
     pub(crate) source: String,
     pub(crate) created_at: i64,
     pub(crate) revoked_at: Option<i64>,
+    pub(crate) events_per_second: Option<i32>,
 }
 
 fn clock_kind(stored: i16) -> ClockKind {
@@ -82,7 +84,7 @@ pub(crate) async fn workspace(
 ) -> sqlx::Result<Option<StoredWorkspace>> {
     sqlx::query_as!(
         StoredWorkspace,
-        r#"SELECT workspace, time_zone, clock, clock_at, pseudonym_key, created_at,
+        r#"SELECT workspace, time_zone, clock, clock_at, pseudonym_key, created_at, events_per_second,
                   (SELECT coalesce(sum(events), 0)::BIGINT FROM inbox_counts c
                    WHERE c.workspace = w.workspace) AS "events!",
                   (SELECT coalesce(sum(waiting), 0)::BIGINT FROM inbox_counts c
@@ -104,7 +106,7 @@ pub(crate) async fn workspaces(
 ) -> sqlx::Result<Vec<StoredWorkspace>> {
     sqlx::query_as!(
         StoredWorkspace,
-        r#"SELECT workspace, time_zone, clock, clock_at, pseudonym_key, created_at,
+        r#"SELECT workspace, time_zone, clock, clock_at, pseudonym_key, created_at, events_per_second,
                   (SELECT coalesce(sum(events), 0)::BIGINT FROM inbox_counts c
                    WHERE c.workspace = w.workspace) AS "events!",
                   (SELECT coalesce(sum(waiting), 0)::BIGINT FROM inbox_counts c
@@ -154,7 +156,8 @@ pub(crate) async fn chance(conn: &mut PgConnection) -> sqlx::Result<Vec<u8>> {
 pub(crate) async fn find_key(pool: &PgPool, hash: &[u8]) -> sqlx::Result<Option<Access>> {
     let mut conn = chassis::postgres::unscoped(pool).await?;
     let row = sqlx::query!(
-        r#"SELECT k.workspace, k.source, w.clock, w.pseudonym_key,
+        r#"SELECT k.workspace, k.prefix, k.source, w.clock, w.pseudonym_key,
+                  k.events_per_second AS of_key, w.events_per_second AS of_workspace,
                   EXISTS (SELECT 1 FROM catalogue_versions v
                           WHERE v.workspace = k.workspace AND v.in_force_at IS NOT NULL) AS "ready!"
            FROM write_keys k JOIN workspaces w ON w.workspace = k.workspace
@@ -170,6 +173,11 @@ pub(crate) async fn find_key(pool: &PgPool, hash: &[u8]) -> sqlx::Result<Option<
         clock: clock_kind(row.clock),
         pseudonyms: PseudonymKey::new(&row.pseudonym_key),
         ready: row.ready,
+        quota: Quota {
+            key: row.prefix,
+            of_key: row.of_key.map(i32::cast_unsigned),
+            of_workspace: row.of_workspace.map(i32::cast_unsigned),
+        },
     }))
 }
 
@@ -203,7 +211,7 @@ pub(crate) async fn keys(
 ) -> sqlx::Result<Vec<StoredKey>> {
     sqlx::query_as!(
         StoredKey,
-        "SELECT prefix, source, created_at, revoked_at FROM write_keys
+        "SELECT prefix, source, created_at, revoked_at, events_per_second FROM write_keys
          WHERE workspace = $1 AND prefix > $2 ORDER BY prefix LIMIT $3",
         workspace,
         after,
@@ -223,11 +231,45 @@ pub(crate) async fn revoke_key(
     sqlx::query_as!(
         StoredKey,
         "UPDATE write_keys SET revoked_at = coalesce(revoked_at, $3) WHERE workspace = $1 AND prefix = $2
-         RETURNING prefix, source, created_at, revoked_at",
+         RETURNING prefix, source, created_at, revoked_at, events_per_second",
         workspace,
         prefix,
         now,
     )
     .fetch_optional(conn)
     .await
+}
+
+/// The key as it is then.
+pub(crate) async fn set_key_quota(
+    conn: &mut PgConnection,
+    workspace: &str,
+    prefix: &str,
+    events_per_second: Option<i32>,
+) -> sqlx::Result<Option<StoredKey>> {
+    sqlx::query_as!(
+        StoredKey,
+        "UPDATE write_keys SET events_per_second = $3 WHERE workspace = $1 AND prefix = $2
+         RETURNING prefix, source, created_at, revoked_at, events_per_second",
+        workspace,
+        prefix,
+        events_per_second,
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+pub(crate) async fn set_workspace_quota(
+    conn: &mut PgConnection,
+    workspace: &str,
+    events_per_second: Option<i32>,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "UPDATE workspaces SET events_per_second = $2 WHERE workspace = $1",
+        workspace,
+        events_per_second,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
 }

@@ -10,6 +10,8 @@ mod cloudevents;
 mod contacts;
 mod keys;
 mod quarantine;
+mod quotas;
+mod replicas;
 mod senders;
 mod spool;
 mod support;

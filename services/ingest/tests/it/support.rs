@@ -23,6 +23,7 @@ use contracts::{
     },
     log::{ClockKind, Header},
 };
+use ephemera::{Ephemera, Options};
 use eventlog::{
     Log, Stored, Topic, TopicPartition,
     kafka::{KafkaLog, KafkaOptions},
@@ -31,7 +32,7 @@ use eventlog::{
 use prost::Message;
 use serde_json::Value as Json;
 use sqlx::PgPool;
-use testkit::servers::{Database, postgres};
+use testkit::servers::{Database, OwnRedis, postgres};
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
@@ -50,6 +51,9 @@ pub(crate) struct Ingest {
     pub(crate) switch: Arc<Switch>,
     pub(crate) database: Database,
     pub(crate) http: reqwest::Client,
+    pub(crate) metrics: Metrics,
+    /// What it shares with those beside it.
+    redis: Option<Options>,
     address: SocketAddr,
     log_database: Database,
     /// Where events of others are.
@@ -80,14 +84,46 @@ impl Ingest {
     pub(crate) async fn start_with(config: ingest::Config) -> anyhow::Result<Self> {
         let (database, log_database) =
             (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
-        Self::start_on(database, log_database, None, config).await
+        Self::start_on(database, log_database, None, config, None).await
     }
 
     /// One that reads events of others.
     pub(crate) async fn start_reading(kafka: KafkaOptions, config: ingest::Config) -> anyhow::Result<Self> {
         let (database, log_database) =
             (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
-        Self::start_on(database, log_database, Some(kafka), config).await
+        Self::start_on(database, log_database, Some(kafka), config, None).await
+    }
+
+    /// One that shares what may be lost by a Redis, once it has found it.
+    pub(crate) async fn start_sharing(config: ingest::Config, redis: &OwnRedis) -> anyhow::Result<Self> {
+        let (database, log_database) =
+            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
+        let url = redis.url().parse::<ephemera::Url>().map_err(|why| anyhow::anyhow!("{why}"))?;
+        // Longer than a busy machine may take.
+        let options = Options { patience: Duration::from_secs(10), ..Options::at(url) };
+        let ingest = Self::start_on(database, log_database, None, config, Some(options)).await?;
+        ingest.soon("perennial_redis_up 1").await?;
+        Ok(ingest)
+    }
+
+    /// Another replica on the same databases, with the same Redis.
+    pub(crate) async fn beside(&self, config: ingest::Config) -> anyhow::Result<Self> {
+        let (database, log_database) = (self.database.clone(), self.log_database.clone());
+        let beside = Self::start_on(database, log_database, None, config, self.redis.clone()).await?;
+        for replica in [self, &beside] {
+            replica.soon("perennial_redis_replicas 2").await?;
+        }
+        Ok(beside)
+    }
+
+    /// Waits until this is one of its metrics.
+    pub(crate) async fn soon(&self, metric: &str) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while !self.metrics.text().lines().any(|line| line == metric) {
+            ensure!(begun.elapsed() < SOON, "no {metric} in\n{}", self.metrics.text());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
     }
 
     /// Stops, and starts again on the same databases.
@@ -97,9 +133,9 @@ impl Ingest {
 
     pub(crate) async fn restart_with(self, config: ingest::Config) -> anyhow::Result<Self> {
         let (database, log_database) = (self.database.clone(), self.log_database.clone());
-        let kafka = self.kafka.clone();
+        let (kafka, redis) = (self.kafka.clone(), self.redis.clone());
         self.stop().await?;
-        Self::start_on(database, log_database, kafka, config).await
+        Self::start_on(database, log_database, kafka, config, redis).await
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
@@ -119,6 +155,7 @@ impl Ingest {
         log_database: Database,
         kafka: Option<KafkaOptions>,
         config: ingest::Config,
+        redis: Option<Options>,
     ) -> anyhow::Result<Self> {
         let log_tasks = Tasks::new();
         let log = open_log(&log_database.pool, &log_tasks).await?;
@@ -127,16 +164,21 @@ impl Ingest {
         let metrics = Metrics::new();
         let switch = Arc::new(Switch::new(log.clone()));
         let workers = Workers::new(switch.clone(), &tasks, &metrics, &readiness);
+        let ephemera = match redis.clone() {
+            Some(options) => Ephemera::in_redis(options, &metrics, &tasks),
+            None => Ephemera::in_process(),
+        };
         let ports = ingest::Ports {
             log: switch.clone(),
             pool: database.pool.clone(),
             workers,
             kafka: open_kafka(kafka.as_ref(), &log_tasks).await?,
+            ephemera,
         };
         let started = ingest::start(config, ports).await?;
         readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let router = started.http.merge(chassis::metrics::router(metrics, readiness.clone()));
+        let router = started.http.merge(chassis::metrics::router(metrics.clone(), readiness.clone()));
         let address = chassis::http::serve(listener, router, &tasks)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let grpc =
@@ -148,6 +190,8 @@ impl Ingest {
             ingest: IngestServiceClient::new(channel.clone()),
             catalogue: CatalogueServiceClient::new(channel),
             http: reqwest::Client::new(),
+            metrics,
+            redis,
             log,
             switch,
             database,

@@ -1,16 +1,17 @@
-//! `perennial keys create | ls | revoke`.
+//! `perennial keys create | ls | revoke | quota`.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use contracts::ingest::{
-    CreateWriteKeyRequest, CreateWriteKeyResponse, ListWriteKeysRequest, RevokeWriteKeyRequest, WriteKey,
+    CreateWriteKeyRequest, CreateWriteKeyResponse, ListWriteKeysRequest, RevokeWriteKeyRequest,
+    SetQuotaRequest, WriteKey,
 };
 
 use crate::cli::{Limit, Target};
 use crate::{clients, output, words};
 
 const MESSAGE: &str = "perennial.ingest.v1.WriteKey";
-const HEADERS: [&str; 4] = ["prefix", "source", "created", "revoked"];
+const HEADERS: [&str; 5] = ["prefix", "source", "events/s", "created", "revoked"];
 
 #[derive(Args)]
 pub(crate) struct Keys {
@@ -35,6 +36,13 @@ enum Command {
         /// What `keys ls` shows of it, or the whole key.
         prefix: String,
     },
+    /// Set how many events a second may come in with a write key.
+    Quota {
+        /// What `keys ls` shows of it, or the whole key.
+        prefix: String,
+        /// Events a second; "none": no limit, "usual": as ingest is set.
+        quota: words::Quota,
+    },
 }
 
 impl Keys {
@@ -56,6 +64,10 @@ impl Keys {
             Command::Revoke { prefix } => {
                 let revoked = admin.revoke_write_key(RevokeWriteKeyRequest { workspace, prefix }).await?;
                 revoked.into_inner().key.into_iter().collect()
+            }
+            Command::Quota { prefix, quota } => {
+                let asked = SetQuotaRequest { workspace, prefix, events_per_second: quota.0 };
+                admin.set_quota(asked).await?.into_inner().key.into_iter().collect()
             }
             Command::Ls(limit) => {
                 clients::pages(limit.limit, async |page_size, page_token| {
@@ -83,6 +95,7 @@ fn row(key: &WriteKey) -> Vec<String> {
     vec![
         key.prefix.clone(),
         key.source.clone(),
+        key.events_per_second.map_or_else(String::new, words::per_second),
         words::instant(key.created_at),
         words::instant(key.revoked_at),
     ]

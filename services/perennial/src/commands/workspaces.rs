@@ -1,8 +1,10 @@
-//! `perennial workspaces create | ls`.
+//! `perennial workspaces create | ls | quota`.
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
-use contracts::ingest::{CreateWorkspaceRequest, GetWorkspaceRequest, ListWorkspacesRequest, Workspace};
+use contracts::ingest::{
+    CreateWorkspaceRequest, GetWorkspaceRequest, ListWorkspacesRequest, SetQuotaRequest, Workspace,
+};
 use contracts::log::ClockKind;
 
 use crate::cli::{Limit, Target};
@@ -10,7 +12,8 @@ use crate::words::InstantArg;
 use crate::{clients, output, words};
 
 const MESSAGE: &str = "perennial.ingest.v1.Workspace";
-const HEADERS: [&str; 7] = ["workspace", "time zone", "clock", "events", "waiting", "catalogue", "created"];
+const HEADERS: [&str; 8] =
+    ["workspace", "time zone", "clock", "events", "waiting", "events/s", "catalogue", "created"];
 
 #[derive(Args)]
 pub(crate) struct Workspaces {
@@ -26,6 +29,11 @@ enum Command {
     Create(Create),
     /// List the workspaces. Waiting: events that wait, for up to 30 days, until their contact's account is known.
     Ls(Limit),
+    /// Set how many events a second may come into a workspace, with all its write keys together.
+    Quota {
+        /// Events a second; "none": no limit.
+        quota: words::Quota,
+    },
 }
 
 #[derive(Args)]
@@ -53,6 +61,11 @@ impl Workspaces {
         let workspaces = match self.command {
             Command::Create(create) => {
                 admin.create_workspace(create.request()).await?.into_inner().workspace.into_iter().collect()
+            }
+            Command::Quota { quota } => {
+                let workspace = target.workspace.clone();
+                let asked = SetQuotaRequest { workspace, prefix: String::new(), events_per_second: quota.0 };
+                admin.set_quota(asked).await?.into_inner().workspace.into_iter().collect()
             }
             Command::Ls(limit) => {
                 clients::pages(limit.limit, async |page_size, page_token| {
@@ -104,6 +117,7 @@ fn row(workspace: &Workspace) -> Vec<String> {
         words::clock(workspace),
         workspace.events.to_string(),
         workspace.events_waiting.to_string(),
+        workspace.events_per_second.map_or_else(String::new, words::per_second),
         workspace.catalogue_version.to_string(),
         words::instant(workspace.created_at),
     ]

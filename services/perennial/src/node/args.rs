@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use chassis::telemetry::{self, Format, Telemetry, Traces};
 use clap::{Args, ValueEnum};
 use eventlog::kafka::KafkaOptions;
@@ -67,6 +67,26 @@ pub(crate) struct KafkaArgs {
     /// each.
     #[arg(long, value_name = "NAME=VALUE", value_delimiter = '\n', value_parser = pair)]
     kafka_set: Vec<(String, String)>,
+}
+
+/// Where Redis is.
+#[derive(Args, Clone)]
+pub(crate) struct RedisArgs {
+    /// Redis (6 or later), where replicas count quotas together and tell each other what is new:
+    /// redis://[[USER]:PASSWORD@]HOST[:PORT]. What is there may be lost at any time. Absent: each replica is for itself.
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// What keys and channels there begin with: for several Perennials on one Redis.
+    #[arg(long, value_name = "TEXT", default_value = "perennial:")]
+    redis_prefix: String,
+}
+
+/// How much may be sent.
+#[derive(Args)]
+pub(crate) struct QuotaArgs {
+    /// Events a second that may come in with a write key that has no quota of its own; 0: as many as there are.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    quota_events_per_second: u32,
 }
 
 /// What this replica is called in its group.
@@ -172,6 +192,8 @@ pub(crate) struct Settings {
     pub(crate) grpc: Bind,
     pub(crate) postgres: Source,
     pub(crate) log: LogSource,
+    /// Where Redis is; absent: what replicas might share stays in the process.
+    pub(crate) redis: Option<ephemera::Options>,
     pub(crate) services: ServiceOptions,
     pub(crate) telemetry: Telemetry,
 }
@@ -191,6 +213,8 @@ pub(crate) struct ServiceOptions {
     pub(super) spool: Option<ingest::SpoolAt>,
     /// Where ingest takes events from, beside those that are sent.
     pub(super) events_from: Vec<ingest::EventsFrom>,
+    /// Of write keys that have no quota of their own.
+    pub(super) quota: Option<ephemera::Rate>,
 }
 
 /// Where to listen, and whether another port will do when that one is taken.
@@ -253,6 +277,7 @@ impl Default for ServiceOptions {
             checkpoint_records: None,
             spool: None,
             events_from: Vec::new(),
+            quota: None,
         }
     }
 }
@@ -273,6 +298,11 @@ impl ServiceOptions {
     /// With events of others, if topics are named.
     pub(crate) fn reading(self, events: &EventsArgs) -> Self {
         Self { events_from: events.cloudevents_topic.clone(), ..self }
+    }
+
+    /// With a quota for write keys that have none of their own.
+    pub(crate) fn with_quota(self, quota: &QuotaArgs) -> Self {
+        Self { quota: ephemera::Rate::new(quota.quota_events_per_second), ..self }
     }
 
     pub(crate) fn new(worker: &WorkerArgs, webhooks: Option<&WebhookArgs>) -> Self {
@@ -302,6 +332,7 @@ impl Settings {
             grpc: bind(9090),
             postgres: postgres.source_or(temporary)?,
             log: LogSource::Postgres,
+            redis: None,
             services: ServiceOptions { allow_loopback: true, calls_per_endpoint: DEMO_CALLS, ..usual },
             telemetry,
         })
@@ -326,6 +357,16 @@ impl KafkaArgs {
     pub(crate) fn log(&self, instance: &InstanceArgs) -> LogSource {
         self.options(Some(instance))
             .map_or(LogSource::Postgres, |options| LogSource::Kafka(Box::new(options)))
+    }
+}
+
+impl RedisArgs {
+    /// None if no Redis is named. The URL may hold a password, so what is wrong with it is said without it.
+    pub(crate) fn options(&self) -> Result<Option<ephemera::Options>> {
+        let Some(url) = &self.redis else { return Ok(None) };
+        let wrong = |why: String| anyhow!("what --redis (PERENNIAL_REDIS) says is no URL of Redis: {why}");
+        let url = url.parse::<ephemera::Url>().map_err(wrong)?;
+        Ok(Some(ephemera::Options { prefix: self.redis_prefix.clone(), ..ephemera::Options::at(url) }))
     }
 }
 

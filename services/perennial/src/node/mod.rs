@@ -16,12 +16,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chassis::Tasks;
 use chassis::metrics::{self, Metrics, Readiness};
+use ephemera::Ephemera;
 use eventlog::Log;
 use tokio::net::TcpListener;
 
 pub(crate) use args::{
-    Bind, EventsArgs, InstanceArgs, KafkaArgs, KeepingArgs, ListenArgs, LogArgs, PostgresArgs,
-    ServiceOptions, Settings, Source, SpoolArgs, TraceArgs, WebhookArgs, WorkerArgs,
+    Bind, EventsArgs, InstanceArgs, KafkaArgs, KeepingArgs, ListenArgs, LogArgs, PostgresArgs, QuotaArgs,
+    RedisArgs, ServiceOptions, Settings, Source, SpoolArgs, TraceArgs, WebhookArgs, WorkerArgs,
 };
 pub(crate) use ground::Ground;
 pub(crate) use log::LogSource;
@@ -49,10 +50,15 @@ impl Node {
         settings.telemetry.follow(&metrics, tasks);
         let opened = log::open(settings.log, &server, &metrics, tasks).await?;
         ground.keep(opened.pool);
+        let ephemera = match settings.redis {
+            Some(options) => Ephemera::in_redis(options, &metrics, tasks),
+            None => Ephemera::in_process(),
+        };
         let base = services::Base {
             server: &server,
             log: opened.log.clone(),
             feeds: opened.feeds,
+            ephemera,
             metrics: &metrics,
             readiness: &readiness,
             tasks,

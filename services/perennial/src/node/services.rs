@@ -8,6 +8,7 @@ use axum::Router;
 use chassis::metrics::{Metrics, Readiness};
 use chassis::workers::Workers;
 use chassis::{Tasks, postgres};
+use ephemera::Ephemera;
 use eventlog::Log;
 use eventlog::kafka::KafkaLog;
 use sqlx::PgPool;
@@ -65,6 +66,7 @@ pub(super) struct Base<'a> {
     pub(super) server: &'a PgConnectOptions,
     pub(super) log: Arc<dyn Log>,
     pub(super) feeds: Option<Arc<KafkaLog>>,
+    pub(super) ephemera: Ephemera,
     pub(super) metrics: &'a Metrics,
     pub(super) readiness: &'a Readiness,
     pub(super) tasks: &'a Tasks,
@@ -79,10 +81,10 @@ pub(super) async fn start(roles: &[Role], options: &ServiceOptions, base: Base<'
     for role in roles {
         let pool = open(base.server, &role.database()).await?;
         services.pools.push(pool.clone());
-        let (log, workers) = (base.log.clone(), workers.clone());
+        let (log, workers, ephemera) = (base.log.clone(), workers.clone(), base.ephemera.clone());
         let routes = match role {
             Role::Ingest => {
-                let ports = ingest::Ports { log, pool, workers, kafka: base.feeds.clone() };
+                let ports = ingest::Ports { log, pool, workers, kafka: base.feeds.clone(), ephemera };
                 let ingest = ingest::start(ingest(options), ports).await?;
                 services.http = ingest.http;
                 ingest.grpc
@@ -109,6 +111,7 @@ fn ingest(options: &ServiceOptions) -> ingest::Config {
     let mut config = ingest::Config {
         spool: options.spool.clone(),
         events_from: options.events_from.clone(),
+        quota: options.quota,
         ..ingest::Config::default()
     };
     budget(options, &mut config.worker);

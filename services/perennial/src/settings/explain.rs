@@ -149,6 +149,7 @@ mod tests {
         for (name, value) in [
             ("database-url", "postgres://me:hush@host/db"),
             ("database-url", "postgres://me:hu@sh@host/db"),
+            ("redis", "redis://:hush@host"),
             ("kafka-set", "client.rack=me\nsasl.password=hush"),
         ] {
             let shown = explained(name, Some(value));

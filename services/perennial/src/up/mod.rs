@@ -20,6 +20,10 @@ pub(crate) struct Up {
     #[command(flatten)]
     instance: node::InstanceArgs,
     #[command(flatten)]
+    redis: node::RedisArgs,
+    #[command(flatten)]
+    quota: node::QuotaArgs,
+    #[command(flatten)]
     webhooks: node::WebhookArgs,
     #[command(flatten)]
     worker: node::WorkerArgs,
@@ -42,7 +46,8 @@ impl Up {
             grpc,
             postgres: self.postgres.source()?,
             log: self.kafka.log(&self.instance),
-            services: ServiceOptions::new(&self.worker, Some(&self.webhooks)),
+            redis: self.redis.options()?,
+            services: ServiceOptions::new(&self.worker, Some(&self.webhooks)).with_quota(&self.quota),
             telemetry,
         };
         let (ground, tasks) = (Ground::default(), Tasks::new());
