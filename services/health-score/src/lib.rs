@@ -40,6 +40,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
         feed: Some(Feeding { feed: Feed::HealthChanged, copy: |item| item.decided().map(fold::copy) }),
+        stored: None,
         act: || told("health-score", Decision::name, |_: &Decided<_>, _| ()),
     };
     workers.start(work, move |ports, partition, counters| {

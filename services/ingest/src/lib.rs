@@ -81,6 +81,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
         feed: None,
+        stored: None,
         act: || handed("ingest"),
     };
     let worker = config.worker;

@@ -42,6 +42,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Routes> {
         pool: pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
         feed: Some(Feeding { feed: Feed::MembershipChanged, copy: |item| item.decided().map(fold::copy) }),
+        stored: None,
         act: || told("segmentation", Decision::name, |_: &Decided<_>, _| ()),
     };
     let met = Saver::start(workers.tasks(), "segments", &pool, segments::save);

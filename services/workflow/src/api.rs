@@ -22,6 +22,7 @@ use contracts::{
     },
 };
 use domain::{decision::CtaCommand, time::Instant};
+use ephemera::Hearing;
 use eventlog::Log;
 use sqlx::PgPool;
 use tonic::{Request, Response, Status};
@@ -29,14 +30,13 @@ use uuid::Uuid;
 
 use crate::store::{self, Before, CtaAfter, CtaFilter};
 
-/// Between looks for what workers are about to project.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
 /// The gRPC service over workflow's database and the account log.
 pub(crate) struct CtaApi {
     pub log: Arc<dyn Log>,
     pub pool: PgPool,
     pub clocks: Clocks,
+    /// Where it is told which commands have their answer.
+    pub answers: Hearing,
     /// How long a command waits for its answer.
     pub command_deadline: Duration,
 }

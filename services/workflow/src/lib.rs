@@ -2,6 +2,7 @@
 //!
 //! It folds the account log, says what changes there, performs what it has decided, and answers from Postgres.
 
+mod answers;
 mod api;
 mod config;
 mod endpoints;
@@ -20,7 +21,8 @@ use chassis::{
 };
 use contracts::cta::cta_service_server::CtaServiceServer;
 use domain::decision::Decision;
-use engine::{Act, Decided, Worker};
+use engine::{Act, Decided, Projected, Worker};
+use ephemera::{Channel, Ephemera};
 use eventlog::{Feed, Log, Topic};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
@@ -35,6 +37,8 @@ pub struct Ports {
     pub log: Arc<dyn Log>,
     pub pool: PgPool,
     pub workers: Workers,
+    /// What all replicas of workflow share.
+    pub ephemera: Ephemera,
 }
 
 /// Brings the database up to date, starts the sender and a worker for each partition assigned, and returns the gRPC routes to
@@ -45,9 +49,10 @@ pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Resul
     let met = Saver::start(tasks, "endpoints", &ports.pool, endpoints::save);
     let due = start_sender(&config, &ports, tasks)?;
     start_workers(&config, &ports, met, due);
-    let Ports { log, pool, workers } = ports;
+    let Ports { log, pool, workers, ephemera } = ports;
     let clocks = workers.clocks(&pool, Topic::Account);
-    let api = api::CtaApi { log, pool, clocks, command_deadline: config.command_deadline };
+    let answers = ephemera.board.hear(Channel::Answers);
+    let api = api::CtaApi { log, pool, clocks, answers, command_deadline: config.command_deadline };
     let server = CtaServiceServer::new(api)
         .max_decoding_message_size(MAX_DECODED)
         .max_encoding_message_size(MAX_ENCODED);
@@ -71,12 +76,14 @@ fn start_workers(config: &Config, ports: &Ports, met: Saver, due: mpsc::Sender<D
         let mut actor = Actor::new(due.clone());
         told("workflow", Decision::name, move |decided, age| actor.act(decided, age))
     };
+    let board = ports.ephemera.board.clone();
     let work = Work {
         service: "workflow",
         topic: Topic::Account,
         pool: ports.pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
         feed: Some(Feeding { feed: Feed::CtaChanged, copy: |item| item.decided().and_then(fold::copy) }),
+        stored: Some(Arc::new(move |items: &[Projected<Decision, ()>]| answers::tell(&*board, items))),
         act,
     };
     let longest_call = i64::try_from(config.longest_call.as_millis()).unwrap_or(i64::MAX / 2);

@@ -48,9 +48,14 @@ pub struct Work<P, A> {
     pub project: Project<P>,
     /// What of it others hear, where there is somebody to hear it.
     pub feed: Option<Feeding<P>>,
+    /// Told what has been stored, perhaps again.
+    pub stored: Option<Stored<P>>,
     /// Makes what looks at each own decision read back, once per assignment.
     pub act: A,
 }
+
+/// Hears of projected items once Postgres has them. Must not block.
+pub type Stored<P> = Arc<dyn Fn(&[P]) + Send + Sync>;
 
 /// A public feed, and what of projected items is copied to it.
 pub struct Feeding<P> {
@@ -137,14 +142,14 @@ impl Workers {
             let (machine, counters, stop) = (machine.clone(), at_work.counters.clone(), at_work.stop.clone());
             let (pool, project, act) = (work.pool.clone(), work.project, work.act.clone());
             let (log, stores) = (log.clone(), tasks.clone());
-            let (feeds, feed) = (feeds.clone(), work.feed);
+            let (feeds, feed, stored) = (feeds.clone(), work.feed, work.stored.clone());
             let (runtime, writer) = (Handle::current(), format!("{name} store"));
             tasks.spawn_thread(name, move || {
                 let _leaving = leaving;
                 let _within = runtime.enter();
                 let start = || {
                     let (store, writes) = PgStore::new(pool.clone(), partition, project, counters.clone());
-                    let writes = writes.publishing(publish(feeds.clone(), feed, partition));
+                    let writes = writes.publishing(publish(stored.clone(), feeds.clone(), feed, partition));
                     stores.spawn_once(writer.clone(), async move { Ok(writes.run().await?) });
                     let ports = Ports {
                         log: log.clone(),
@@ -162,16 +167,26 @@ impl Workers {
     }
 }
 
-/// Publishes the copies of one partition, if there is a feed and somebody to read it.
+/// Tells whoever hears of what is stored, and publishes the copies of one partition, if there is a feed and somebody to
+/// read it.
 fn publish<P: 'static>(
+    stored: Option<Stored<P>>,
     feeds: Option<Arc<KafkaLog>>,
     feeding: Option<Feeding<P>>,
     partition: u32,
 ) -> Option<Publish<P>> {
-    let (feeds, Feeding { feed, copy }) = (feeds?, feeding?);
+    let feeding = feeds.zip(feeding);
+    if stored.is_none() && feeding.is_none() {
+        return None;
+    }
     Some(Box::new(move |items| {
+        if let Some(stored) = &stored {
+            stored(items);
+        }
+        let Some((feeds, Feeding { feed, copy })) = feeding.clone() else {
+            return Box::pin(async { Ok(()) });
+        };
         let copies: Vec<NewRecord> = items.iter().filter_map(copy).collect();
-        let feeds = feeds.clone();
         Box::pin(async move {
             if copies.is_empty() { Ok(()) } else { feeds.publish(feed, partition, copies).await }
         })

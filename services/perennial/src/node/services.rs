@@ -96,7 +96,7 @@ pub(super) async fn start(roles: &[Role], options: &ServiceOptions, base: Base<'
                 segmentation::start(segmentation(options), segmentation::Ports { pool, workers }).await?
             }
             Role::Workflow => {
-                let ports = workflow::Ports { log, pool, workers };
+                let ports = workflow::Ports { log, pool, workers, ephemera };
                 workflow::start(workflow(options), ports, base.tasks).await?
             }
         };

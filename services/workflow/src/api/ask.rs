@@ -7,11 +7,12 @@ use domain::{
     ids::{CommandId, CtaId},
 };
 use eventlog::Key;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{CtaApi, LOOK_AGAIN, wire};
+use super::{CtaApi, wire};
 use crate::{
+    answers::Waiting,
     facts::{self, About},
     store,
 };
@@ -56,6 +57,7 @@ impl CtaApi {
     async fn append(&self, key: &Key, command: Command, id: Uuid) -> Result<(String, String), Problem> {
         let about = About { id: id.as_u128(), request: id.as_u128(), attempt: 0 };
         let away = |_| Problem::away("the log is away: repeat with the same id").with("command_id", id);
+        let mut waiting = Waiting::new(self.answers.again(), command.id);
         let answered = timeout(self.command_deadline, async {
             facts::append(&*self.log, key, about, command.into(), chassis::clock::now())
                 .await
@@ -64,7 +66,7 @@ impl CtaApi {
                 if let Some(answer) = self.answer(&key.workspace, id).await? {
                     return Ok(answer);
                 }
-                sleep(LOOK_AGAIN).await;
+                waiting.look().await;
             }
         });
         let late = |_| {

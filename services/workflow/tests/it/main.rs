@@ -4,6 +4,7 @@ mod above;
 mod busy;
 mod commands;
 mod receiver;
+mod replicas;
 mod signature;
 mod support;
 mod webhooks;

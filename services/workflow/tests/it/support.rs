@@ -22,13 +22,14 @@ use contracts::{
     },
     log::{CatalogueVersion, ClockKind, Header, control},
 };
+use ephemera::{Ephemera, Options};
 use eventlog::{
     FORMAT, GENERATION, Key, Log, NewRecord, Topic, TopicPartition, control_record,
     postgres::{MIGRATOR, PgLog, PgLogOptions},
 };
 use prost::Message;
 use serde_json::{Value as Json, json};
-use testkit::servers::{Database, postgres};
+use testkit::servers::{Database, OwnRedis, postgres};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, SemaphorePermit},
@@ -60,6 +61,9 @@ pub(crate) struct World {
     tasks: Tasks,
     config: Config,
     place: SemaphorePermit<'static>,
+    metrics: Metrics,
+    /// What it shares with those beside it.
+    redis: Option<Options>,
 }
 
 /// Webhooks may go to loopback, and take a second at most.
@@ -92,16 +96,50 @@ impl World {
         let place = PLACES.acquire().await?;
         let (database, log_database) =
             (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
-        let world = Self::start_on(config, database, log_database, place).await?;
+        let world = Self::start_on(config, database, log_database, place, None).await?;
         world.apply(1, &catalogue(url)).await?;
         Ok(world)
     }
 
+    /// The same, sharing what may be lost by a Redis, once it has found it.
+    pub(crate) async fn start_sharing(config: Config, url: &str, redis: &OwnRedis) -> anyhow::Result<Self> {
+        let place = PLACES.acquire().await?;
+        let (database, log_database) =
+            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
+        let at = redis.url().parse::<ephemera::Url>().map_err(|why| anyhow::anyhow!("{why}"))?;
+        // Longer than a busy machine may take.
+        let options = Options { patience: Duration::from_secs(10), ..Options::at(at) };
+        let world = Self::start_on(config, database, log_database, place, Some(options)).await?;
+        world.soon("perennial_redis_up 1").await?;
+        world.apply(1, &catalogue(url)).await?;
+        Ok(world)
+    }
+
+    /// Another replica on the same databases, with the same Redis.
+    pub(crate) async fn beside(&self) -> anyhow::Result<Self> {
+        let place = PLACES.acquire().await?;
+        let (database, log_database) = (self.database.clone(), self.log_database.clone());
+        let config = self.config.clone();
+        let beside = Self::start_on(config, database, log_database, place, self.redis.clone()).await?;
+        beside.soon("perennial_redis_up 1").await?;
+        Ok(beside)
+    }
+
+    /// Waits until this is one of its metrics.
+    pub(crate) async fn soon(&self, metric: &str) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while !self.metrics.text().lines().any(|line| line == metric) {
+            ensure!(begun.elapsed() < SOON, "no {metric} in\n{}", self.metrics.text());
+            tokio::time::sleep(GLANCE).await;
+        }
+        Ok(())
+    }
+
     /// Stops, and starts again on the same databases.
     pub(crate) async fn restart(self) -> anyhow::Result<Self> {
-        let Self { config, database, log_database, place, tasks, .. } = self;
+        let Self { config, database, log_database, place, tasks, redis, .. } = self;
         finish(&tasks).await?;
-        Self::start_on(config, database, log_database, place).await
+        Self::start_on(config, database, log_database, place, redis).await
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
@@ -116,6 +154,7 @@ impl World {
         database: Database,
         log_database: Database,
         place: SemaphorePermit<'static>,
+        redis: Option<Options>,
     ) -> anyhow::Result<Self> {
         let tasks = Tasks::new();
         let options = PgLogOptions { inbox_partitions: 1, account_partitions: 2, ..PgLogOptions::default() };
@@ -129,8 +168,13 @@ impl World {
         let held = Arc::new(AtomicBool::new(false));
         pass_everything(&log, &tasks, &held);
         let readiness = Readiness::new();
-        let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &readiness);
-        let ports = workflow::Ports { log: log.clone(), pool: database.pool.clone(), workers };
+        let metrics = Metrics::new();
+        let workers = Workers::new(log.clone(), &tasks, &metrics, &readiness);
+        let ephemera = match redis.clone() {
+            Some(options) => Ephemera::in_redis(options, &metrics, &tasks),
+            None => Ephemera::in_process(),
+        };
+        let ports = workflow::Ports { log: log.clone(), pool: database.pool.clone(), workers, ephemera };
         let routes = workflow::start(config.clone(), ports, &tasks).await?;
         readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -138,7 +182,7 @@ impl World {
             chassis::grpc::serve(listener, routes, &[contracts::DESCRIPTORS], &readiness, &tasks).await?;
         let channel = Channel::from_shared(format!("http://{address}"))?.connect_lazy();
         let client = CtaServiceClient::new(channel);
-        Ok(Self { client, database, held, log, log_database, tasks, config, place })
+        Ok(Self { client, database, held, log, log_database, tasks, config, place, metrics, redis })
     }
 
     /// Hands a version of the catalogue to every partition.
