@@ -37,6 +37,8 @@ impl StoredWorkspace {
             clock: self.clock(),
             pseudonyms: PseudonymKey::new(&self.pseudonym_key),
             ready: self.catalogue_version > 0,
+            // Nobody sends them to this process: it reads them at its own pace.
+            quota: Quota::default(),
         }
     }
 }

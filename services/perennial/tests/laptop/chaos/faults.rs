@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 use testkit::{
     cluster::{Cluster, SERVICES},
     proxy::{Network, Proxy},
-    servers::{OwnKafka, OwnPostgres},
+    servers::{OwnKafka, OwnPostgres, OwnRedis},
     sim::Rng,
 };
 use tokio::{task::block_in_place, time::sleep};
@@ -45,6 +45,7 @@ pub(super) struct Ground {
     pub(super) cluster: Cluster,
     pub(super) kafka: OwnKafka,
     pub(super) postgres: OwnPostgres,
+    pub(super) redis: OwnRedis,
     pub(super) to_kafka: Proxy,
     pub(super) to_postgres: Proxy,
     pub(super) doors: Doors,
@@ -62,6 +63,9 @@ pub(super) enum Fault {
     Joins(&'static str),
     BrokerDies(Duration),
     PostgresDies(Duration),
+    RedisIsFlushed,
+    RedisDies(Duration),
+    RedisHangs(Duration),
     Locked(&'static str, Duration),
     ToKafka(Network, Duration),
     ToPostgres(Network, Duration),
@@ -74,7 +78,7 @@ impl Fault {
         let seconds = |dice: &mut Rng, from: u64, to: u64| {
             Duration::from_millis(from * 1_000 + dice.below((to - from) * 1_000))
         };
-        match dice.below(20) {
+        match dice.below(23) {
             0..3 => Self::Kill((0..=dice.below(3)).map(|_| who(dice)).collect()),
             3..9 => {
                 let (point, services, passes) = *dice.pick(&POINTS);
@@ -89,6 +93,9 @@ impl Fault {
             15 => Self::Locked(who(dice).0, Duration::from_secs(30)),
             16 => Self::ToKafka(network(dice), seconds(dice, 3, 12)),
             17 => Self::ToPostgres(network(dice), seconds(dice, 3, 12)),
+            18 => Self::RedisIsFlushed,
+            19 => Self::RedisDies(seconds(dice, 1, 6)),
+            20 => Self::RedisHangs(seconds(dice, 1, 6)),
             _ => {
                 let moods = [
                     Mood::Broken,
@@ -114,6 +121,9 @@ impl Fault {
             Self::Joins(_) => "joins".into(),
             Self::BrokerDies(_) => "broker dies".into(),
             Self::PostgresDies(_) => "Postgres dies".into(),
+            Self::RedisIsFlushed => "Redis is flushed".into(),
+            Self::RedisDies(_) => "Redis dies".into(),
+            Self::RedisHangs(_) => "Redis hangs".into(),
             Self::Locked(..) => "locked".into(),
             Self::ToKafka(network, _) => format!("Kafka {}", word(*network)),
             Self::ToPostgres(network, _) => format!("Postgres {}", word(*network)),
@@ -138,6 +148,17 @@ impl Fault {
                 block_in_place(|| ground.postgres.kill())?;
                 sleep(*how_long).await;
                 block_in_place(|| ground.postgres.start_again())
+            }
+            Self::RedisIsFlushed => block_in_place(|| ground.redis.flush()),
+            Self::RedisDies(how_long) => {
+                block_in_place(|| ground.redis.kill())?;
+                sleep(*how_long).await;
+                block_in_place(|| ground.redis.start_again())
+            }
+            Self::RedisHangs(how_long) => {
+                ground.redis.hang()?;
+                sleep(*how_long).await;
+                ground.redis.go_on()
             }
             Self::Locked(service, how_long) => ground.lock(service, *how_long).await,
             Self::ToKafka(network, how_long) => pass(&ground.to_kafka, *network, *how_long).await,

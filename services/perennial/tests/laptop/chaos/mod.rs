@@ -23,7 +23,7 @@ use eventlog::kafka::topics::Topics;
 use testkit::{
     cluster::Cluster,
     proxy::{Proxy, Target},
-    servers::{OwnKafka, OwnPostgres, keeping},
+    servers::{OwnKafka, OwnPostgres, OwnRedis, keeping},
     sim::Rng,
 };
 use tokio::{runtime::Handle, task::JoinSet, task::block_in_place, time::sleep};
@@ -161,13 +161,14 @@ impl Ground {
             })
         })?;
         let postgres = block_in_place(OwnPostgres::start)?;
+        let redis = block_in_place(OwnRedis::start)?;
         let to_postgres = Proxy::start(Target::Unix(postgres.socket())).await?;
         let options = kafka.options();
         Topics::new(&options, &keeping())?.apply().await?;
         let url = format!("postgres://perennial@{}/postgres", to_postgres.address());
         let longest_call = format!("--longest-call={LONGEST_CALL_S}");
         let workflow = ["--allow-loopback-webhooks", &longest_call, "--calls-per-endpoint=32"];
-        let mut cluster = Cluster::on(env!("CARGO_BIN_EXE_perennial"), options, url)
+        let mut cluster = Cluster::on(env!("CARGO_BIN_EXE_perennial"), options, url, redis.url())
             .telling("workflow", &workflow)
             .telling_all(&["--checkpoint-records=2000"])
             .keeping(folder);
@@ -176,7 +177,7 @@ impl Ground {
         doors.lead_to(&cluster);
         let to_kafka = to_kafka.context("no proxy before Kafka")?;
         let receiver = receiver.clone();
-        Ok(Self { cluster, kafka, postgres, to_kafka, to_postgres, doors, receiver })
+        Ok(Self { cluster, kafka, postgres, redis, to_kafka, to_postgres, doors, receiver })
     }
 }
 
