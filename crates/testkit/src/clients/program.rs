@@ -1,9 +1,10 @@
 //! An SDK in a process of its own, told what to do by lines and answering in lines.
 
-use std::{collections::BTreeMap, fs::File, path::PathBuf, process::Stdio, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
@@ -43,7 +44,7 @@ pub(super) struct Program {
     child: Child,
     stdin: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
-    complaints: PathBuf,
+    complaints: NamedTempFile,
 }
 
 impl Client {
@@ -125,13 +126,12 @@ impl Client {
 impl Program {
     /// The SDK, which sends to `url` under `key`.
     pub(super) fn start(client: Client, url: &str, key: &str) -> Result<Self> {
-        let name = format!("perennial-{}-{}.log", client.name(), key.get(..11).unwrap_or(key));
-        let complaints = std::env::temp_dir().join(name);
+        let complaints = NamedTempFile::new()?;
         let mut child = client
             .command(url, key)?
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(File::create(&complaints)?)
+            .stderr(complaints.reopen()?)
             .kill_on_drop(true)
             .spawn()
             .context("the clients need Node.js: https://nodejs.org")?;
@@ -156,11 +156,11 @@ impl Program {
         drop(self.stdin);
         let status = timeout(ROUND, self.child.wait()).await??;
         ensure!(status.success(), "it ended with {status}");
-        Ok(std::fs::remove_file(&self.complaints)?)
+        Ok(())
     }
 
     fn complaints(&self) -> String {
-        std::fs::read_to_string(&self.complaints).unwrap_or_default()
+        std::fs::read_to_string(self.complaints.path()).unwrap_or_default()
     }
 }
 

@@ -15,7 +15,7 @@ fn from_page(ingest: &Ingest, method: Method, path: &str) -> RequestBuilder {
 fn check_open_to_the_page(answer: &Answer) {
     assert_eq!(answer.headers["access-control-allow-origin"], ORIGIN, "{answer:?}");
     assert_eq!(answer.headers["access-control-allow-credentials"], "true", "{answer:?}");
-    let shown = answer.headers["access-control-expose-headers"].to_str().expect("text");
+    let shown = answer.headers["access-control-expose-headers"].to_str().unwrap_or_default();
     assert!(shown.contains("retry-after") && shown.contains("x-ratelimit-reset"), "{answer:?}");
 }
 
