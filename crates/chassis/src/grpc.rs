@@ -30,6 +30,7 @@ pub async fn serve(
     tasks.spawn(format!("grpc health {address}"), tell(health, readiness.clone(), tasks.shutdown()));
     let reflection = || {
         let builder = tonic_reflection::server::Builder::configure();
+        let builder = builder.register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
         descriptors.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set))
     };
     // Python's client, for one, still asks for the older one.

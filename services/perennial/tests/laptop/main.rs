@@ -13,6 +13,7 @@ mod document;
 mod evidence;
 mod garbage;
 mod gate;
+mod grpc_clients;
 mod kills;
 mod log;
 mod metrics;

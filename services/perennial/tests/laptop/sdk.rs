@@ -1,79 +1,127 @@
-//! What the README tells people to do with the SDK that their product uses anyway.
+//! The SDKs that products use anyway, against the whole: what they send becomes a score, and a kill costs nothing of it.
 
 use std::{
-    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
-use contracts::health::{GetHealthRequest, health_service_client::HealthServiceClient};
+use anyhow::{Context, Result, bail, ensure};
+use contracts::{
+    health::{GetHealthRequest, health_service_client::HealthServiceClient},
+    log::ClockKind,
+};
+use eventlog::Topic;
+use futures_util::{future::try_join_all, try_join};
+use serde_json::Value as Json;
+use testkit::clients::{Client, Edge, Sender, Stored};
+use tokio::sync::{Semaphore, watch};
 use tonic::Code;
 
 use crate::{
-    process::{Addresses, Home, Perennial, alone},
+    document::Document,
+    log::Log,
+    process::{Home, Perennial, alone},
     stage::Stage,
 };
 
-const WORKSPACE: &str = "default";
-const CALLS: usize = 3;
+/// Rounds of every SDK before the process is killed.
+const ROUNDS: usize = 2;
 const SOON: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
-/// Nobody has it.
-const WRONG_KEY: &str = "pk_nobody";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_segments_own_sdk_speaks_of_gets_a_score() -> Result<()> {
+async fn what_sdks_send_becomes_a_score_and_a_kill_neither_loses_nor_doubles_any_of_it() -> Result<()> {
     let _alone = alone().await;
     let stage = Stage::new(Home::new(20)?).await?;
-    scored(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
+    kept(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }
 
-async fn scored(stage: &Stage) -> Result<()> {
+async fn kept(stage: &Stage) -> Result<()> {
     let mut process = Perennial::start(&stage.home).await?;
-    let addresses = process.ready().await?;
-    // The key that the first start prints.
-    let key = std::fs::read_to_string(stage.home.data().join("write-key"))?;
-    ensure!(failed(&addresses, WRONG_KEY).await? == CALLS, "a wrong key is taken");
-    ensure!(failed(&addresses, &key).await? == 0, "the SDK is refused");
-    let score = score(stage).await?;
-    ensure!(score <= 100, "{score}");
-    counted(stage).await?;
+    let edge = watch::Sender::new(Some(process.ready().await?.http));
+    by_the_first_key(stage).await?;
+    let mut senders = Vec::new();
+    for client in Client::ALL {
+        stage.client.create(client.name(), ClockKind::Wall).await?;
+        stage.client.apply(client.name(), &starter()?).await?;
+        let key = stage.client.write_key(client.name()).await?;
+        senders.push(Sender::start(client, &key, edge.subscribe(), stage.tasks()).await?);
+    }
+    let process = killed(stage, process, &edge, &mut senders).await?;
+    let log = stage.log().await?;
+    for sender in senders {
+        check(stage, &log, &sender).await?;
+        sender.end().await?;
+    }
     let (status, _) = process.terminate().await?;
     ensure!(status.success(), "it ended with {status}");
     Ok(())
 }
 
-/// How many of its calls the SDK hands to its error handler.
-async fn failed(addresses: &Addresses, key: &str) -> Result<usize> {
-    let python = std::env::var_os("TEST_PYTHON").context(
-        "TEST_PYTHON must name a Python that has `segment-analytics-python` (`cargo xtask test` makes one)",
-    )?;
-    let mut sdk = Command::new(python);
-    sdk.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/laptop/segment_sdk.py"));
-    sdk.args([&addresses.http, key]);
-    let output = tokio::task::spawn_blocking(move || sdk.output()).await??;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the SDK failed: {said}");
-    Ok(String::from_utf8_lossy(&output.stdout).trim().parse()?)
+/// As the README shows it: with the key that the first start prints.
+async fn by_the_first_key(stage: &Stage) -> Result<()> {
+    let key = std::fs::read_to_string(stage.home.data().join("write-key"))?;
+    let call = r#"{"event": "Report Exported", "userId": "ana", "context": {"groupId": "acme"}}"#;
+    let answer = stage.client.post(&key, "/v1/track", call).await?;
+    ensure!(answer.status == 200, "{answer:?}");
+    score(stage, "default").await.map(drop)
 }
 
-/// What came under the right key, and nothing of what came under the wrong one.
-async fn counted(stage: &Stage) -> Result<()> {
-    let begun = Instant::now();
-    loop {
-        let events = stage.client.workspace(WORKSPACE).await?.events;
-        if events == CALLS as u64 {
-            return Ok(());
-        }
-        ensure!(events < CALLS as u64 && begun.elapsed() < SOON, "{events} events are counted");
-        tokio::time::sleep(LOOK).await;
+fn starter() -> Result<Json> {
+    match Document::parse("starter.yaml", include_str!("../../demo/starter.yaml").to_owned()) {
+        Ok(document) => Ok(document.json()),
+        Err(problem) => bail!("{problem}"),
     }
 }
 
-async fn score(stage: &Stage) -> Result<u32> {
+/// The process is killed, and started again, while all of them send.
+async fn killed<'a>(
+    stage: &'a Stage,
+    process: Perennial<'a>,
+    edge: &watch::Sender<Option<Edge>>,
+    senders: &mut [Sender],
+) -> Result<Perennial<'a>> {
+    let (told, back) = (Semaphore::new(0), AtomicBool::new(false));
+    let rounds = u32::try_from(ROUNDS * senders.len())?;
+    let kill = async {
+        drop(told.acquire_many(rounds).await?);
+        process.kill()?;
+        edge.send_replace(None);
+        let mut process = Perennial::start(&stage.home).await?;
+        edge.send_replace(Some(process.ready().await?.http));
+        back.store(true, Ordering::SeqCst);
+        Ok(process)
+    };
+    let sending = try_join_all(senders.iter_mut().map(|sender| sender.goes_on(&told, &back)));
+    Ok(try_join!(kill, sending)?.0)
+}
+
+/// The log has all of it, once; so many events are counted; and the account has a score.
+async fn check(stage: &Stage, log: &Log, sender: &Sender) -> Result<()> {
+    let workspace = sender.client.name();
     let begun = Instant::now();
-    let asked = GetHealthRequest { workspace: WORKSPACE.to_owned(), account: "acme".to_owned() };
+    let stored = loop {
+        let (account, inbox) = (log.records(Topic::Account).await?, log.records(Topic::Inbox).await?);
+        let bytes = |records: Vec<oracle::Record>| records.into_iter().map(|record| record.bytes);
+        let stored = Stored::of(workspace, bytes(account), bytes(inbox))?;
+        if stored.is_whole() {
+            break stored;
+        }
+        ensure!(begun.elapsed() < SOON, "{workspace}: the last events are not stored: {stored:?}");
+        tokio::time::sleep(LOOK).await;
+    };
+    let (counted, found) = (stage.client.workspace(workspace).await?.events, stored.events());
+    ensure!(counted == found, "{workspace}: {counted} events are counted, {found} found");
+    stored.check(sender)?;
+    let score = score(stage, workspace).await?;
+    ensure!(score <= 100, "{workspace}: {score}");
+    Ok(())
+}
+
+async fn score(stage: &Stage, workspace: &str) -> Result<u32> {
+    let begun = Instant::now();
+    let asked = GetHealthRequest { workspace: workspace.to_owned(), account: "acme".to_owned() };
     let get = async |channel| match HealthServiceClient::new(channel).get_health(asked.clone()).await {
         Err(status) if status.code() == Code::NotFound => Ok(None),
         answer => Ok(answer?.into_inner().health.and_then(|health| health.score)),
@@ -82,7 +130,7 @@ async fn score(stage: &Stage) -> Result<u32> {
         if let Some(score) = stage.client.ask(get).await? {
             return Ok(score);
         }
-        ensure!(begun.elapsed() < SOON, "acme has no score");
+        ensure!(begun.elapsed() < SOON, "acme of {workspace} has no score");
         tokio::time::sleep(LOOK).await;
     }
 }

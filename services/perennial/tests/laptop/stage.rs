@@ -80,6 +80,11 @@ impl Stage {
         Log::open(&self.home, &self.tasks).await
     }
 
+    /// What runs beside the Perennial.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
     /// Ends what runs beside the Perennial.
     pub(crate) async fn close(self) -> Result<()> {
         self.tasks.stop();
