@@ -14,7 +14,7 @@ use anyhow::Context;
 use chassis::{
     Shutdown, Tasks,
     metrics::{Metrics, Outcomes},
-    postgres::reading,
+    postgres::{answered, reading},
     trace::{follow, is_sampled},
 };
 use domain::time::Instant;
@@ -163,7 +163,7 @@ impl Reading {
 
     /// The workspace that the events belong to. On a new cluster somebody is still to make it.
     async fn access(&self) -> Result<Access, Refusal> {
-        let found = find(&self.edge.pool, &self.from.workspace).await;
+        let found = answered(find(&self.edge.pool, &self.from.workspace)).await;
         match found.map_err(|error| Refusal::of_postgres(&error))? {
             Some(access) if access.ready => Ok(access),
             _ => Err(Refusal::no_workspace(&self.from.workspace)),

@@ -33,14 +33,7 @@ pub(crate) async fn project(conn: &mut PgConnection, items: &[Forwarded<Item>]) 
 async fn count(conn: &mut PgConnection, workspace: &str, items: &[&Forwarded<Item>]) -> sqlx::Result<()> {
     let (Some(first), Some(last)) = (items.first(), items.last()) else { return Ok(()) };
     let partition = first.partition.cast_signed();
-    let known = sqlx::query!(
-        "SELECT to_offset, to_index FROM inbox_counts WHERE workspace = $1 AND partition = $2",
-        workspace,
-        partition,
-    )
-    .fetch_optional(&mut *conn)
-    .await?
-    .map_or((0, 0), |row| (row.to_offset, row.to_index));
+    let known = counted_to(conn, workspace, partition).await?;
     let place = |item: &Forwarded<Item>| (signed(item.offset), item.index.cast_signed());
     let to = (place(last).0, place(last).1 + 1);
     if to <= known {
@@ -50,11 +43,8 @@ async fn count(conn: &mut PgConnection, workspace: &str, items: &[&Forwarded<Ite
     let events = i64::try_from(new().filter(|item| item.item == Item::Counted).count()).unwrap_or(i64::MAX);
     let waiting = new().map(|item| if let Item::Waiting(more) = item.item { more } else { 0 });
     sqlx::query!(
-        "INSERT INTO inbox_counts AS old (workspace, partition, events, waiting, to_offset, to_index)
-         VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (workspace, partition) DO UPDATE
-         SET events = old.events + excluded.events, waiting = old.waiting + excluded.waiting,
-             to_offset = excluded.to_offset, to_index = excluded.to_index",
+        "UPDATE inbox_counts SET events = events + $3, waiting = waiting + $4, to_offset = $5, to_index = $6
+         WHERE workspace = $1 AND partition = $2",
         workspace,
         partition,
         events,
@@ -65,6 +55,27 @@ async fn count(conn: &mut PgConnection, workspace: &str, items: &[&Forwarded<Ite
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Up to where a partition is counted. Whoever counts meanwhile, a worker that is no longer the partition's or this one's
+/// own attempt before, has ended: else both would count the same.
+async fn counted_to(conn: &mut PgConnection, workspace: &str, partition: i32) -> sqlx::Result<(i64, i32)> {
+    sqlx::query!(
+        "INSERT INTO inbox_counts (workspace, partition, events, to_offset, to_index) VALUES ($1, $2, 0, 0, 0)
+         ON CONFLICT (workspace, partition) DO NOTHING",
+        workspace,
+        partition,
+    )
+    .execute(&mut *conn)
+    .await?;
+    let row = sqlx::query!(
+        "SELECT to_offset, to_index FROM inbox_counts WHERE workspace = $1 AND partition = $2 FOR UPDATE",
+        workspace,
+        partition,
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok((row.to_offset, row.to_index))
 }
 
 async fn put_memberships(
