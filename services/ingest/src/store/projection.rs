@@ -158,3 +158,68 @@ fn place_id(item: &Forwarded<Item>) -> Uuid {
 fn signed(offset: u64) -> i64 {
     i64::try_from(offset).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use chassis::postgres::unscoped;
+    use eventlog::Key;
+    use testkit::servers::postgres;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// Waits until somebody waits for a lock.
+    async fn held_up(conn: &mut PgConnection) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *conn).await? == 0 {
+            anyhow::ensure!(begun.elapsed() < SOON, "nobody is held up");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_two_project_at_a_time_counts_once() -> anyhow::Result<()> {
+        let migrations: [&sqlx::migrate::Migrator; 2] = [&engine::postgres::migrator(), &sqlx::migrate!()];
+        let database = postgres().database(&migrations).await?;
+        let key = Key::new("acme", "contact");
+        let item = |offset, item| Forwarded {
+            partition: 0,
+            offset,
+            index: 0,
+            appended_at: 1,
+            key: key.clone(),
+            item,
+        };
+        let before = [item(3, Item::Counted)];
+        let mut conn = unscoped(&database.pool).await?;
+        count(&mut conn, "acme", &before.each_ref()).await?;
+        conn.commit().await?;
+        let items = [item(7, Item::Counted), item(8, Item::Waiting(1))];
+        let mut first = unscoped(&database.pool).await?;
+        count(&mut first, "acme", &items.each_ref()).await?;
+        let (pool, again) = (database.pool.clone(), items.clone());
+        let second = async move {
+            let mut second = unscoped(&pool).await?;
+            count(&mut second, "acme", &again.each_ref()).await?;
+            second.commit().await
+        };
+        let end = async {
+            held_up(&mut first).await?;
+            Ok(first.commit().await?)
+        };
+        let (second, end): (sqlx::Result<()>, anyhow::Result<()>) = tokio::join!(second, end);
+        second?;
+        end?;
+        let mut conn = unscoped(&database.pool).await?;
+        let counted = sqlx::query_as::<_, (i64, i64)>("SELECT events, waiting FROM inbox_counts");
+        let counted = counted.fetch_one(&mut *conn).await?;
+        assert_eq!(counted, (2, 1));
+        Ok(())
+    }
+}
