@@ -59,6 +59,6 @@ async fn a_replica_hears_from_another_that_its_command_has_an_answer_and_needs_n
     timeout(SOON, reassign(&mut other, &cta, 23)).await??;
     tasks.stop();
     tasks.finish(Duration::from_secs(10)).await?;
-    one.stop().await?;
-    other.stop().await
+    other.leave().await?;
+    one.stop().await
 }

@@ -142,6 +142,11 @@ impl World {
         Self::start_on(config, database, log_database, place, redis).await
     }
 
+    /// Ends, and leaves the databases to those beside it.
+    pub(crate) async fn leave(self) -> anyhow::Result<()> {
+        finish(&self.tasks).await
+    }
+
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         finish(&self.tasks).await?;
         self.database.pool.close().await;
