@@ -174,8 +174,7 @@ mod tests {
     /// Waits until somebody waits for a lock.
     async fn held_up(conn: &mut PgConnection) -> anyhow::Result<()> {
         let begun = Instant::now();
-        let waiting = "SELECT count(*) FROM pg_stat_activity
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
         while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *conn).await? == 0 {
             anyhow::ensure!(begun.elapsed() < SOON, "nobody is held up");
             tokio::time::sleep(Duration::from_millis(5)).await;
