@@ -28,6 +28,10 @@ impl StepKey {
     /// A fact that carries no id.
     pub(crate) const NAMELESS: u128 = 4;
 
+    pub(crate) fn timer(instant: i64) -> Self {
+        Self { instant, fact: Self::TIMER }
+    }
+
     pub(crate) fn of_fact(header: &Header) -> u128 {
         <[u8; 16]>::try_from(&header.id[..]).map_or(Self::NAMELESS, u128::from_be_bytes)
     }

@@ -38,11 +38,14 @@ impl<F: Fold> Worker<F> {
         self.memory.mark_dirty(id);
         if let Some(logged) = self.logged.remove(&(offset, id)) {
             let own = logged.back().map(|last| (offset, last.index));
+            // Whoever said so may have died before its letter was on its way: it is sent again.
+            let header = self.decision_header(id, (offset, 0), None, StepKey::timer(record.appended_at));
+            self.sending.dead.push(offset, dead_letter(header, self.at, record, why));
             return self.skip(id, record, own);
         }
         self.metrics.poison.add(1);
         tracing::warn!(at = %self.at, offset, %why, damaged, "skipped a fact: {}/{offset}: {why}", self.at);
-        let step = StepKey { instant: record.appended_at, fact: StepKey::TIMER };
+        let step = StepKey::timer(record.appended_at);
         let before = self.memory.slots[id as usize].own;
         let before = if damaged { self.own_before(id, offset) } else { before };
         let header = self.decision_header(id, (offset, 0), before, step);
