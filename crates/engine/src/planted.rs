@@ -34,6 +34,8 @@ pub enum Bug {
     AboveAtFirstStep,
     /// Facts that wait for the clock are missing from the checkpoint.
     WaitingForgotten,
+    /// A dead letter is not sent again where the skip stands in the log.
+    LetterForgotten,
     /// An account that changes after the checkpoint's offset is encoded as it is then.
     SnapshotLate,
 }

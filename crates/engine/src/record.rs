@@ -50,8 +50,18 @@ impl StepKey {
 /// What stands in a record.
 #[derive(Debug)]
 pub(crate) enum Read {
-    Passed { service: Service, offset: u64 },
-    Decision { service: Service, cause: CauseOrder, before: Link, skipped: bool, header: Header },
+    Passed {
+        service: Service,
+        offset: u64,
+    },
+    /// `skipped`: why its cause was not folded, if that is what was decided.
+    Decision {
+        service: Service,
+        cause: CauseOrder,
+        before: Link,
+        skipped: Option<Poison>,
+        header: Header,
+    },
     Fact(Header, FactKind),
 }
 
@@ -88,7 +98,10 @@ fn sort(header: Header, control: Option<control::Kind>) -> Read {
     use control::Kind;
     let service = header.service();
     if let (Some(cause), true) = (&header.cause, !matches!(service, Service::Unspecified | Service::Ingest)) {
-        let skipped = matches!(control, Some(Kind::Skipped(_)));
+        let skipped = match control {
+            Some(Kind::Skipped(skipped)) => Some(Poison(skipped.reason)),
+            _ => None,
+        };
         let (cause, before) = (cause.order(), header.before.as_ref().map(Cause::order));
         return Read::Decision { service, cause, before, skipped, header };
     }

@@ -279,8 +279,8 @@ impl<F: Fold> Worker<F> {
         self.memory.mark_dirty(id);
         let logged = if self.logged.is_empty() { None } else { self.logged.remove(&(record.offset, id)) };
         let logged = logged.unwrap_or_default();
-        if let Some(Logged { index, said: Said::Skipped, .. }) = logged.front() {
-            self.skip(id, record, Some((record.offset, *index)));
+        if let Some(Logged { index, said: Said::Skipped(why), .. }) = logged.front() {
+            self.skip_again(id, record, Some((record.offset, *index)), why);
         } else if let Some(why) = above.iter().find_map(|decision| decision.decision.as_ref().err()) {
             self.poison(id, record, &why.clone(), !logged.is_empty());
         } else {

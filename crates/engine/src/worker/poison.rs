@@ -12,6 +12,7 @@ use super::{Halt, Worker};
 use crate::{
     Fold, Poison,
     codec::Link,
+    planted::{self, Bug},
     record::{StepKey, dead_letter},
 };
 
@@ -31,6 +32,17 @@ impl<F: Fold> Worker<F> {
         slot.wake.delivery = slot.wake.delivery.map(|at| at.max(record.appended_at.saturating_add(1)));
     }
 
+    /// The log has it that the account does not fold the fact. Whoever said so may have died before the letter was on its
+    /// way: that is sent again.
+    pub(super) fn skip_again(&mut self, id: u32, record: &Stored, own: Link, why: &Poison) {
+        if !planted::is(Bug::LetterForgotten) {
+            let step = StepKey::timer(record.appended_at);
+            let header = self.decision_header(id, (record.offset, 0), None, step);
+            self.sending.dead.push(record.offset, dead_letter(header, self.at, record, why));
+        }
+        self.skip(id, record, own);
+    }
+
     /// Says that the fact is skipped, to the dead-letter topic and in the account's chain, and waits for it.
     pub(super) fn poison(&mut self, id: u32, record: &Stored, why: &Poison, damaged: bool) {
         let offset = record.offset;
@@ -38,10 +50,7 @@ impl<F: Fold> Worker<F> {
         self.memory.mark_dirty(id);
         if let Some(logged) = self.logged.remove(&(offset, id)) {
             let own = logged.back().map(|last| (offset, last.index));
-            // Whoever said so may have died before its letter was on its way: it is sent again.
-            let header = self.decision_header(id, (offset, 0), None, StepKey::timer(record.appended_at));
-            self.sending.dead.push(offset, dead_letter(header, self.at, record, why));
-            return self.skip(id, record, own);
+            return self.skip_again(id, record, own, why);
         }
         self.metrics.poison.add(1);
         tracing::warn!(at = %self.at, offset, %why, damaged, "skipped a fact: {}/{offset}: {why}", self.at);

@@ -124,7 +124,7 @@ impl<F: Fold> Worker<F> {
         service: Service,
         cause: CauseOrder,
         before: Link,
-        skipped: bool,
+        skipped: Option<Poison>,
         header: Header,
     ) {
         if self.reading.overflow.is_some_and(|limit| cause.0 >= limit) {
@@ -138,7 +138,7 @@ impl<F: Fold> Worker<F> {
                 }
             }
         } else if let Some(above) = F::ABOVE.iter().position(|above| *above == service) {
-            self.take_above(above, &record, cause, before, skipped, &header);
+            self.take_above(above, &record, cause, before, skipped.is_some(), &header);
         }
     }
 
@@ -176,7 +176,7 @@ impl<F: Fold> Worker<F> {
         let is_same = yielded.is_some_and(|yielded| {
             let same = match (&said, &yielded.decision) {
                 (Said::Decision(said), Some(decision)) => said == decision,
-                (Said::Skipped, None) => true,
+                (Said::Skipped(_), None) => true,
                 _ => false,
             };
             same && yielded.cause == cause && yielded.step == step
@@ -186,7 +186,7 @@ impl<F: Fold> Worker<F> {
             return;
         }
         self.close(cause.0);
-        if let (Said::Skipped, Some(halt)) = (&said, &mut self.halt)
+        if let (Said::Skipped(_), Some(halt)) = (&said, &mut self.halt)
             && halt.offset == cause.0
         {
             halt.waiting -= 1;

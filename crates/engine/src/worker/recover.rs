@@ -7,7 +7,7 @@ use eventlog::Stored;
 
 use super::{Reading, Worker, keep::Keeping, send::Sending, steps::Said};
 use crate::{
-    Decided, Fold, Origin, Projected, WorkerError,
+    Decided, Fold, Origin, Poison, Projected, WorkerError,
     memory::Memory,
     record::{self, Read},
 };
@@ -63,13 +63,13 @@ impl<F: Fold> Worker<F> {
         &mut self,
         slot: u32,
         cause: (u64, u32),
-        skipped: bool,
+        skipped: Option<Poison>,
         header: eventlog::proto::Header,
         record: Stored,
         live: bool,
     ) {
-        let said = if skipped {
-            Said::Skipped
+        let said = if let Some(why) = skipped {
+            Said::Skipped(why)
         } else {
             match self.fold.read_decision(&header, &record) {
                 Ok(decision) => Said::Decision(decision),

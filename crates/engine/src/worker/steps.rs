@@ -36,7 +36,7 @@ pub(crate) struct FromAbove<D> {
 #[derive(Debug)]
 pub(crate) enum Said<D> {
     Decision(D),
-    Skipped,
+    Skipped(Poison),
     Unreadable,
 }
 
@@ -266,7 +266,7 @@ impl<'a, F: Fold> Stepper<'a, F> {
                 self.repairs += u64::from(repaired);
                 self.fold.apply(at, &mut self.slot.state, &decision, repaired);
             }
-            Said::Skipped | Said::Unreadable => self.repairs += 1,
+            Said::Skipped(_) | Said::Unreadable => self.repairs += 1,
         }
     }
 

@@ -44,6 +44,7 @@ caught! {
     a_clock_that_takes_the_highest_heard_is_caught: ClockMax,
     a_gap_that_is_not_sent_again_is_caught: GapNotResent,
     decisions_from_above_at_the_wrong_step_are_caught: AboveAtFirstStep,
+    a_letter_that_is_not_sent_again_is_caught: LetterForgotten,
     forgotten_waiting_facts_are_caught: WaitingForgotten,
     an_account_encoded_after_its_change_is_caught: SnapshotLate,
 }

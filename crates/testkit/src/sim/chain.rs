@@ -9,7 +9,11 @@ use bytes::Bytes;
 use engine::{
     Decided, Metrics, Ports, Projected, Settings, Worker, WorkerError, planted::Bug, read_envelope,
 };
-use eventlog::{Topic, TopicPartition, proto::Cause};
+use eventlog::{
+    Topic, TopicPartition,
+    proto::{Cause, DeadLetter},
+};
+use prost::Message as _;
 
 use super::{
     Desk, Disk, Faults, Rng, SimLog, SimStore,
@@ -283,6 +287,7 @@ impl History {
         }
         same("decisions", &truth.decisions, &strict.taken)?;
         same("decisions that Passed covers", &truth.decisions, &lenient.taken)?;
+        self.check_letters(&strict)?;
         let late = truth.overdue(self.log.now() - 2_000);
         if late > 0 {
             return Err(format!("{late} timers never fired"));
@@ -302,6 +307,25 @@ impl History {
             skipped: sum(|metrics| metrics.skipped.get()),
         };
         if told.repairs > 0 { Err(format!("{} repairs", told.repairs)) } else { Ok(told) }
+    }
+
+    /// Whoever skipped a fact has sent it to the dead letters.
+    fn check_letters(&self, reader: &Reader) -> Result<(), String> {
+        let dead = TopicPartition { topic: Topic::AccountDead, ..AT };
+        let mut sent = HashSet::new();
+        for letter in self.log.records(dead) {
+            let letter = DeadLetter::decode(letter.value).map_err(|error| error.to_string())?;
+            let header = letter.header.unwrap_or_default();
+            sent.insert((header.service(), header.cause.map(|cause| cause.offset)));
+        }
+        for ((service, account), said) in &reader.taken {
+            for (offset, _) in said.iter().filter(|(_, toy)| toy.is_none()) {
+                if !sent.contains(&(SERVICES[*service], Some(*offset))) {
+                    return Err(format!("no letter of {:?} about {offset} of {account}", SERVICES[*service]));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What was projected is what was decided, and what is shown is what the states have.
