@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use chassis::telemetry::{self, Format, Telemetry, Traces};
@@ -13,13 +12,10 @@ use eventlog::kafka::topics::Keeping;
 use tempfile::TempDir;
 
 use super::log::LogSource;
-use super::services::Role;
+use super::options::{Bind, Source};
 
 /// Where Maven artifacts come from, unless somebody says otherwise.
 const REPOSITORY: &str = "https://repo.maven.apache.org/maven2";
-
-/// Calls at once to the demo's own receiver, which is quick where the machine, with eighteen months to replay, is not.
-const DEMO_CALLS: u8 = 32;
 
 #[derive(Args)]
 pub(crate) struct ListenArgs {
@@ -86,7 +82,7 @@ pub(crate) struct RedisArgs {
 pub(crate) struct QuotaArgs {
     /// Events a second that may come in with a write key that has no quota of its own; 0: as many as there are.
     #[arg(long, value_name = "N", default_value_t = 0)]
-    quota_events_per_second: u32,
+    pub(super) quota_events_per_second: u32,
 }
 
 /// What this replica is called in its group.
@@ -120,13 +116,13 @@ pub(crate) struct KeepingArgs {
 pub(crate) struct WebhookArgs {
     /// Let webhooks go to this machine: for development.
     #[arg(long)]
-    allow_loopback_webhooks: bool,
+    pub(super) allow_loopback_webhooks: bool,
     /// A webhook that has not answered after so many seconds has failed.
     #[arg(long, default_value_t = 20, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60))]
-    longest_call: u64,
+    pub(super) longest_call: u64,
     /// Webhooks that one endpoint is sent at once; of all endpoints together it is 64.
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
-    calls_per_endpoint: u8,
+    pub(super) calls_per_endpoint: u8,
 }
 
 /// What can be set about ingest in a cluster.
@@ -146,7 +142,7 @@ pub(crate) struct SpoolArgs {
 pub(crate) struct EventsArgs {
     /// A topic of Kafka whose CloudEvents are events of a workspace; repeated, or with commas between.
     #[arg(long, value_name = "TOPIC=WORKSPACE", value_delimiter = ',', value_parser = events_from)]
-    cloudevents_topic: Vec<ingest::EventsFrom>,
+    pub(super) cloudevents_topic: Vec<ingest::EventsFrom>,
 }
 
 /// What can be set about every service's workers.
@@ -154,7 +150,7 @@ pub(crate) struct EventsArgs {
 pub(crate) struct WorkerArgs {
     /// Each partition's workers begin a checkpoint after so many records: for tests.
     #[arg(long, hide = true, value_name = "N")]
-    checkpoint_records: Option<u64>,
+    pub(super) checkpoint_records: Option<u64>,
 }
 
 #[derive(Args)]
@@ -183,58 +179,6 @@ pub(crate) struct TraceArgs {
 enum LogFormat {
     Pretty,
     Json,
-}
-
-/// Everything that a process is told.
-pub(crate) struct Settings {
-    pub(crate) roles: Vec<Role>,
-    pub(crate) http: Bind,
-    pub(crate) grpc: Bind,
-    pub(crate) postgres: Source,
-    pub(crate) log: LogSource,
-    /// Where Redis is; absent: what replicas might share stays in the process.
-    pub(crate) redis: Option<ephemera::Options>,
-    pub(crate) services: ServiceOptions,
-    pub(crate) telemetry: Telemetry,
-}
-
-/// What the services are told.
-#[derive(Clone)]
-pub(crate) struct ServiceOptions {
-    /// Whether webhooks may go to this machine, ...
-    pub(super) allow_loopback: bool,
-    /// ... and how long each may take.
-    pub(super) longest_call: Duration,
-    /// Calls to one endpoint at once.
-    pub(super) calls_per_endpoint: u8,
-    /// Absent: the usual budget.
-    pub(super) checkpoint_records: Option<u64>,
-    /// Where ingest keeps events while the log is away.
-    pub(super) spool: Option<ingest::SpoolAt>,
-    /// Where ingest takes events from, beside those that are sent.
-    pub(super) events_from: Vec<ingest::EventsFrom>,
-    /// Of write keys that have no quota of their own.
-    pub(super) quota: Option<ephemera::Rate>,
-}
-
-/// Where to listen, and whether another port will do when that one is taken.
-#[derive(Clone, Copy)]
-pub(crate) struct Bind {
-    pub(super) address: SocketAddr,
-    pub(super) or_any: bool,
-}
-
-pub(crate) enum Source {
-    Url(String),
-    /// A private server in a folder; one that is temporary goes when it is closed.
-    Private {
-        folder: PathBuf,
-        temporary: Option<TempDir>,
-        /// Where fetched programs are kept, for all folders.
-        shelf: PathBuf,
-        /// From where programs may be fetched; absent: from nowhere.
-        repository: Option<String>,
-    },
 }
 
 impl LogArgs {
@@ -268,74 +212,10 @@ impl ListenArgs {
     }
 }
 
-impl Default for ServiceOptions {
-    fn default() -> Self {
-        Self {
-            allow_loopback: false,
-            longest_call: Duration::from_secs(20),
-            calls_per_endpoint: 8,
-            checkpoint_records: None,
-            spool: None,
-            events_from: Vec::new(),
-            quota: None,
-        }
-    }
-}
-
 impl SpoolArgs {
-    fn at(&self) -> Option<ingest::SpoolAt> {
+    pub(super) fn at(&self) -> Option<ingest::SpoolAt> {
         let folder = self.spool.clone()?;
         Some(ingest::SpoolAt { folder, most_bytes: self.spool_mib << 20 })
-    }
-}
-
-impl ServiceOptions {
-    /// With a spool for ingest, if one is named.
-    pub(crate) fn spooling(self, spool: &SpoolArgs) -> Self {
-        Self { spool: spool.at(), ..self }
-    }
-
-    /// With events of others, if topics are named.
-    pub(crate) fn reading(self, events: &EventsArgs) -> Self {
-        Self { events_from: events.cloudevents_topic.clone(), ..self }
-    }
-
-    /// With a quota for write keys that have none of their own.
-    pub(crate) fn with_quota(self, quota: &QuotaArgs) -> Self {
-        Self { quota: ephemera::Rate::new(quota.quota_events_per_second), ..self }
-    }
-
-    pub(crate) fn new(worker: &WorkerArgs, webhooks: Option<&WebhookArgs>) -> Self {
-        let options = Self { checkpoint_records: worker.checkpoint_records, ..Self::default() };
-        let Some(webhooks) = webhooks else { return options };
-        Self {
-            allow_loopback: webhooks.allow_loopback_webhooks,
-            longest_call: Duration::from_secs(webhooks.longest_call),
-            calls_per_endpoint: webhooks.calls_per_endpoint,
-            ..options
-        }
-    }
-}
-
-impl Settings {
-    /// An empty folder, the usual ports or free ones, and webhooks to the demo's own receiver.
-    pub(crate) fn for_demo(postgres: &PostgresArgs, telemetry: Telemetry) -> Result<Self> {
-        let temporary = || {
-            let folder = tempfile::Builder::new().prefix("perennial-demo-").tempdir()?;
-            Ok((folder.path().to_owned(), Some(folder)))
-        };
-        let bind = |port| Bind { address: SocketAddr::from(([127, 0, 0, 1], port)), or_any: true };
-        let usual = ServiceOptions::default();
-        Ok(Self {
-            roles: Role::ALL.into(),
-            http: bind(8080),
-            grpc: bind(9090),
-            postgres: postgres.source_or(temporary)?,
-            log: LogSource::Postgres,
-            redis: None,
-            services: ServiceOptions { allow_loopback: true, calls_per_endpoint: DEMO_CALLS, ..usual },
-            telemetry,
-        })
     }
 }
 
@@ -405,7 +285,10 @@ impl PostgresArgs {
         self.source_or(|| Ok((usual_folder()?, None)))
     }
 
-    fn source_or(&self, usual: impl FnOnce() -> Result<(PathBuf, Option<TempDir>)>) -> Result<Source> {
+    pub(super) fn source_or(
+        &self,
+        usual: impl FnOnce() -> Result<(PathBuf, Option<TempDir>)>,
+    ) -> Result<Source> {
         if let Some(url) = &self.database_url {
             return Ok(Source::Url(url.clone()));
         }

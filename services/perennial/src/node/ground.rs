@@ -17,8 +17,8 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 
 use super::DRAIN;
-use super::args::Source;
 use super::fetch;
+use super::options::Source;
 
 /// For connections in use to come back to their pools, when all tasks have ended.
 const LET_GO: Duration = Duration::from_secs(1);

@@ -6,6 +6,7 @@ mod args;
 mod fetch;
 mod ground;
 mod log;
+mod options;
 mod services;
 
 use std::net::SocketAddr;
@@ -21,11 +22,12 @@ use eventlog::Log;
 use tokio::net::TcpListener;
 
 pub(crate) use args::{
-    Bind, EventsArgs, InstanceArgs, KafkaArgs, KeepingArgs, ListenArgs, LogArgs, PostgresArgs, QuotaArgs,
-    RedisArgs, ServiceOptions, Settings, Source, SpoolArgs, TraceArgs, WebhookArgs, WorkerArgs,
+    EventsArgs, InstanceArgs, KafkaArgs, KeepingArgs, ListenArgs, LogArgs, PostgresArgs, QuotaArgs,
+    RedisArgs, SpoolArgs, TraceArgs, WebhookArgs, WorkerArgs,
 };
 pub(crate) use ground::Ground;
 pub(crate) use log::LogSource;
+pub(crate) use options::{Bind, ServiceOptions, Settings, Source};
 pub(crate) use services::Role;
 
 /// What SIGTERM leaves to finish.

@@ -15,7 +15,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tonic::service::Routes;
 
-use super::args::ServiceOptions;
+use super::options::ServiceOptions;
 
 /// Connections of one service: those of two processes, each with five pools and a session for each of four groups, stay
 /// below a server's usual 100.
