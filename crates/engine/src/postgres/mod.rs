@@ -2,6 +2,7 @@
 //!
 //! Invariant: a checkpoint is written whole or not at all, and never moves back, whoever writes it.
 
+mod patience;
 mod sql;
 
 use std::{
@@ -11,25 +12,20 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use eventlog::{
     LogError,
     postgres::{answered, answered_within, is_away},
 };
+use patience::Patience;
 use sqlx::{PgConnection, PgPool, migrate::Migrator};
 use tokio::{runtime::Handle, sync::mpsc};
 
 use crate::{Checkpoint, Metrics, Progress, Store, StoreAway, Write};
 
 /// Decisions that one transaction takes together, when they wait anyway.
-const TOGETHER: usize = 10_000;
-/// A projection is small and idempotent.
-const PROJECTED: Duration = Duration::from_secs(10);
-const CHECKPOINTED: Duration = Duration::from_secs(60);
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const TOGETHER: usize = 2_000;
 
 /// Writes decisions that were read back, inside the transaction it is given. Must be idempotent: after a crash some
 /// come again.
@@ -163,9 +159,9 @@ impl<P: Send + Sync + 'static> Writer<P> {
     }
 
     async fn perform(&self, write: &Write<P>) -> sqlx::Result<()> {
-        let mut pause = FIRST_PAUSE;
+        let mut patience = Patience::with(write);
         loop {
-            let Err(fault) = answered_within(within(write), self.attempt(write)).await else {
+            let Err(fault) = answered_within(patience.within, self.attempt(write)).await else {
                 self.note(write);
                 return Ok(());
             };
@@ -175,22 +171,20 @@ impl<P: Send + Sync + 'static> Writer<P> {
                 return Err(fault);
             }
             tracing::warn!(partition = self.partition, %fault, "Postgres is away, trying again: {fault}");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(patience.pause()).await;
         }
     }
 
     async fn publish(&self, write: &Write<P>) -> Result<(), LogError> {
         let (Some(publish), Write::Project { items, .. }) = (&self.publish, write) else { return Ok(()) };
-        let mut pause = FIRST_PAUSE;
+        let mut patience = Patience::with(write);
         while let Err(error) = publish(items).await {
             self.metrics.append_errors.add(1);
             if let LogError::Poison(_) = error {
                 return Err(error);
             }
             tracing::warn!(partition = self.partition, %error, "cannot publish, trying again: {error}");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(patience.pause()).await;
         }
         Ok(())
     }
@@ -223,14 +217,6 @@ impl<P: Send + Sync + 'static> Writer<P> {
             fail::fail_point!("projection-committed");
         }
         Ok(())
-    }
-}
-
-/// How long a write may take: a checkpoint as long as any statement, a projection less.
-fn within<P>(write: &Write<P>) -> Duration {
-    match write {
-        Write::Project { .. } => PROJECTED,
-        Write::Checkpoint(_) => CHECKPOINTED,
     }
 }
 

@@ -28,6 +28,17 @@ const FIRST: &str = "0af7651916cd43dd8448eb211c80319c";
 const SECOND: &str = "1af7651916cd43dd8448eb211c80319c";
 const QUIET: &str = "2af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
+/// What each service decides of an order that changes the score and enters a segment.
+const DECIDED: [(&str, &str); 8] = [
+    ("ingest", "fact"),
+    ("health-score", "HealthChanged"),
+    ("segmentation", "MembershipChanged"),
+    ("workflow", "RunAdvanced"),
+    ("workflow", "CtaChanged"),
+    ("workflow", "NotificationRequested"),
+    ("workflow", "AttemptDue"),
+    ("workflow", "NotificationSettled"),
+];
 const SOON: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(20);
 
@@ -115,14 +126,14 @@ async fn traced(world: &mut World) -> Result<()> {
     order(world, &key, QUIET, "00", 1).await?;
     timeout(SOON, world.receiver.reach(1)).await.context("no webhook of the first order")?;
     order(world, &key, FIRST, "01", 2).await?;
-    let told = world.collector.until(FIRST, |spans| is_over(spans, 2)).await?;
+    let told = world.collector.until(FIRST, |spans| is_over(spans, 2, &DECIDED)).await?;
     check_way(&told)?;
     check_names(&told)?;
     let instances = check_processes(&told)?;
 
     tokio::task::block_in_place(|| world.crash())?;
     order(world, &key, SECOND, "01", 3).await?;
-    let later = world.collector.until(SECOND, |spans| is_over(spans, 1)).await?;
+    let later = world.collector.until(SECOND, |spans| is_over(spans, 1, &[])).await?;
     check_way(&later)?;
     ensure!(check_processes(&later)?.is_disjoint(&instances), "a process was not started again");
     for service in SERVICES {
@@ -158,9 +169,9 @@ fn decided<'a>(spans: &'a [Seen], what: &'a str) -> impl Iterator<Item = &'a See
     spans.iter().filter(move |span| span.says("perennial.to", what))
 }
 
-/// So many webhooks were called, and those that were taken are settled. (The receiver is out of order now and then; what
-/// is made again is due by time, and begins no trace.)
-fn is_over(spans: &[Seen], calls: usize) -> bool {
+/// This was decided, so many webhooks were called, and those that were taken are settled. (The receiver is out of order
+/// now and then; what is made again is due by time, and begins no trace.)
+fn is_over(spans: &[Seen], calls: usize, all: &[(&str, &str)]) -> bool {
     let taken = named(spans, "POST").filter(|call| call.says("http.response.status_code", "200")).count();
     named(spans, "POST").count() == calls
         && named(spans, "attempt").count() == calls
@@ -168,6 +179,7 @@ fn is_over(spans: &[Seen], calls: usize) -> bool {
         && named(spans, "POST /v1/{call}").count() == 1
         && decided(spans, "NotificationSettled").count() == taken
         && decided(spans, "AttemptDue").count() >= calls
+        && all.iter().all(|(_, what)| decided(spans, what).next().is_some())
 }
 
 /// Each span within the one that it follows from, and none twice.
@@ -197,16 +209,7 @@ fn check_way(spans: &[Seen]) -> Result<()> {
 
 /// What each service decided, and what OpenTelemetry's conventions ask for.
 fn check_names(spans: &[Seen]) -> Result<()> {
-    for (service, what) in [
-        ("ingest", "fact"),
-        ("health-score", "HealthChanged"),
-        ("segmentation", "MembershipChanged"),
-        ("workflow", "RunAdvanced"),
-        ("workflow", "CtaChanged"),
-        ("workflow", "NotificationRequested"),
-        ("workflow", "AttemptDue"),
-        ("workflow", "NotificationSettled"),
-    ] {
+    for (service, what) in DECIDED {
         let span = decided(spans, what).next().with_context(|| format!("no {what} in {spans:#?}"))?;
         ensure!(span.service == service && span.says("messaging.consumer.group.name", service), "{span:?}");
         ensure!(span.kind == SpanKind::Consumer, "{span:?}");
