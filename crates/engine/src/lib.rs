@@ -24,6 +24,7 @@ mod record;
 mod runner;
 mod seen;
 mod slot;
+mod sources;
 mod store;
 mod ticker;
 mod time;

@@ -2,18 +2,14 @@
 //!
 //! Invariant: it is a function of the log below that offset. A checkpoint is this, encoded.
 
-use std::collections::BTreeMap;
-
-use eventlog::{
-    CauseOrder, Key,
-    proto::{CatalogueVersion, Cause, Header, Service},
-};
+use eventlog::{Key, proto::CatalogueVersion};
 
 use crate::{
-    codec::{Link, Put, Take},
+    codec::{Put, Take},
     fold::{Fold, Poison},
     planted::{self, Bug},
     slot::{Names, Slot},
+    sources::Sources,
     store::Checkpoint,
     time::Time,
     timers::{By, Timers},
@@ -34,8 +30,8 @@ pub(crate) struct Memory<F: Fold> {
     pub(crate) joined: bool,
     /// The latest append time of a fact folded.
     time: Time,
-    /// Last forward folded, by inbox partition.
-    forwards: BTreeMap<u32, CauseOrder>,
+    /// Of the forwards folded.
+    pub(crate) sources: Sources,
     /// Wake-ups of accounts on the wall clock, and of deliveries.
     pub(crate) wall: Timers,
     pub(crate) delivery: Timers,
@@ -51,7 +47,7 @@ impl<F: Fold> Memory<F> {
             names: Names::default(),
             joined: false,
             time: Time::default(),
-            forwards: BTreeMap::new(),
+            sources: Sources::default(),
             wall: Timers::new(By::Clock),
             delivery: Timers::new(By::Delivery),
             dirty: Vec::new(),
@@ -78,10 +74,8 @@ impl<F: Fold> Memory<F> {
 
     pub(crate) fn encode_partition(&self) -> Vec<u8> {
         let mut put = Put::default();
-        put.uint(VERSION).uint(u64::from(self.joined)).int(self.time.0).uint(self.forwards.len() as u64);
-        for (source, link) in &self.forwards {
-            put.uint(u64::from(*source)).link(Some(*link));
-        }
+        put.uint(VERSION).uint(u64::from(self.joined)).int(self.time.0);
+        self.sources.encode(&mut put);
         put.uint(self.workspaces.len() as u64);
         for workspace in &self.workspaces {
             workspace.encode(&mut put);
@@ -96,11 +90,7 @@ impl<F: Fold> Memory<F> {
         if version > WITHOUT_TIME {
             self.time = Time::load(take.int()?);
         }
-        for _ in 0..take.uint()? {
-            let source = take.small()?;
-            let link = take.link()?.ok_or_else(|| Poison("a stored link without place".into()))?;
-            self.forwards.insert(source, link);
-        }
+        self.sources = Sources::decode(&mut take)?;
         for _ in 0..take.uint()? {
             let compile = |version: &CatalogueVersion| fold.compile(version, &version.document);
             let mut loaded = Workspace::decode(&mut take, compile)?;
@@ -144,21 +134,6 @@ impl<F: Fold> Memory<F> {
     /// A fact is folded that was appended then; what time that is to all accounts.
     pub(crate) fn pass(&mut self, appended_at: i64) -> i64 {
         self.time.pass(appended_at)
-    }
-
-    /// Whether a fact may be taken: one without cause, or a forward that follows the last of its source.
-    pub(crate) fn take_forward(&mut self, header: &Header) -> bool {
-        let (Service::Ingest, Some(cause)) = (header.service(), &header.cause) else { return true };
-        let last: Link = self.forwards.get(&cause.partition).copied();
-        let follows = if planted::is(Bug::LinkNotChecked) {
-            Some(cause.order()) > last
-        } else {
-            header.before.as_ref().map(Cause::order) == last
-        };
-        if follows {
-            self.forwards.insert(cause.partition, cause.order());
-        }
-        follows
     }
 
     /// Sees to it that the slot is woken in time.

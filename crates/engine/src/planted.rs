@@ -18,6 +18,8 @@ pub enum Bug {
     LinksLater,
     /// A message counts as often as it comes.
     RepeatsCounted,
+    /// What another partition handed on counts as often as it comes.
+    HandedAgain,
     /// Dedupe ids are missing from the checkpoint.
     IdsForgotten,
     /// Timers are not armed again on load.

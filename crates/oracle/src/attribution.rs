@@ -33,12 +33,36 @@ pub struct Attributed {
     pub fact: String,
 }
 
+/// A message of an anonymous contact that is another's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Handed {
+    pub workspace: String,
+    /// Whose it is.
+    pub contact: Vec<u8>,
+    pub event_at: i64,
+    pub event: String,
+    pub message_id: String,
+}
+
 /// What attribution should have forwarded, from all records of the inbox: sorted.
 pub fn attributed(inbox: &[Record]) -> Vec<Attributed> {
     let mut facts: Vec<Attributed> =
-        partitions(inbox).values().flat_map(|records| of_partition(records)).collect();
+        partitions(inbox).values().flat_map(|records| of_partition(records).facts).collect();
     facts.sort();
     facts
+}
+
+/// What anonymous contacts should have handed on to known ones, and what these have taken over: sorted.
+pub fn handed_on(inbox: &[Record]) -> (Vec<Handed>, Vec<Handed>) {
+    let (mut given, mut taken) = (Vec::new(), Vec::new());
+    for records in partitions(inbox).values() {
+        let led = of_partition(records);
+        given.extend(led.given);
+        taken.extend(led.taken);
+    }
+    given.sort();
+    taken.sort();
+    (given, taken)
 }
 
 /// The facts that readers of the account log take as forwarded: sorted.
@@ -70,6 +94,8 @@ struct Said {
     /// `None`: a wall-clock workspace.
     clock: Option<i64>,
     message: Message,
+    /// By a contact that turned out to be this one.
+    was_handed: bool,
 }
 
 type Named = Vec<(String, Option<Value>)>;
@@ -82,13 +108,26 @@ struct Contact {
     /// (event time, id, traits).
     traits: Vec<(i64, Vec<u8>, Named)>,
     parked: Vec<Said>,
+    /// Whom it turned out to be first.
+    known: Option<Vec<u8>>,
 }
 
-fn of_partition(records: &[&Record]) -> Vec<Attributed> {
+/// What a partition of the inbox leads to.
+#[derive(Default)]
+struct Led {
+    facts: Vec<Attributed>,
+    /// To other contacts.
+    given: Vec<Handed>,
+    /// From other contacts.
+    taken: Vec<Handed>,
+}
+
+fn of_partition(records: &[&Record]) -> Led {
     let mut contacts: BTreeMap<(String, Vec<u8>), Contact> = BTreeMap::new();
     let mut seen: BTreeMap<(String, String, String, i32), i64> = BTreeMap::new();
     let mut clocks: BTreeMap<String, i64> = BTreeMap::new();
-    let mut facts = Vec::new();
+    let mut led = Led::default();
+    let mut handed_to: BTreeMap<u32, (u64, u32)> = BTreeMap::new();
     let mut time = i64::MIN;
     for record in records {
         // The log's clock may fall, time does not.
@@ -109,11 +148,20 @@ fn of_partition(records: &[&Record]) -> Vec<Attributed> {
             _ => {}
         }
         let Some(Kind::Message(message)) = kind else { continue };
-        let key =
-            (header.workspace.clone(), message.source.clone(), message.message_id.clone(), message.kind);
-        let before = seen.insert(key, time);
-        if before.is_some_and(|before| time - before < REPEATED_WITHIN_MS) {
-            continue;
+        if let Some(cause) = header.cause {
+            let before = header.before.map(|before| (before.offset, before.index));
+            if handed_to.get(&cause.partition).copied() != before {
+                continue;
+            }
+            handed_to.insert(cause.partition, (cause.offset, cause.index));
+            led.taken.push(handed(&header.workspace, &message.contact, header.event_at, &message));
+        } else {
+            let key =
+                (header.workspace.clone(), message.source.clone(), message.message_id.clone(), message.kind);
+            let before = seen.insert(key, time);
+            if before.is_some_and(|before| time - before < REPEATED_WITHIN_MS) {
+                continue;
+            }
         }
         let contact = contacts.entry((header.workspace.clone(), message.contact.clone())).or_default();
         let said = Said {
@@ -122,14 +170,26 @@ fn of_partition(records: &[&Record]) -> Vec<Attributed> {
             clock: clocks.get(&header.workspace).copied(),
             workspace: header.workspace,
             message,
+            was_handed: header.cause.is_some(),
         };
-        contact.hear(said, &header.id, &mut facts);
+        contact.hear(said, &header.id, &mut led);
     }
-    facts
+    led
+}
+
+fn handed(workspace: &str, contact: &[u8], event_at: i64, message: &Message) -> Handed {
+    Handed {
+        workspace: workspace.to_owned(),
+        contact: contact.to_owned(),
+        event_at,
+        event: message.event.clone(),
+        message_id: message.message_id.clone(),
+    }
 }
 
 impl Contact {
-    fn hear(&mut self, said: Said, fact: &[u8], facts: &mut Vec<Attributed>) {
+    fn hear(&mut self, said: Said, fact: &[u8], led: &mut Led) {
+        let facts = &mut led.facts;
         self.parked.retain(|parked| said.appended_at - parked.appended_at < PARKED_FOR_MS);
         let Message { kind: _, contact, context_account, group_account, .. } = &said.message;
         let traits = named(said.message.traits.clone());
@@ -153,7 +213,13 @@ impl Contact {
                     self.traits.push((said.event_at, fact.to_vec(), traits));
                 }
             }
-            MessageKind::Track | MessageKind::Page | MessageKind::Screen => self.usage(said, facts),
+            MessageKind::Track | MessageKind::Page | MessageKind::Screen => self.usage(said, led),
+            MessageKind::Link if self.known.is_none() => {
+                for parked in std::mem::take(&mut self.parked) {
+                    led.give(&parked, &said.message.known);
+                }
+                self.known = Some(said.message.known);
+            }
             _ => {}
         }
     }
@@ -193,7 +259,8 @@ impl Contact {
         of_name.map(|(at, fact, _)| (*at, fact)).max()
     }
 
-    fn usage(&mut self, said: Said, facts: &mut Vec<Attributed>) {
+    fn usage(&mut self, said: Said, led: &mut Led) {
+        let facts = &mut led.facts;
         let Message { context_account, group_account, .. } = &said.message;
         let named = [context_account, group_account].into_iter().find(|account| !account.is_empty()).cloned();
         let guessed = named.is_none() && self.accounts.len() > 1;
@@ -205,8 +272,17 @@ impl Contact {
                     facts.push(said.fact(&account, said.event_at, membership(&said.message.contact, false)));
                 }
             }
-            None => self.parked.push(said),
+            None => match &self.known {
+                Some(known) if !said.was_handed => led.give(&said, known),
+                _ => self.parked.push(said),
+            },
         }
+    }
+}
+
+impl Led {
+    fn give(&mut self, said: &Said, to: &[u8]) {
+        self.given.push(handed(&said.workspace, to, said.event_at, &said.message));
     }
 }
 

@@ -25,7 +25,7 @@ mod view;
 mod walk;
 mod workflow;
 
-pub use attribution::{Attributed, attributed, forwarded};
+pub use attribution::{Attributed, Handed, attributed, forwarded, handed_on};
 pub use log::Record;
 pub use said::{said, said_of_deliveries};
 pub use story::{

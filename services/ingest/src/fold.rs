@@ -1,6 +1,7 @@
 //! Attribution: which account a message is about, and what of it goes to whose log.
 //!
-//! One contact at a time, in the order of the inbox. Invariant: what follows from a message depends on the messages
+//! One contact at a time, in the order of the inbox. An anonymous one that turns out to be known hands what it has no
+//! account for to the known one's partition of the inbox. Invariant: what follows from a message depends on the messages
 //! before it and on nothing else; only that fences forwards, so it changes only by a numbered meaning.
 
 use contracts::{
@@ -47,6 +48,10 @@ impl ForwardFold for Attribution {
         };
         contracts::id("header.id", &header.id).map_err(|e| Poison(e.to_string()))?;
         contracts::optional_id("contact", &message.contact).map_err(|e| Poison(e.to_string()))?;
+        if message.kind() == MessageKind::Link {
+            contracts::id("contact", &message.contact).map_err(|e| Poison(e.to_string()))?;
+            contracts::id("known", &message.known).map_err(|e| Poison(e.to_string()))?;
+        }
         Ok(message)
     }
 
@@ -66,7 +71,11 @@ impl ForwardFold for Attribution {
         message: Message,
         out: &mut Forwards<Item>,
     ) {
-        out.items.push(Item::Counted);
+        let is_handed = header.cause.is_some();
+        // A link comes beside a message, and what is handed on was counted where it came in.
+        if !is_handed && message.kind() != MessageKind::Link {
+            out.items.push(Item::Counted);
+        }
         let id = contracts::id("header.id", &header.id).unwrap_or_default();
         let held = Held {
             id,
@@ -75,7 +84,7 @@ impl ForwardFold for Attribution {
             appended_at: at.appended_at,
             message,
         };
-        Attributing { at, state, out }.take(held);
+        Attributing { at, state, out, is_handed }.take(held);
     }
 
     fn timer(&self, at: &ForwardContext<'_, ()>, state: &mut ContactState, out: &mut Forwards<Item>) {
@@ -111,6 +120,8 @@ struct Attributing<'a, 'c> {
     at: &'a ForwardContext<'c, ()>,
     state: &'a mut ContactState,
     out: &'a mut Forwards<Item>,
+    /// The message was the anonymous contact's that turned out to be this one.
+    is_handed: bool,
 }
 
 impl Attributing<'_, '_> {
@@ -126,6 +137,7 @@ impl Attributing<'_, '_> {
             MessageKind::Identify => self.identify(&held),
             MessageKind::Group => self.about_the_account(&held),
             MessageKind::Track | MessageKind::Page | MessageKind::Screen => used = self.usage(&held),
+            MessageKind::Link => self.link(&held),
             MessageKind::Alias | MessageKind::Unspecified => {}
         }
         for joined in joined {
@@ -207,7 +219,7 @@ impl Attributing<'_, '_> {
         let account = named.or_else(|| self.state.last_seen_in().map(str::to_owned));
         match &account {
             Some(account) => self.usage_of(account, held, guessed),
-            None => self.park(held.clone()),
+            None => self.wait(held.clone()),
         }
         account
     }
@@ -227,6 +239,41 @@ impl Attributing<'_, '_> {
             let traits = AccountTraits { traits: message.traits.clone() };
             self.forward(account, held.id.wrapping_add(1), held, Body::AccountTraits(traits));
         }
+    }
+
+    /// The contact turned out to be another, which gets what was waiting for an account, and what comes to wait later.
+    fn link(&mut self, held: &Held) {
+        let Ok(known) = contracts::id("known", &held.message.known) else { return };
+        if !self.state.link(known) {
+            return;
+        }
+        let released = self.state.release();
+        waiting(-count(&released), self.out);
+        released.into_iter().for_each(|held| self.hand_on(known, held));
+    }
+
+    /// No account is known. What was handed on once is not handed on again: two contacts may be said to be each other.
+    fn wait(&mut self, held: Held) {
+        match self.state.known() {
+            Some(known) if !self.is_handed => self.hand_on(known, held),
+            _ => self.park(held),
+        }
+    }
+
+    fn hand_on(&mut self, known: u128, held: Held) {
+        let Held { id, event_at, original_at, mut message, .. } = held;
+        message.contact = contracts::id_bytes(known);
+        message.anonymous = false;
+        self.out.messages.push(Forward {
+            to: inbox_key(&self.at.key.workspace, &message),
+            id: contracts::id_bytes(id).into(),
+            event_at,
+            original_at,
+            due_at: 0,
+            body: InboxRecord { header: None, control: None, kind: Some(Kind::Message(message)) }
+                .encode_to_vec()
+                .into(),
+        });
     }
 
     fn park(&mut self, held: Held) {

@@ -2,7 +2,7 @@
 
 use contracts::{
     account::{Value, value::Kind as ValueKind},
-    log::ClockKind,
+    log::{Cause, ClockKind},
 };
 
 use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
@@ -27,6 +27,15 @@ impl Inbox {
 
     /// Folds a message; every fold also survives being stored and read.
     fn say(&mut self, at: i64, message: Message) -> Vec<String> {
+        self.hear(at, message, None)
+    }
+
+    /// Folds what another contact handed on.
+    fn take_over(&mut self, at: i64, message: Message) -> Vec<String> {
+        self.hear(at, message, Some(Cause::default()))
+    }
+
+    fn hear(&mut self, at: i64, message: Message, cause: Option<Cause>) -> Vec<String> {
         self.state = ContactState::decode(&self.state.encode()).unwrap();
         self.offset += 1;
         let (mut out, offset) = (Forwards::default(), self.offset);
@@ -35,6 +44,7 @@ impl Inbox {
             id: contracts::id_bytes(u128::from(offset)).into(),
             event_at: at,
             original_at: at,
+            cause,
             ..Header::default()
         };
         self.at(&key, at, |context, state| Attribution.fold(context, state, &header, message, &mut out));
@@ -94,7 +104,7 @@ fn values(pairs: &[(&str, &str)]) -> Vec<NamedValue> {
 
 /// What was forwarded and told, in words, counts left out.
 fn said(out: Forwards<Item>) -> Vec<String> {
-    let facts = out.facts.iter().map(fact);
+    let facts = out.facts.iter().map(fact).chain(out.messages.iter().map(handed));
     let items = out.items.iter().filter_map(|item| match item {
         Item::Quarantined(quarantined) => Some(format!("quarantine {}", quarantined.code)),
         Item::Counted | Item::Waiting(_) | Item::Belongs(_) => None,
@@ -116,6 +126,74 @@ fn fact(forward: &Forward) -> String {
         Body::ContactMembership(_) => format!("{account}: left at {at}{due}"),
         other => panic!("{other:?}"),
     }
+}
+
+fn handed(forward: &Forward) -> String {
+    let Some(Kind::Message(message)) = InboxRecord::decode(forward.body.clone()).unwrap().kind else {
+        panic!("{forward:?}")
+    };
+    assert_eq!(inbox_key("w", &message), forward.to);
+    let to = contracts::id("contact", &message.contact).unwrap();
+    format!("to {to:x}: {} at {}", message.event, forward.event_at)
+}
+
+/// The contact turned out to be this one.
+fn link(known: u128) -> Message {
+    Message { known: contracts::id_bytes(known), ..message(MessageKind::Link) }
+}
+
+#[test]
+fn who_turns_out_to_be_known_hands_on_what_waits_and_what_would_wait() {
+    let mut inbox = Inbox::new();
+    inbox.say(1, track("A"));
+    inbox.say(2, track("B"));
+    assert_eq!(inbox.say(3, link(0xb0b)), ["to b0b: A at 1", "to b0b: B at 2"]);
+    assert_eq!(inbox.say(4, track("C")), ["to b0b: C at 4"]);
+    assert_eq!(inbox.say(5, track_in("acme", "D")), ["acme: D at 5", "acme: joined at 5"]);
+    assert_eq!(inbox.say(6, track("E")), ["acme: E at 6"]);
+}
+
+#[test]
+fn the_first_link_stays() {
+    let mut inbox = Inbox::new();
+    inbox.say(1, link(0xb0b));
+    assert!(inbox.say(2, link(0xe7e)).is_empty());
+    assert_eq!(inbox.say(3, track("A")), ["to b0b: A at 3"]);
+}
+
+#[test]
+fn what_was_handed_on_is_not_handed_on_again() {
+    let mut inbox = Inbox::new();
+    inbox.say(1, link(0xb0b));
+    assert!(inbox.take_over(2, track("A")).is_empty(), "it waits");
+    assert_eq!(inbox.say(3, track_in("acme", "B")), ["acme: A at 2", "acme: B at 3", "acme: joined at 3"]);
+    assert_eq!(inbox.take_over(4, track("C")), ["acme: C at 4"]);
+}
+
+#[test]
+fn a_message_counts_where_it_came_in_and_a_link_does_not() {
+    let counted = |message: Message, cause: Option<Cause>| {
+        let (mut inbox, mut out) = (Inbox::new(), Forwards::default());
+        let (key, header) = (inbox_key("w", &message), Header { cause, ..Header::default() });
+        inbox.at(&key, 1, |context, state| Attribution.fold(context, state, &header, message, &mut out));
+        out.items.contains(&Item::Counted)
+    };
+    assert!(counted(track("A"), None));
+    assert!(!counted(track("A"), Some(Cause::default())));
+    assert!(!counted(link(0xb0b), None));
+}
+
+#[test]
+fn a_link_to_nobody_is_not_read() {
+    let read = |message: Message| {
+        let body = InboxRecord { header: None, control: None, kind: Some(Kind::Message(message)) };
+        let value = body.encode_to_vec().into();
+        let record = Stored { offset: 0, appended_at: 0, value, traceparent: None };
+        Attribution.read_fact(&Header { id: contracts::id_bytes(1).into(), ..Header::default() }, &record)
+    };
+    assert!(read(link(0xb0b)).is_ok());
+    assert!(read(message(MessageKind::Link)).is_err());
+    assert!(read(Message { contact: Vec::new(), ..link(0xb0b) }).is_err());
 }
 
 #[test]
@@ -318,8 +396,13 @@ fn on_the_log_clock_a_fact_on_time_is_due_when_it_happened_and_a_late_or_release
 }
 
 #[test]
-fn an_alias_changes_nothing_yet() {
+fn an_alias_itself_changes_nothing() {
     assert!(Inbox::new().say(1, message(MessageKind::Alias)).is_empty());
+}
+
+#[test]
+fn a_state_from_before_contacts_were_linked_is_read() {
+    assert_eq!(ContactState::decode(&[1, 0, 0, 0]), Ok(ContactState::default()));
 }
 
 #[test]
@@ -333,12 +416,12 @@ fn a_state_of_another_format_is_not_read() {
 
 /// Any history of one contact: what it says in turn, and where.
 fn histories() -> impl Strategy<Value = Vec<(u8, u8)>> {
-    proptest::collection::vec((0..5_u8, 0..3_u8), 0..60)
+    proptest::collection::vec((0..6_u8, 0..3_u8), 0..60)
 }
 
 proptest! {
     #[test]
-    fn every_event_reaches_one_account_once_or_waits(history in histories()) {
+    fn every_event_reaches_one_account_once_or_is_handed_on_or_waits(history in histories()) {
         let (mut inbox, mut forwarded) = (Inbox::new(), Vec::new());
         let mut sent = Vec::new();
         for (at, (kind, account)) in (1_i64..).zip(history) {
@@ -347,6 +430,7 @@ proptest! {
                 0 => track_in(&account, &event),
                 1 | 2 => track(&event),
                 3 => group(&account, &[]),
+                4 => link(0xb0b),
                 _ => identify(&[("title", &event)]),
             };
             if kind < 3 {

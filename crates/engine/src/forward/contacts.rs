@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use eventlog::{Key, proto::CatalogueVersion};
 
+use super::targets::Targets;
 use crate::{
     ForwardFold, Poison,
     codec::{Link, Put, Take},
     planted::{self, Bug},
     seen::Seen,
     slot::Names,
+    sources::Sources,
     store::Checkpoint,
     time::Time,
     timers::{Armed, By, Timers},
@@ -19,9 +21,11 @@ use crate::{
 };
 
 const VERSION: u64 = 1;
-const PARTITION_VERSION: u64 = 2;
+const PARTITION_VERSION: u64 = 3;
 /// The log in Postgres, where append times do not fall, was the only one.
 const WITHOUT_TIME: u64 = 1;
+/// Nothing was handed from inbox to inbox.
+const ACCOUNTS_ONLY: u64 = 2;
 
 pub(super) struct Contact<F: ForwardFold> {
     pub(super) key: Arc<Key>,
@@ -50,13 +54,15 @@ pub(super) struct Contacts<F: ForwardFold> {
     names: Names,
     pub(super) timers: Timers,
     pub(super) seen: Seen,
-    /// The last cause forwarded to each account partition.
+    /// Of what other partitions handed on.
+    pub(super) sources: Sources,
+    /// The last cause forwarded to each target.
     pub(super) links: Vec<Link>,
     pub(super) dirty: Vec<u32>,
 }
 
 impl<F: ForwardFold> Contacts<F> {
-    pub(super) fn load(fold: &F, checkpoint: &Checkpoint, targets: u32) -> Result<Self, Poison> {
+    pub(super) fn load(fold: &F, checkpoint: &Checkpoint, targets: Targets) -> Result<Self, Poison> {
         let mut contacts = Self {
             all: Vec::new(),
             workspaces: Vec::new(),
@@ -64,11 +70,12 @@ impl<F: ForwardFold> Contacts<F> {
             names: Names::default(),
             timers: Timers::new(By::Clock),
             seen: Seen::load(checkpoint.offset, &checkpoint.blocks)?,
-            links: vec![None; targets as usize],
+            sources: Sources::default(),
+            links: vec![None; targets.count()],
             dirty: Vec::new(),
         };
         if !checkpoint.partition.is_empty() {
-            contacts.decode_partition(fold, &checkpoint.partition)?;
+            contacts.decode_partition(fold, &checkpoint.partition, targets)?;
         }
         for (key, bytes) in &checkpoint.accounts {
             let id = contacts.contact(fold, &key.workspace, &key.account);
@@ -84,17 +91,22 @@ impl<F: ForwardFold> Contacts<F> {
         Ok(contacts)
     }
 
-    fn decode_partition(&mut self, fold: &F, bytes: &[u8]) -> Result<(), Poison> {
+    fn decode_partition(&mut self, fold: &F, bytes: &[u8], targets: Targets) -> Result<(), Poison> {
         let mut take = Take(bytes);
-        if take.version_within(WITHOUT_TIME..=PARTITION_VERSION)? > WITHOUT_TIME {
+        let version = take.version_within(WITHOUT_TIME..=PARTITION_VERSION)?;
+        if version > WITHOUT_TIME {
             self.time = Time::load(take.int()?);
         }
+        let there = if version > ACCOUNTS_ONLY { targets.count() } else { targets.accounts as usize };
         let stored = take.uint()? as usize;
-        if stored != self.links.len() {
-            return Err(Poison(format!("links to {stored} account partitions of {}", self.links.len())));
+        if stored != there {
+            return Err(Poison(format!("links to {stored} partitions of {there}")));
         }
-        for link in &mut self.links {
+        for link in &mut self.links[..there] {
             *link = take.link()?;
+        }
+        if version > ACCOUNTS_ONLY {
+            self.sources = Sources::decode(&mut take)?;
         }
         for _ in 0..take.uint()? {
             let compile = |version: &CatalogueVersion| fold.compile(version, &version.document);
@@ -111,6 +123,7 @@ impl<F: ForwardFold> Contacts<F> {
         for link in &self.links {
             put.link(*link);
         }
+        self.sources.encode(&mut put);
         put.uint(self.workspaces.len() as u64);
         for workspace in &self.workspaces {
             workspace.encode(&mut put);

@@ -36,15 +36,16 @@ impl<C> ForwardContext<'_, C> {
     }
 }
 
-/// A fact for an account. The engine adds service, cause, link, writer, format and catalogue version.
+/// A fact for an account, or a message for another contact. The engine adds service, cause, link, writer, format and catalogue version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forward {
+    /// The account, or in the inbox the contact.
     pub to: Key,
-    /// The fact's id, 16 bytes.
+    /// The fact's or message's id, 16 bytes.
     pub id: Bytes,
     pub event_at: i64,
     pub original_at: i64,
-    /// From `ForwardContext::due_at`.
+    /// Of a fact: from `ForwardContext::due_at`.
     pub due_at: i64,
     /// The record's fields without header.
     pub body: Bytes,
@@ -54,13 +55,16 @@ pub struct Forward {
 #[derive(Debug)]
 pub struct Forwards<I> {
     pub facts: Vec<Forward>,
+    /// For other contacts. There they are folded where they stand, and never as repeats: an id may be the one that was
+    /// seen here.
+    pub messages: Vec<Forward>,
     /// For the store, keyed by (offset, index): contacts, quarantine.
     pub items: Vec<I>,
 }
 
 impl<I> Default for Forwards<I> {
     fn default() -> Self {
-        Self { facts: Vec::new(), items: Vec::new() }
+        Self { facts: Vec::new(), messages: Vec::new(), items: Vec::new() }
     }
 }
 
@@ -100,7 +104,8 @@ pub trait ForwardFold: Send + 'static {
     fn compile(&self, version: &CatalogueVersion, document: &[u8]) -> Result<Self::Catalogue, Poison>;
     fn read_fact(&self, header: &Header, record: &Stored) -> Result<Self::Fact, Poison>;
     /// What a repeat is known by: 128 bits of a hash over workspace, source and message id. What appeared
-    /// within the 24 hours before (of append time) is dropped; `None` is never a repeat. Kept by the engine.
+    /// within the 24 hours before (of append time) is dropped; `None` is never a repeat. Kept by the engine. Not asked of
+    /// what another partition handed on, which comes once.
     fn identity(&self, header: &Header, fact: &Self::Fact) -> Option<u128>;
 
     fn fresh(&self, key: &Key) -> Self::State;

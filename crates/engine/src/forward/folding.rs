@@ -12,6 +12,7 @@ use super::{Forward, ForwardContext, ForwardFold, Forwarded, Forwarder, Forwards
 use crate::{
     Poison,
     guard::guarded,
+    planted::{self, Bug},
     record::{self, FactKind, Read, cause_at, dead_letter},
     trace,
 };
@@ -28,10 +29,11 @@ impl<F: ForwardFold> Forwarder<F> {
         record.appended_at = self.contacts.time.pass(record.appended_at);
         let record = &record;
         let mut from = From { record, index: 0, items: 0 };
-        let (header, kind) = match record::read(record) {
-            Read::Fact(header, kind) => (header, kind),
-            Read::Decision { .. } | Read::Passed { .. } => return,
-        };
+        let Read::Fact(header, kind) = record::read(record) else { return };
+        let is_readable = !matches!(kind, FactKind::Unreadable(_));
+        if is_readable && !self.contacts.sources.take(&header) && !planted::is(Bug::HandedAgain) {
+            return;
+        }
         let outcome = match kind {
             FactKind::Account => self.fold_message(&header, &mut from),
             FactKind::Tick => {
@@ -56,7 +58,7 @@ impl<F: ForwardFold> Forwarder<F> {
         let id = self.contacts.workspace(&header.workspace);
         let workspace = &mut self.contacts.workspaces[id as usize];
         workspace.clock_at = workspace.clock_at.max(Some(clock.to_at));
-        let (inbox_partition, inbox_partitions) = (self.at.partition, self.inboxes);
+        let (inbox_partition, inbox_partitions) = (self.at.partition, self.targets.inboxes);
         let clock = ClockAdvanced { inbox_partition, inbox_partitions, ..clock };
         self.hand_to_all(header, &control::Kind::ClockAdvanced(clock), from);
     }
@@ -86,7 +88,7 @@ impl<F: ForwardFold> Forwarder<F> {
 
     fn hand_to_all(&mut self, header: &Header, kind: &control::Kind, from: &mut From<'_>) {
         let key = Key::new(header.workspace.clone(), "");
-        for target in 0..self.targets.len() {
+        for target in 0..self.targets.accounts as usize {
             let forward = Header {
                 id: header.id.clone(),
                 event_at: header.event_at,
@@ -108,7 +110,8 @@ impl<F: ForwardFold> Forwarder<F> {
         if self.contacts.workspaces[workspace].catalogue.is_none() {
             return Err(Poison("a workspace without catalogue".into()));
         }
-        if let Some(identity) = self.fold.identity(header, &fact)
+        if header.cause.is_none()
+            && let Some(identity) = self.fold.identity(header, &fact)
             && !self.contacts.seen.is_new(record.appended_at, identity)
         {
             self.metrics.repeats.add(1);
@@ -178,11 +181,14 @@ impl<F: ForwardFold> Forwarder<F> {
 
     fn send_out(&mut self, key: &Key, out: Forwards<F::Item>, from: &mut From<'_>) {
         for fact in out.facts {
-            let Forward { to, id, event_at, original_at, due_at, body } = fact;
-            let target = to.partition(self.targets.len() as u32) as usize;
-            let header = self.forward_header(&to, from, target);
-            let header = Header { id, event_at, original_at, due_at, ..header };
+            let target = self.targets.account(&fact.to);
+            let (header, body) = self.addressed(fact, from, target);
             self.hand_on(target, header, &body, from);
+        }
+        for message in out.messages {
+            let target = self.targets.contact(&message.to);
+            let (header, body) = self.addressed(message, from, target);
+            self.forward(target, concat_record(header, &body), from);
         }
         let Stored { offset, appended_at, .. } = *from.record;
         for item in out.items {
@@ -190,6 +196,12 @@ impl<F: ForwardFold> Forwarder<F> {
             from.items += 1;
             self.items.push(Forwarded { partition, offset, index, appended_at, key: key.clone(), item });
         }
+    }
+
+    fn addressed(&self, forward: Forward, from: &From<'_>, target: usize) -> (Header, Bytes) {
+        let Forward { to, id, event_at, original_at, due_at, body } = forward;
+        let header = self.forward_header(&to, from, target);
+        (Header { id, event_at, original_at, due_at, ..header }, body)
     }
 
     /// Forwards a fact, in a span of its own unless it may have been forwarded before: spans are told once.
@@ -226,7 +238,7 @@ impl<F: ForwardFold> Forwarder<F> {
         self.contacts.links[target] = Some((offset, from.index));
         from.index += 1;
         self.metrics.yielded.add(1);
-        self.targets[target].push(offset, NewRecord { value, traceparent });
+        self.outboxes[target].push(offset, NewRecord { value, traceparent });
     }
 
     fn is_poisoned(&self, offset: u64, workspace: &str, account: &str) -> bool {

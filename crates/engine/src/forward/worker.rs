@@ -1,7 +1,7 @@
 //! The worker of one inbox partition: folds every record at once and forwards what follows.
 //!
-//! Invariants: forwards to one account partition form one chain of links, so that a reader there takes each once, in
-//! order, whoever sent it; a checkpoint as of `c` is written when all forwards of records below `c` are acked in
+//! Invariants: forwards to one partition form one chain of links, so that a reader there takes each once, in order,
+//! whoever sent it; a checkpoint as of `c` is written when all forwards of records below `c` are acked in
 //! order and their items handed to the store. No decision is read back: what is forwarded is a function of the inbox.
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
 
 use eventlog::{Stored, Topic, TopicPartition};
 
-use super::contacts::Contacts;
+use super::{contacts::Contacts, targets::Targets};
 use crate::{
     Checkpoint, ForwardFold, Forwarded, Handed, Metrics, Ports, Progress, Settings, WorkerError, Write,
     lag::{Front, Lag},
@@ -29,7 +29,8 @@ pub struct Forwarder<F: ForwardFold> {
     pub(super) fold: F,
     pub(super) ports: Ports<Forwarded<F::Item>, Handed>,
     pub(super) at: TopicPartition,
-    pub(super) inboxes: u32,
+    /// Where `outboxes` go.
+    pub(super) targets: Targets,
     settings: Settings,
     pub(super) metrics: Arc<Metrics>,
     pub(super) contacts: Contacts<F>,
@@ -39,7 +40,7 @@ pub struct Forwarder<F: ForwardFold> {
     pub(super) told_to: u64,
     lag: Lag,
     fetched: VecDeque<Stored>,
-    pub(super) targets: Vec<Outbox>,
+    pub(super) outboxes: Vec<Outbox>,
     pub(super) dead: Outbox,
     pub(super) ticker: Ticker,
     pub(super) items: Vec<Forwarded<F::Item>>,
@@ -68,14 +69,14 @@ impl<F: ForwardFold> Forwarder<F> {
         let at = TopicPartition { topic: Topic::Inbox, partition };
         let end = ports.log.end(at)?;
         let checkpoint = ports.store.load()?.unwrap_or_default();
-        let targets = ports.log.partitions(Topic::Account);
+        let targets = Targets::of(ports.log.as_ref());
         let contacts = Contacts::load(&fold, &checkpoint, targets)?;
         let next = checkpoint.offset;
         metrics.checkpointed.set(next);
         let dead = TopicPartition { topic: Topic::InboxDead, partition };
         Ok(Self {
-            inboxes: ports.log.partitions(Topic::Inbox),
-            targets: Self::outboxes(targets, at),
+            outboxes: targets.outboxes(at),
+            targets,
             dead: Outbox::new(dead, at),
             ticker: Ticker::new(),
             fold,
@@ -101,11 +102,6 @@ impl<F: ForwardFold> Forwarder<F> {
         })
     }
 
-    fn outboxes(targets: u32, wake: TopicPartition) -> Vec<Outbox> {
-        let target = |partition| TopicPartition { topic: Topic::Account, partition };
-        (0..targets).map(|partition| Outbox::new(target(partition), wake)).collect()
-    }
-
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
@@ -117,7 +113,7 @@ impl<F: ForwardFold> Forwarder<F> {
 
     /// Everything folded is forwarded and acked.
     pub fn is_settled(&self) -> bool {
-        self.dead.is_empty() && self.targets.iter().all(Outbox::is_empty)
+        self.dead.is_empty() && self.outboxes.iter().all(Outbox::is_empty)
     }
 
     pub fn drain(&mut self) {
@@ -177,7 +173,7 @@ impl<F: ForwardFold> Forwarder<F> {
     }
 
     fn must_pause(&self) -> bool {
-        let unacked: usize = self.targets.iter().map(Outbox::len).sum();
+        let unacked: usize = self.outboxes.iter().map(Outbox::len).sum();
         let behind = self.ports.store.waiting() >= self.settings.store_writes
             || unacked >= self.settings.unacked_records;
         self.metrics.pauses.add(u64::from(behind));
@@ -193,15 +189,14 @@ impl<F: ForwardFold> Forwarder<F> {
 
     fn recover(&mut self) -> Result<(), WorkerError> {
         let checkpoint = self.ports.store.load()?.unwrap_or_default();
-        let targets = self.targets.len() as u32;
-        self.contacts = Contacts::load(&self.fold, &checkpoint, targets)?;
+        self.contacts = Contacts::load(&self.fold, &checkpoint, self.targets)?;
         self.told_to = self.told_to.max(self.next);
         self.next = checkpoint.offset;
         (self.kept, self.settled) = (self.next, self.next);
         self.fetched.clear();
         self.items.clear();
         self.begun = None;
-        self.targets = Self::outboxes(targets, self.at);
+        self.outboxes = self.targets.outboxes(self.at);
         self.ticker = Ticker::after(&self.ticker);
         self.damaged = false;
         self.metrics.recoveries.add(1);
@@ -210,7 +205,7 @@ impl<F: ForwardFold> Forwarder<F> {
 
     fn collect_acks(&mut self, now: i64) {
         self.ticker.collect(now);
-        for outbox in self.targets.iter_mut().chain([&mut self.dead]) {
+        for outbox in self.outboxes.iter_mut().chain([&mut self.dead]) {
             let heard = outbox.collect(now);
             self.metrics.append_errors.add(heard.failed);
             self.metrics.append_refusals.add(heard.refused);
@@ -228,7 +223,7 @@ impl<F: ForwardFold> Forwarder<F> {
         if self.damaged {
             return;
         }
-        for outbox in &mut self.targets {
+        for outbox in &mut self.outboxes {
             outbox.pump(&self.ports.log, now);
         }
         if self.next >= self.end_at_start
@@ -245,7 +240,7 @@ impl<F: ForwardFold> Forwarder<F> {
         if self.damaged {
             return;
         }
-        let unacked = self.targets.iter().chain([&self.dead]).filter_map(Outbox::unacked).min();
+        let unacked = self.outboxes.iter().chain([&self.dead]).filter_map(Outbox::unacked).min();
         let settled = unacked.map_or(self.next, |offset| offset.min(self.next));
         self.project(settled);
         self.begin_checkpoint(now);

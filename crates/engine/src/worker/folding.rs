@@ -126,7 +126,7 @@ impl<F: Fold> Worker<F> {
         touched: &mut Vec<u32>,
     ) -> Result<Plan<F::Fact, F::Catalogue>, Poisoned> {
         let nobody = |why| Poisoned(PARTITION_SLOT, why);
-        if !matches!(kind, FactKind::Unreadable(_)) && !self.memory.take_forward(header) {
+        if !matches!(kind, FactKind::Unreadable(_)) && !self.memory.sources.take(header) {
             return Ok(Plan::Time);
         }
         match kind {

@@ -1,4 +1,4 @@
-//! Attribution's machine, from inbox partitions to account partitions: properties 1, 3 and 7 of DESIGN section 11.
+//! Attribution's machine, from inbox partitions to account partitions and to one another: properties 1, 3 and 7 of DESIGN section 11.
 
 use engine::planted::Bug;
 use testkit::sim::forwards::tell;
@@ -7,7 +7,7 @@ const HISTORIES: u64 = 2_000;
 const CAUGHT_WITHIN: u64 = 400;
 
 #[test]
-fn account_partitions_take_what_a_sequential_run_forwards_whatever_crashes() {
+fn partitions_take_what_a_sequential_run_forwards_whatever_crashes() {
     let told: Vec<_> = (0..HISTORIES).map(|seed| tell(seed, None)).collect();
     let wrong: Vec<&String> = told.iter().filter_map(|told| told.as_ref().err()).collect();
     assert!(wrong.is_empty(), "{} histories are wrong, such as {:#?}", wrong.len(), wrong.first());
@@ -19,6 +19,7 @@ fn each_planted_bug_is_caught() {
     let bugs = [
         Bug::LinkNotChecked,
         Bug::LinksLater,
+        Bug::HandedAgain,
         Bug::CheckpointWhilePending,
         Bug::CheckpointInTwo,
         Bug::IdsForgotten,

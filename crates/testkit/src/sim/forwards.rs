@@ -1,8 +1,9 @@
 //! Toy attribution from inbox partitions to account partitions, with crashes, zombies and faults.
 //!
-//! Contacts send before their account is known (parked, released by a group call, or given up by a timer), clients
-//! send again, clocks advance. Right means: every account partition takes from every inbox partition exactly what a
-//! sequential run forwards, in order, and each owner's projected items are those of that run.
+//! Contacts send before their account is known (parked, released by a group call, handed to the contact that they turn
+//! out to be, or given up by a timer), clients send again, clocks advance. Right means: every partition takes from every
+//! inbox partition exactly what a sequential run forwards, in order, and each owner's projected items are those of that
+//! run.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +21,7 @@ use prost::Message;
 use super::{
     Desk, Disk, Faults, Rng, SimLog,
     toy::Toy,
-    toy_forwards::{GROUP, PARKED, State, TRACK, ToyForwards, fold},
+    toy_forwards::{GROUP, LINK, PARKED, State, TRACK, ToyForwards, fold},
 };
 
 const CONTACTS: u64 = 8;
@@ -58,6 +59,10 @@ pub fn tell(seed: u64, bug: Option<Bug>) -> Result<usize, String> {
 
 fn inbox_at(partition: u32) -> TopicPartition {
     TopicPartition { topic: Topic::Inbox, partition }
+}
+
+fn account_at(partition: u32) -> TopicPartition {
+    TopicPartition { topic: Topic::Account, partition }
 }
 
 impl History {
@@ -136,9 +141,12 @@ impl History {
         let (contact, toy, event_at) = if self.rng.luck(200) && !self.sent.is_empty() {
             self.rng.pick(&self.sent).clone()
         } else {
-            let kind = if self.rng.luck(200) { GROUP } else { TRACK };
-            let is_named = kind == GROUP || self.rng.luck(400);
-            let b = if is_named { self.rng.below(ACCOUNTS) as i64 } else { -1 };
+            let kind = *self.rng.pick(&[GROUP, GROUP, LINK, TRACK, TRACK, TRACK, TRACK, TRACK, TRACK, TRACK]);
+            let b = match kind {
+                LINK => self.rng.below(CONTACTS) as i64,
+                TRACK if self.rng.luck(600) => -1,
+                _ => self.rng.below(ACCOUNTS) as i64,
+            };
             let toy = Toy { kind, a: self.sent.len() as i64 + 1, b };
             (self.rng.below(CONTACTS), toy, self.clock + 1 + self.rng.below(1_000) as i64)
         };
@@ -229,47 +237,44 @@ impl History {
     }
 
     fn check(&self) -> Result<usize, String> {
-        let targets = self.log.partitions(Topic::Account);
+        let accounts = (0..self.log.partitions(Topic::Account)).map(account_at);
+        let targets: Vec<_> = accounts.chain((0..self.disks.len() as u32).map(inbox_at)).collect();
+        let got: Vec<_> = targets.iter().map(|at| self.taken(*at)).collect::<Result<_, _>>()?;
         let mut taken = 0;
-        let got: Vec<_> = (0..targets).map(|target| self.taken(target)).collect::<Result<_, _>>()?;
         for owner in &self.owners {
-            let (want, items) = self.sequential(owner.inbox, targets)?;
-            for (target, want) in want.iter().enumerate() {
+            let run = self.sequential(owner.inbox)?;
+            for (at, got) in targets.iter().zip(&got) {
                 let empty = Vec::new();
-                let got = got[target].get(&owner.inbox).unwrap_or(&empty);
+                let got = got.get(&owner.inbox).unwrap_or(&empty);
+                let want = run.forwards.get(at).unwrap_or(&empty);
                 if got != want {
-                    let at = got.iter().zip(want).position(|(a, b)| a != b);
-                    let at = at.unwrap_or(got.len().min(want.len()));
-                    let (had, wanted) = (got.get(at), want.get(at));
-                    return Err(format!("{} to {target}: {had:?}, not {wanted:?}", owner.inbox));
+                    let place = got.iter().zip(want).position(|(a, b)| a != b);
+                    let place = place.unwrap_or(got.len().min(want.len()));
+                    let (had, wanted) = (got.get(place), want.get(place));
+                    return Err(format!("{} to {at}: {had:?}, not {wanted:?}", owner.inbox));
                 }
                 taken += got.len();
             }
             let disk = self.disks[owner.inbox as usize].lock().unwrap_or_else(PoisonError::into_inner);
             let projected: Items =
                 disk.items.iter().map(|item| (item.offset, item.index, item.item)).collect();
-            if projected != items {
-                return Err(format!("{} projected {} of {}", owner.inbox, projected.len(), items.len()));
+            if projected != run.items {
+                return Err(format!("{} projected {} of {}", owner.inbox, projected.len(), run.items.len()));
             }
         }
         Ok(taken)
     }
 
-    /// What an account partition's readers take, by source.
-    fn taken(&self, target: u32) -> Result<BTreeMap<u32, Vec<String>>, String> {
-        let mut last: BTreeMap<u32, (u64, u32)> = BTreeMap::new();
+    /// What a partition's readers take, by source.
+    fn taken(&self, at: TopicPartition) -> Result<BTreeMap<u32, Vec<String>>, String> {
+        let mut chains = Chains::default();
         let mut taken: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-        let at = TopicPartition { topic: Topic::Account, partition: target };
         for record in self.log.records(at) {
             let (header, envelope) = read_envelope(&record).map_err(|error| error.to_string())?;
             let Some(cause) = header.cause else { continue };
-            let before = header.before.as_ref().map(Cause::order);
-            let from = last.get(&cause.partition).copied();
-            let leaps = self.bug == Some(Bug::LinkNotChecked);
-            if if leaps { Some(cause.order()) <= from } else { before != from } {
+            if !chains.take(&header, self.bug == Some(Bug::LinkNotChecked)) {
                 continue;
             }
-            last.insert(cause.partition, cause.order());
             let what = match envelope.control.and_then(|control| control.kind) {
                 Some(control::Kind::ClockAdvanced(clock)) => format!("clock {}", clock.to_at),
                 Some(control::Kind::CatalogueVersion(version)) => format!("catalogue {}", version.version),
@@ -285,19 +290,22 @@ impl History {
     }
 
     /// What one inbox partition makes, folded once from its beginning.
-    fn sequential(&self, inbox: u32, targets: u32) -> Result<(Vec<Vec<String>>, Items), String> {
+    fn sequential(&self, inbox: u32) -> Result<Run, String> {
         let mut states: BTreeMap<String, State> = BTreeMap::new();
-        let (mut seen, mut items) = (BTreeSet::new(), BTreeSet::new());
-        let mut want = vec![Vec::new(); targets as usize];
+        let (mut seen, mut chains, mut run) = (BTreeSet::new(), Chains::default(), Run::default());
+        let (accounts, inboxes) = (self.log.partitions(Topic::Account), self.disks.len() as u32);
         let mut clock: Option<i64> = None;
         let mut time = i64::MIN;
         for record in self.log.records(inbox_at(inbox)) {
             let (header, envelope) = read_envelope(&record).map_err(|error| error.to_string())?;
             time = time.max(record.appended_at);
+            if !chains.take(&header, false) {
+                continue;
+            }
             let (offset, at) = (record.offset, time);
             let mut index = 0;
             let mut item = |id| {
-                items.insert((offset, index, id));
+                run.items.insert((offset, index, id));
                 index += 1;
             };
             let mut give_up = |state: &mut State| {
@@ -308,30 +316,69 @@ impl History {
             match envelope.control.and_then(|control| control.kind) {
                 Some(control::Kind::ClockAdvanced(advanced)) => {
                     clock = clock.max(Some(advanced.to_at));
-                    want.iter_mut().for_each(|want| want.push(format!("clock {}", advanced.to_at)));
+                    (0..accounts)
+                        .for_each(|to| run.forward(account_at(to), format!("clock {}", advanced.to_at)));
                 }
                 Some(control::Kind::CatalogueVersion(version)) => {
-                    want.iter_mut().for_each(|want| want.push(format!("catalogue {}", version.version)));
+                    let what = format!("catalogue {}", version.version);
+                    (0..accounts).for_each(|to| run.forward(account_at(to), what.clone()));
                 }
                 Some(_) => states.values_mut().for_each(give_up),
                 None => {
                     let toy = Toy::decode(record.value.clone()).map_err(|error| error.to_string())?;
-                    if !seen.insert(toy.a) {
+                    if header.cause.is_none() && !seen.insert(toy.a) {
                         continue;
                     }
                     let state = states.entry(header.account.clone()).or_default();
                     give_up(state);
-                    for (account, id, event_at) in fold(state, &toy, header.event_at, at) {
-                        item(id);
-                        let account = format!("a{account}");
+                    let made = fold(state, &toy, &header, at);
+                    made.facts.iter().for_each(|(_, id, _)| item(*id));
+                    for (account, id, event_at) in made.facts {
+                        let account = Key::new("w", format!("a{account}"));
                         let due = clock.map_or(event_at, |clock| event_at.max(clock + 1));
-                        let target = Key::new("w", account.clone()).partition(targets);
-                        want[target as usize].push(said(offset, &account, id, due));
+                        let what = said(offset, &account.account, id, due);
+                        run.forward(account_at(account.partition(accounts)), what);
+                    }
+                    for (contact, id, _) in made.messages {
+                        let contact = Key::new("w", format!("c{contact}"));
+                        let what = said(offset, &contact.account, id, 0);
+                        run.forward(inbox_at(contact.partition(inboxes)), what);
                     }
                 }
             }
         }
-        Ok((want, items))
+        Ok(run)
+    }
+}
+
+/// What one inbox partition makes.
+#[derive(Default)]
+struct Run {
+    forwards: BTreeMap<TopicPartition, Vec<String>>,
+    items: Items,
+}
+
+impl Run {
+    fn forward(&mut self, to: TopicPartition, what: String) {
+        self.forwards.entry(to).or_default().push(what);
+    }
+}
+
+/// The last forward taken of each source.
+#[derive(Default)]
+struct Chains(BTreeMap<u32, (u64, u32)>);
+
+impl Chains {
+    /// Whether a record is a forward that follows, or no forward at all.
+    fn take(&mut self, header: &Header, leaps: bool) -> bool {
+        let Some(cause) = &header.cause else { return true };
+        let last = self.0.get(&cause.partition).copied();
+        let follows =
+            if leaps { Some(cause.order()) > last } else { header.before.as_ref().map(Cause::order) == last };
+        if follows {
+            self.0.insert(cause.partition, cause.order());
+        }
+        follows
     }
 }
 

@@ -23,7 +23,9 @@ const MAX_TRAIT_BYTES: usize = 1024;
 const MAX_ACCOUNTS: usize = 100;
 
 /// Version of the stored form.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// No contact was linked to another.
+const WITHOUT_LINK: u8 = 1;
 
 /// One contact.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,6 +36,8 @@ pub struct ContactState {
     traits: Vec<Trait>,
     parked: VecDeque<Held>,
     parked_bytes: usize,
+    /// Of an anonymous contact: whom it turned out to be.
+    known: Option<u128>,
 }
 
 /// A trait as last set: the highest (event time, id) holds.
@@ -125,6 +129,17 @@ impl ContactState {
         None
     }
 
+    /// The contact turned out to be this one, if it was not known to be another before.
+    pub(crate) fn link(&mut self, known: u128) -> bool {
+        let is_first = self.known.is_none();
+        self.known = self.known.or(Some(known));
+        is_first
+    }
+
+    pub(crate) fn known(&self) -> Option<u128> {
+        self.known
+    }
+
     /// Everything that waits, in the order it came.
     pub(crate) fn release(&mut self) -> Vec<Held> {
         self.parked_bytes = 0;
@@ -150,21 +165,24 @@ impl ContactState {
             parked: self.parked.iter().map(Held::stored).collect(),
         };
         // Writing plain data to memory cannot fail.
-        postcard::to_extend(&stored, vec![FORMAT]).unwrap_or_default()
+        postcard::to_extend(&(stored, self.known), vec![FORMAT]).unwrap_or_default()
     }
 
     /// The state as `encode` wrote it; otherwise what is wrong with it.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let Some((&FORMAT, body)) = bytes.split_first() else {
-            return Err(format!("a contact stored in format {:?}", bytes.first()));
-        };
-        let stored: Stored = postcard::from_bytes(body).map_err(|e| format!("a stored contact: {e}"))?;
+        let (stored, known): (Stored, Option<u128>) = match bytes.split_first() {
+            Some((&WITHOUT_LINK, body)) => postcard::from_bytes(body).map(|stored| (stored, None)),
+            Some((&FORMAT, body)) => postcard::from_bytes(body),
+            _ => return Err(format!("a contact stored in format {:?}", bytes.first())),
+        }
+        .map_err(|e| format!("a stored contact: {e}"))?;
         let parked: VecDeque<Held> = stored.parked.into_iter().map(Held::read).collect::<Result<_, _>>()?;
         Ok(Self {
             accounts: stored.accounts,
             traits: stored.traits.into_iter().map(Trait::read).collect::<Result<_, _>>()?,
             parked_bytes: parked.iter().map(|held| held.message.encoded_len()).sum(),
             parked,
+            known,
         })
     }
 }

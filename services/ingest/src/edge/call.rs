@@ -25,6 +25,8 @@ pub(crate) struct Call {
     /// `None`: the client gave none, so no repeat of it can be known.
     pub(crate) message_id: Option<String>,
     pub(crate) contact: Option<Contact>,
+    /// The anonymous contact that turns out to be this one.
+    pub(crate) linked: Option<Contact>,
     pub(crate) context_account: Option<String>,
     pub(crate) group_account: Option<String>,
     /// Of usage; else empty.
@@ -91,6 +93,7 @@ impl Call {
             source: Some(values::clean(&it.source)),
             message_id: Some(values::clean(&it.message_id)),
             contact: Some(contact),
+            linked: None,
             context_account: bounded_account(it.account)?,
             group_account: None,
             event: String::new(),
@@ -150,6 +153,7 @@ impl Fields<'_> {
             source: None,
             message_id: self.message_id()?,
             contact: self.contact()?,
+            linked: None,
             context_account: account(self.in_context("groupId"))?,
             group_account: None,
             event: String::new(),
@@ -165,7 +169,7 @@ impl Fields<'_> {
             CallType::Page => self.usage(&mut call, MessageKind::Page, self.viewed("Page")?)?,
             CallType::Screen => self.usage(&mut call, MessageKind::Screen, self.viewed("Screen")?)?,
             CallType::Group => self.group(&mut call)?,
-            CallType::Alias => call.kind = MessageKind::Alias,
+            CallType::Alias => self.alias(&mut call)?,
         }
         if call.contact.is_none() && call.kind != MessageKind::Group {
             return Err(Unfit::new("NO_USER", "neither userId nor anonymousId"));
@@ -199,19 +203,33 @@ impl Fields<'_> {
     }
 
     fn contact(&self) -> Result<Option<Contact>, Unfit> {
-        let read = |name| {
-            let id = id_text(self.fields.get(name)).map_err(|()| not_an_id("BAD_USER_ID", name))?;
-            match id {
-                Some(id) if id.len() > MAX_CONTACT_ID => {
-                    Err(Unfit::new("BAD_USER_ID", format!("{name} has at most {MAX_CONTACT_ID} bytes")))
-                }
-                other => Ok(other.map(|id| values::clean(&id))),
-            }
-        };
-        if let Some(id) = read("userId")? {
+        if let Some(id) = self.contact_id("userId")? {
             return Ok(Some(Contact::Known(id)));
         }
-        Ok(read("anonymousId")?.map(Contact::Anonymous))
+        Ok(self.contact_id("anonymousId")?.map(Contact::Anonymous))
+    }
+
+    fn contact_id(&self, name: &str) -> Result<Option<String>, Unfit> {
+        let id = id_text(self.fields.get(name)).map_err(|()| not_an_id("BAD_USER_ID", name))?;
+        match id {
+            Some(id) if id.len() > MAX_CONTACT_ID => {
+                Err(Unfit::new("BAD_USER_ID", format!("{name} has at most {MAX_CONTACT_ID} bytes")))
+            }
+            other => Ok(other.map(|id| values::clean(&id))),
+        }
+    }
+
+    /// Who was known by an anonymous id until now, if the contact is known by more.
+    fn link(&self, call: &mut Call, by: &str) -> Result<(), Unfit> {
+        if matches!(call.contact, Some(Contact::Known(_))) {
+            call.linked = self.contact_id(by)?.map(Contact::Anonymous);
+        }
+        Ok(())
+    }
+
+    fn alias(&self, call: &mut Call) -> Result<(), Unfit> {
+        call.kind = MessageKind::Alias;
+        self.link(call, "previousId")
     }
 
     fn times(&self) -> Result<Times, Unfit> {
@@ -245,6 +263,7 @@ impl Fields<'_> {
 
     fn identify(&self, call: &mut Call) -> Result<(), Unfit> {
         call.kind = MessageKind::Identify;
+        self.link(call, "anonymousId")?;
         let traits = values::flatten(&self.person_traits())?;
         let domain = traits
             .iter()

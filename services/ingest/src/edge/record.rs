@@ -51,6 +51,7 @@ impl Prepared {
             contacts: BTreeMap::new(),
             names: BTreeMap::new(),
             refused: Vec::new(),
+            accepted: 0,
         };
         for (text, call) in calls {
             match call {
@@ -95,11 +96,13 @@ struct Preparing<'a> {
     contacts: BTreeMap<u128, String>,
     names: BTreeMap<(u128, String), Name>,
     refused: Vec<NewRefused>,
+    accepted: u32,
 }
 
 impl Preparing<'_> {
     fn accept(&mut self, text: &str, mut call: Call) {
         let contact = call.contact.as_ref().map(|contact| self.contact(contact));
+        let linked = call.linked.take();
         let message_id = call.message_id.take().unwrap_or_else(|| chassis::ids::v7().to_string());
         let source = call.source.take().unwrap_or_else(|| self.access.source.to_string());
         let id = message_identity(&self.access.workspace, &source, &message_id, call.kind);
@@ -114,8 +117,33 @@ impl Preparing<'_> {
         for name in names {
             self.name(name);
         }
+        let link = contact.zip(linked).and_then(|(known, linked)| self.link(&linked, known, &message));
+        self.put(key, id, times, message);
+        if let Some((id, link)) = link {
+            self.put(inbox_key(&self.access.workspace, &link), id, times, link);
+        }
+        self.accepted += 1;
+    }
+
+    fn put(&mut self, key: Key, id: u128, times: Times, message: Message) {
         let record = record(&key, id, times, message);
         self.records.push((key, record));
+    }
+
+    /// What an anonymous contact is told of whom it turned out to be, if that is somebody else, and the id of that.
+    fn link(&mut self, anonymous: &Contact, known: u128, by: &Message) -> Option<(u128, Message)> {
+        let kind = MessageKind::Link;
+        let anonymous = Some(self.contact(anonymous)).filter(|anonymous| *anonymous != known)?;
+        let link = Message {
+            kind: kind.into(),
+            source: by.source.clone(),
+            message_id: by.message_id.clone(),
+            contact: contracts::id_bytes(anonymous),
+            anonymous: true,
+            known: contracts::id_bytes(known),
+            ..Message::default()
+        };
+        Some((message_identity(&self.access.workspace, &link.source, &link.message_id, kind), link))
     }
 
     /// The contact's pseudonym; the directory learns who stands behind it.
@@ -157,7 +185,7 @@ impl Preparing<'_> {
     fn done(self) -> Prepared {
         let contacts = self.contacts.into_iter();
         Prepared {
-            accepted: u32::try_from(self.records.len()).unwrap_or(u32::MAX),
+            accepted: self.accepted,
             records: self.records,
             contacts: contacts.map(|(contact, external_id)| NewContact { contact, external_id }).collect(),
             names: self.names.into_values().collect(),
@@ -230,6 +258,7 @@ fn message(call: Call, contact: Option<u128>, message_id: String, source: String
         properties: wire_named(call.properties),
         traits: wire_named(call.traits),
         active: call.active,
+        known: Vec::new(),
     }
 }
 

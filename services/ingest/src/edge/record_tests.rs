@@ -94,3 +94,46 @@ fn a_repeat_of_what_was_refused_is_known_by_its_message_id_or_else_its_text() {
     check(r#"{"type": "track", "userId": "ada"}"#, r#"{"type": "track", "userId": "ada"}"#, true);
     check(r#"{"type": "track", "userId": "ada"}"#, r#"{"type": "track", "userId": "bob"}"#, false);
 }
+
+/// The messages that a call becomes, after the one that accepts it.
+fn links(call: &str) -> Vec<(Key, Message)> {
+    let prepared = prepared("batch", &format!(r#"{{"batch": [{call}]}}"#));
+    assert_eq!(prepared.accepted, 1, "a call is one event: {call}");
+    let read = |(key, bytes): &(Key, Bytes)| {
+        let Some(Kind::Message(message)) = InboxRecord::decode(bytes.clone()).unwrap().kind else {
+            panic!("no message")
+        };
+        assert_eq!(inbox_key("w", &message), *key);
+        (key.clone(), message)
+    };
+    prepared.records[1..].iter().map(read).collect()
+}
+
+#[test]
+fn an_anonymous_contact_is_told_who_it_turned_out_to_be() {
+    let contact = |id: &str| contracts::id_bytes(PseudonymKey::new(b"key").of(id).0);
+    for call in [
+        r#"{"type": "identify", "messageId": "m1", "userId": "ada", "anonymousId": 7}"#,
+        r#"{"type": "alias", "messageId": "m1", "userId": "ada", "previousId": "7", "anonymousId": "8"}"#,
+    ] {
+        let links = links(call);
+        let [(_, link)] = &links[..] else { panic!("{links:?}") };
+        assert_eq!(link.kind(), MessageKind::Link);
+        assert_eq!((&link.contact, &link.known), (&contact("anon:7"), &contact("ada")), "{call}");
+        assert_eq!((link.message_id.as_str(), link.anonymous), ("m1", true));
+    }
+}
+
+#[test]
+fn what_says_no_more_of_a_contact_than_one_id_links_nobody() {
+    for call in [
+        r#"{"type": "identify", "userId": "ada"}"#,
+        r#"{"type": "identify", "userId": "ada", "anonymousId": null}"#,
+        r#"{"type": "identify", "anonymousId": "7"}"#,
+        r#"{"type": "alias", "anonymousId": "7", "previousId": "8"}"#,
+        r#"{"type": "track", "event": "E", "userId": "ada", "anonymousId": "7"}"#,
+        r#"{"type": "identify", "userId": "anon:7", "anonymousId": "7"}"#,
+    ] {
+        assert_eq!(links(call), [], "{call}");
+    }
+}

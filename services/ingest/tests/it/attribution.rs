@@ -92,6 +92,36 @@ async fn what_waited_for_its_account_is_released_in_order_also_after_a_restart()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_anonymous_contacts_did_is_the_known_ones_once_they_say_who_they_are() -> anyhow::Result<()> {
+    let mut ingest = Ingest::start().await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    let anonymous = |n: usize, event: &str| json!({"type": "track", "anonymousId": n, "event": event, "messageId": format!("{event}{n}")});
+    let identified = |n: usize| json!({"type": "identify", "anonymousId": n, "userId": format!("u{n}"), "messageId": format!("i{n}")});
+    let all = |call: &dyn Fn(usize) -> Json| json!({"batch": (0..20).map(call).collect::<Vec<_>>()});
+    ingest.send(&key, "/v1/batch", &all(&|n| anonymous(n, "Looked"))).await?;
+    counted_soon(&mut ingest, 20, 20).await?;
+    let mut ingest = ingest.restart().await?;
+    for _ in 0..2 {
+        ingest.send(&key, "/v1/batch", &all(&identified)).await?;
+    }
+    counted_soon(&mut ingest, 40, 20).await?;
+    // What waits now waits with the known ones.
+    let mut ingest = ingest.restart().await?;
+    ingest
+        .send(&key, "/v1/batch", &all(&|n| track(&format!("u{n}"), &format!("t{n}"), Some("bolt"))))
+        .await?;
+    ingest.send(&key, "/v1/batch", &all(&|n| anonymous(n, "Came back"))).await?;
+    // Joined, and three events.
+    let facts = ingest.facts_soon("acme", 80).await?;
+    for event in ["Looked", "E", "Came back"] {
+        let done = events(&facts).iter().filter(|it| **it == format!("bolt: {event}")).count();
+        assert_eq!(done, 20, "{event}");
+    }
+    counted_soon(&mut ingest, 80, 0).await?;
+    ingest.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_partitions_events_arrive_whole() -> anyhow::Result<()> {
     let mut ingest = Ingest::start().await?;
     let key = ingest.workspace("acme", ClockKind::Wall).await?;

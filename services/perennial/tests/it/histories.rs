@@ -223,7 +223,12 @@ fn report(world: &World, dice: &mut Dice) {
 /// What the services decided in a history is what the oracle computes, and every fact is where it belongs.
 pub(crate) fn check(world: &World) -> Result<(), String> {
     let log = world.records(Topic::Account);
-    let (should, did) = (oracle::attributed(&world.records(Topic::Inbox)), oracle::forwarded(&log));
+    let inbox = world.records(Topic::Inbox);
+    let (given, taken) = oracle::handed_on(&inbox);
+    if given != taken {
+        return Err(format!("handed on: {taken:#?}, not {given:#?}"));
+    }
+    let (should, did) = (oracle::attributed(&inbox), oracle::forwarded(&log));
     if should != did {
         let missing: Vec<_> = should.iter().filter(|fact| !did.contains(fact)).take(3).collect();
         let surplus: Vec<_> = did.iter().filter(|fact| !should.contains(fact)).take(3).collect();

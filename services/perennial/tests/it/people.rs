@@ -92,6 +92,10 @@ impl People {
                 event: "Account Removed User".into(),
                 ..base
             },
+            // Anybody may be said to be anybody else, or the same.
+            6 if dice.once_in(3) => {
+                Message { kind: MessageKind::Link.into(), known: dice.pick(&self.contacts).clone(), ..base }
+            }
             _ => Message {
                 kind: MessageKind::Track.into(),
                 context_account: context(dice),

@@ -38,8 +38,16 @@ pub(crate) async fn stories(log: &Log) -> Result<Stories> {
         ensure!(dead == 0, "{dead} dead letters in {}", topic.name());
     }
     let (inbox, account) = (log.records(Topic::Inbox).await?, log.records(Topic::Account).await?);
-    ensure!(oracle::attributed(&inbox) == oracle::forwarded(&account), "attribution is not the oracle's");
+    attributed(&inbox, &account)?;
     decided(&account)
+}
+
+/// Every fact is in the account that the oracle says; how many messages contacts handed on.
+pub(crate) fn attributed(inbox: &[Record], account: &[Record]) -> Result<usize> {
+    let (given, taken) = oracle::handed_on(inbox);
+    ensure!(given == taken, "{} messages were handed on, and the oracle's are {}", taken.len(), given.len());
+    ensure!(oracle::attributed(inbox) == oracle::forwarded(account), "attribution is not the oracle's");
+    Ok(taken.len())
 }
 
 /// Every decision, each the oracle's.

@@ -35,6 +35,7 @@ const FOLDERS: usize = 3;
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) facts: usize,
+    pub(super) handed: usize,
     pub(super) records: usize,
     pub(super) decisions: usize,
     pub(super) answers: usize,
@@ -47,10 +48,10 @@ pub(super) struct Found {
 
 impl Display for Found {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Self { facts, records, decisions, answers, arrived, repeated, waiting, dead, .. } = self;
+        let Self { facts, handed, records, decisions, answers, arrived, repeated, waiting, dead, .. } = self;
         write!(
             f,
-            "{records} records, {facts} facts, {decisions} decisions, {answers} commands answered, {arrived} webhooks \
+            "{records} records, {facts} facts ({handed} handed on), {decisions} decisions, {answers} commands answered, {arrived} webhooks \
              ({repeated} repeated, {waiting} not yet), {dead} dead letters; the oracle took {:?}",
             self.oracle
         )
@@ -107,10 +108,7 @@ pub(super) async fn check(
         ..Found::default()
     };
     let begun = Instant::now();
-    ensure!(
-        oracle::attributed(&held.inbox) == oracle::forwarded(&held.account),
-        "attribution is not the oracle's"
-    );
+    found.handed = evidence::attributed(&held.inbox, &held.account)?;
     let stories = check_decisions(&held.account, longest_call, &mut found)?;
     found.oracle = begun.elapsed();
     check_answers(&stories, people)?;

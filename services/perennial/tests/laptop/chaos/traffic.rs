@@ -20,8 +20,11 @@ const REPEATED: u64 = 100;
 const LATE: u64 = 50;
 const WRONG: u64 = 10;
 const HOMELESS: u64 = 10;
+const ANONYMOUS: u64 = 20;
 const TRAITS: u64 = 20;
 const ORDERS: u64 = 30;
+/// Of the anonymous, how many say who they are.
+const IDENTIFIED: u64 = 100;
 /// Of the rest, how many say their account.
 const NAMING: u64 = 700;
 /// Events that may be repeated.
@@ -45,12 +48,20 @@ pub(super) struct Traffic {
     dice: Rng,
     number: u64,
     before: Vec<(usize, Json)>,
+    /// What contacts did before they said who they are, of a workspace, account and contact; none once they have.
+    visits: BTreeMap<(usize, u64, u64), Option<Vec<u64>>>,
     pub(super) fates: [Fate; WORKSPACES.len()],
 }
 
 impl Traffic {
     pub(super) fn new(seed: u64) -> Self {
-        Self { dice: Rng::new(seed), number: 0, before: Vec::new(), fates: Default::default() }
+        Self {
+            dice: Rng::new(seed),
+            number: 0,
+            before: Vec::new(),
+            visits: BTreeMap::new(),
+            fates: Default::default(),
+        }
     }
 
     /// So many events of a workspace, at its time.
@@ -89,6 +100,8 @@ impl Traffic {
             self.wrong(workspace)
         } else if self.dice.luck(HOMELESS) {
             self.homeless(workspace, at)
+        } else if self.dice.luck(ANONYMOUS) {
+            self.visit(workspace, who, at)
         } else if self.dice.luck(TRAITS) {
             self.traits(who, at)
         } else {
@@ -120,6 +133,34 @@ impl Traffic {
         json!({
             "type": "track", "event": "Looked Around", "messageId": message_id(number), "timestamp": instant(at),
             "userId": format!("stray-{}", number % 50), "properties": {"n": number},
+        })
+    }
+
+    /// Of a contact that is not known yet, or who it was. What it did belongs to the account of the one it is.
+    fn visit(&mut self, workspace: usize, (account, contact): (u64, u64), at: i64) -> Json {
+        let number = self.next();
+        let visitor = format!("visitor-{account}-{contact}");
+        let (visits, fate) = (&mut self.visits, &mut self.fates[workspace]);
+        let visits = visits.entry((workspace, account, contact)).or_insert_with(|| Some(Vec::new()));
+        if self.dice.luck(IDENTIFIED) {
+            let done = visits.take().unwrap_or_default();
+            fate.parked -= done.len();
+            fate.kept.extend(done.into_iter().map(|number| (number, account_name(account))));
+            return json!({
+                "type": "identify", "messageId": message_id(number), "timestamp": instant(at),
+                "anonymousId": visitor, "userId": format!("{}-{contact}", account_name(account)),
+            });
+        }
+        match visits {
+            Some(visits) => {
+                visits.push(number);
+                fate.parked += 1;
+            }
+            None => _ = fate.kept.insert(number, account_name(account)),
+        }
+        json!({
+            "type": "track", "event": "Looked Around", "messageId": message_id(number), "timestamp": instant(at),
+            "anonymousId": visitor, "properties": {"n": number},
         })
     }
 
