@@ -15,9 +15,23 @@ pub const MAX_DECODED: usize = 4 << 20;
 /// Largest message a service writes, in bytes.
 pub const MAX_ENCODED: usize = 4 << 20;
 
-/// Serves `routes` with health and reflection until shutdown; calls under way are finished. Health says SERVING from
-/// readiness until shutdown. `descriptors` are encoded `FileDescriptorSet`s. Returns the address bound.
+/// For calls under way at shutdown; then they are broken off.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Serves `routes` with health and reflection until shutdown; calls under way have five seconds then. Health says SERVING
+/// from readiness until shutdown. `descriptors` are encoded `FileDescriptorSet`s. Returns the address bound.
 pub async fn serve(
+    listener: TcpListener,
+    routes: Routes,
+    descriptors: &[&[u8]],
+    readiness: &Readiness,
+    tasks: &Tasks,
+) -> anyhow::Result<SocketAddr> {
+    serve_within(DRAIN, listener, routes, descriptors, readiness, tasks).await
+}
+
+async fn serve_within(
+    drain: Duration,
     listener: TcpListener,
     routes: Routes,
     descriptors: &[&[u8]],
@@ -38,25 +52,36 @@ pub async fn serve(
     let routes = routes.add_service(health_service).add_service(reflections.0).add_service(reflections.1);
     let shutdown = tasks.shutdown();
     tasks.spawn(format!("grpc {address}"), async move {
-        Server::builder()
-            .trace_fn(|request| {
-                let span = tracing::error_span!(
-                    "grpc",
-                    call = request.uri().path(),
-                    otel.name = request.uri().path().trim_start_matches('/'),
-                    otel.kind = "server",
-                    trace_id = tracing::field::Empty
-                );
-                crate::trace::follow_headers(&span, request.headers());
-                span
-            })
+        let served = Server::builder()
+            .trace_fn(span)
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .add_routes(routes)
-            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.wait())
-            .await?;
+            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.clone().wait());
+        tokio::select! {
+            served = served => served?,
+            () = drained(shutdown, drain) => tracing::warn!("calls by gRPC were broken off at shutdown"),
+        }
         Ok(())
     });
     Ok(address)
+}
+
+fn span(request: &axum::http::Request<()>) -> tracing::Span {
+    let span = tracing::error_span!(
+        "grpc",
+        call = request.uri().path(),
+        otel.name = request.uri().path().trim_start_matches('/'),
+        otel.kind = "server",
+        trace_id = tracing::field::Empty
+    );
+    crate::trace::follow_headers(&span, request.headers());
+    span
+}
+
+/// Returns when calls have had their time after shutdown.
+async fn drained(shutdown: Shutdown, drain: Duration) {
+    shutdown.wait().await;
+    tokio::time::sleep(drain).await;
 }
 
 async fn tell(health: HealthReporter, readiness: Readiness, shutdown: Shutdown) -> anyhow::Result<()> {
@@ -88,7 +113,27 @@ impl From<Problem> for Status {
 
 #[cfg(test)]
 mod tests {
+    use tonic::transport::Endpoint;
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
     use super::*;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn at_shutdown_endless_calls_are_broken_off_in_the_end() {
+        let (tasks, readiness) = (Tasks::new(), Readiness::new());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let drain = Duration::from_millis(100);
+        let serving = serve_within(drain, listener, Routes::default(), &[], &readiness, &tasks);
+        let address = format!("http://{}", serving.await.unwrap());
+        let mut client = HealthClient::new(Endpoint::new(address).unwrap().connect().await.unwrap());
+        let mut health = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+        let told = health.message().await.unwrap().unwrap();
+        assert_eq!(told.status(), tonic_health::pb::health_check_response::ServingStatus::NotServing);
+        tasks.stop();
+        tasks.finish(SOON).await.unwrap();
+    }
 
     #[test]
     fn a_status_carries_the_reason_and_the_fields() {

@@ -72,7 +72,6 @@ async function answer(round) {
   const through = Object.entries(calls(round)).map(([kind, message]) => {
     // What happened yesterday comes with its time; the rest the SDK times itself.
     const late = kind === 'track' ? { timestamp: new Date(Date.now() - DAY) } : {}
-    if (sdk === 'rudder' && late.timestamp) late.originalTimestamp = late.timestamp // or it sets one: now
     made[kind] = (late.timestamp ?? new Date()).getTime()
     return make(kind, { ...message, ...late })
   })

@@ -6,7 +6,7 @@ mod wire;
 use std::{sync::Arc, time::Duration};
 
 use chassis::{
-    Problem, paging,
+    Problem, Shutdown, paging,
     postgres::{reading, scoped},
     workers::Clocks,
 };
@@ -39,6 +39,8 @@ pub(crate) struct CtaApi {
     pub answers: Hearing,
     /// How long a command waits for its answer.
     pub command_deadline: Duration,
+    /// Then no answer will come here any more.
+    pub shutdown: Shutdown,
 }
 
 #[tonic::async_trait]

@@ -52,7 +52,8 @@ pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Resul
     let Ports { log, pool, workers, ephemera } = ports;
     let clocks = workers.clocks(&pool, Topic::Account);
     let answers = ephemera.board.hear(Channel::Answers);
-    let api = api::CtaApi { log, pool, clocks, answers, command_deadline: config.command_deadline };
+    let (command_deadline, shutdown) = (config.command_deadline, tasks.shutdown());
+    let api = api::CtaApi { log, pool, clocks, answers, command_deadline, shutdown };
     let server = CtaServiceServer::new(api)
         .max_decoding_message_size(MAX_DECODED)
         .max_encoding_message_size(MAX_ENCODED);

@@ -145,7 +145,7 @@ impl<'a> Event<'a> {
         };
         let properties = self.properties()?;
         let original = self.text("time").map(clock::parse).transpose()?;
-        let times = clock::correct(clock::Said { original, sent: None }, came.at, came.clock);
+        let times = clock::correct(clock::Said { original, ..clock::Said::default() }, came.at, came.clock);
         Call::tracked(Tracked { source, message_id, contact, account, active, event, properties, times })
     }
 

@@ -239,9 +239,11 @@ impl Fields<'_> {
             Some(_) => Err(Unfit::new("BAD_TIMESTAMP", format!("{name} is not a text"))),
         };
         let envelope = self.around.envelope;
-        let original = own("originalTimestamp")?.or(own("timestamp")?).or(envelope.timestamp);
+        let (original, timestamp) = (own("originalTimestamp")?, own("timestamp")?);
+        let named = original.and(timestamp);
+        let original = original.or(timestamp).or(envelope.timestamp);
         let sent = own("sentAt").unwrap_or_default().or(envelope.sent_at);
-        Ok(clock::correct(clock::Said { original, sent }, self.around.received, self.around.clock))
+        Ok(clock::correct(clock::Said { original, named, sent }, self.around.received, self.around.clock))
     }
 
     /// A field of the call's context, else of its batch's.

@@ -229,7 +229,7 @@ fn times_of_both_families_of_clients_are_corrected() {
     // RECEIVED is 2023-11-14T22:13:20Z; both clients' clocks are an hour behind, and the event is ten minutes old.
     let segment = r#"{"sentAt": "2023-11-14T21:13:20.000Z", "batch": [
         {"type": "track", "userId": "u", "event": "E", "timestamp": "2023-11-14T21:03:20.000Z"}]}"#;
-    let rudder = r#"{"batch": [{"type": "track", "userId": "u", "event": "E", "timestamp": "2001-01-01T00:00:00Z",
+    let rudder = r#"{"batch": [{"type": "track", "userId": "u", "event": "E",
         "originalTimestamp": "2023-11-14T21:03:20.000+00:00", "sentAt": "2023-11-14T21:13:20.000000+00:00"}]}"#;
     for body in [segment, rudder] {
         let times = read("batch", body).remove(0).unwrap().times;
@@ -240,6 +240,15 @@ fn times_of_both_families_of_clients_are_corrected() {
     }
     let future = one("track", r#"{"userId": "u", "event": "E", "timestamp": "2099-01-01T00:00:00Z"}"#);
     assert_eq!(future.times.event_at.0, RECEIVED.0 + 300_000);
+}
+
+#[test]
+fn a_time_that_a_rudderstack_client_was_given_holds() {
+    let named = r#"{"batch": [{"type": "track", "userId": "u", "event": "E", "timestamp": "2023-11-14T00:00:00Z",
+        "originalTimestamp": "2023-11-14T21:03:20Z", "sentAt": "2023-11-14T21:13:20Z"}]}"#;
+    let times = read("batch", named).remove(0).unwrap().times;
+    assert_eq!(times.event_at, clock::parse("2023-11-14T00:00:00Z").unwrap());
+    assert_eq!(times.original_at, clock::parse("2023-11-14T21:03:20Z").unwrap());
 }
 
 #[test]

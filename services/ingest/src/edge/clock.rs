@@ -13,6 +13,9 @@ use super::{limits::MAX_AHEAD_MS, refusal::Unfit};
 pub(crate) struct Said {
     /// `originalTimestamp`, else `timestamp`.
     pub(crate) original: Option<Instant>,
+    /// `timestamp` beside `originalTimestamp`: RudderStack's clients send it if whoever called them named a time, and no
+    /// client's clock was asked for it.
+    pub(crate) named: Option<Instant>,
     /// The client's clock when it sent the call.
     pub(crate) sent: Option<Instant>,
 }
@@ -24,8 +27,8 @@ pub(crate) struct Times {
     pub(crate) original_at: Instant,
 }
 
-/// `receivedAt - (sentAt - original)` where the clock is the wall's; the client's own word on the log clock, where
-/// its `sentAt` says when the history was replayed and nothing else.
+/// The time that was named. Else `receivedAt - (sentAt - original)` where the clock is the wall's; the client's own word
+/// on the log clock, where its `sentAt` says when the history was replayed and nothing else.
 pub(crate) fn correct(said: Said, received: Instant, clock: ClockKind) -> Times {
     let original_at = said.original.unwrap_or(received);
     let skew = match (clock, said.original, said.sent) {
@@ -33,7 +36,8 @@ pub(crate) fn correct(said: Said, received: Instant, clock: ClockKind) -> Times 
         (_, Some(_), Some(sent)) => received.0.saturating_sub(sent.0),
     };
     let latest = received.0.saturating_add(MAX_AHEAD_MS);
-    let event_at = Instant(original_at.0.saturating_add(skew).clamp(0, latest));
+    let happened_at = said.named.map_or(original_at.0.saturating_add(skew), |named| named.0);
+    let event_at = Instant(happened_at.clamp(0, latest));
     Times { event_at, original_at }
 }
 
@@ -61,7 +65,7 @@ mod tests {
     }
 
     fn check(clock: ClockKind, original: Option<i64>, sent: Option<i64>, event: i64) {
-        let said = Said { original: original.map(at), sent: sent.map(at) };
+        let said = Said { original: original.map(at), named: None, sent: sent.map(at) };
         let times = correct(said, at(100), clock);
         assert_eq!(times.event_at, at(event), "{clock:?} {original:?} {sent:?}");
         assert_eq!(times.original_at, original.map_or(at(100), at));
@@ -74,6 +78,16 @@ mod tests {
         check(ClockKind::Wall, Some(40), None, 40);
         check(ClockKind::Wall, None, Some(50), 100);
         check(ClockKind::Wall, None, None, 100);
+    }
+
+    #[test]
+    fn a_time_that_was_named_is_not_corrected() {
+        let named = |minute| Said { original: Some(at(40)), named: Some(at(minute)), sent: Some(at(50)) };
+        for clock in [ClockKind::Wall, ClockKind::Log] {
+            let times = |minute| correct(named(minute), at(100), clock);
+            assert_eq!(times(7), Times { event_at: at(7), original_at: at(40) });
+            assert_eq!(times(700).event_at, at(105));
+        }
     }
 
     #[test]

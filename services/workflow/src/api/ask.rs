@@ -56,12 +56,13 @@ impl CtaApi {
     /// Appends the command, and waits until its answer is stored.
     async fn append(&self, key: &Key, command: Command, id: Uuid) -> Result<(String, String), Problem> {
         let about = About { id: id.as_u128(), request: id.as_u128(), attempt: 0 };
-        let away = |_| Problem::away("the log is away: repeat with the same id").with("command_id", id);
+        let away =
+            |why: &str| Problem::away(format!("{why}: repeat with the same id")).with("command_id", id);
         let mut waiting = Waiting::new(self.answers.again(), command.id);
         let answered = timeout(self.command_deadline, async {
             facts::append(&*self.log, key, about, command.into(), chassis::clock::now())
                 .await
-                .map_err(away)?;
+                .map_err(|_| away("the log is away"))?;
             loop {
                 if let Some(answer) = self.answer(&key.workspace, id).await? {
                     return Ok(answer);
@@ -69,11 +70,10 @@ impl CtaApi {
                 waiting.look().await;
             }
         });
-        let late = |_| {
-            let message = "there is no answer yet: repeat with the same id";
-            Problem::away(message).with("command_id", id)
-        };
-        answered.await.map_err(late)?
+        tokio::select! {
+            answered = answered => answered.map_err(|_| away("there is no answer yet"))?,
+            () = self.shutdown.clone().wait() => Err(away("the service is stopping")),
+        }
     }
 
     async fn answer(&self, workspace: &str, command: Uuid) -> Result<Option<(String, String)>, Problem> {

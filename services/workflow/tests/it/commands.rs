@@ -1,5 +1,7 @@
 //! Commands about CTAs: done once, however often they are repeated.
 
+use std::time::Duration;
+
 use contracts::{
     account::CtaState,
     cta::{
@@ -9,6 +11,7 @@ use contracts::{
 };
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
+use workflow::Config;
 
 use crate::{
     receiver::Receiver,
@@ -120,6 +123,28 @@ async fn a_command_without_an_answer_is_repeated_under_its_id() -> anyhow::Resul
     let taken = world.client.take_cta(take()).await?.into_inner().cta;
     assert_eq!(taken.map(|it| it.owner), Some("ann".into()));
     world.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_waits_does_not_hold_up_the_end() -> anyhow::Result<()> {
+    let receiver = Receiver::start([]).await?;
+    let patient = Config { command_deadline: Duration::from_secs(600), ..config() };
+    let mut world = World::start(patient, &receiver.url()).await?;
+    world.order(1).await?;
+    let cta = world.cta().await?.cta;
+    world.hold(true);
+    let (mut client, before) = (world.client.clone(), world.records().await?);
+    let ending = async {
+        world.grows(before).await?;
+        world.stop().await
+    };
+    let take = TakeCtaRequest { command: command(&cta, 1) };
+    let (stopped, ended) = tokio::join!(client.take_cta(take), ending);
+    ended?;
+    let stopped = stopped.unwrap_err();
+    assert_eq!(stopped.code(), Code::Unavailable);
+    assert!(stopped.message().contains("is stopping: repeat with the same id"), "{stopped}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

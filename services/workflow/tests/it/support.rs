@@ -135,6 +135,27 @@ impl World {
         Ok(())
     }
 
+    /// How many there are in the account log.
+    pub(crate) async fn records(&self) -> anyhow::Result<u64> {
+        let log = self.log.clone();
+        let ends = move || {
+            (0..log.partitions(Topic::Account))
+                .map(|partition| log.end(TopicPartition { topic: Topic::Account, partition }))
+                .sum::<Result<u64, _>>()
+        };
+        Ok(tokio::task::spawn_blocking(ends).await??)
+    }
+
+    /// Waits until there are more.
+    pub(crate) async fn grows(&self, before: u64) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while self.records().await? == before {
+            ensure!(begun.elapsed() < SOON, "nothing is appended");
+            tokio::time::sleep(GLANCE).await;
+        }
+        Ok(())
+    }
+
     /// Stops, and starts again on the same databases.
     pub(crate) async fn restart(self) -> anyhow::Result<Self> {
         let Self { config, database, log_database, place, tasks, redis, .. } = self;
