@@ -1,8 +1,9 @@
-//! The developer's commands: `cargo xtask test | cluster | chaos | ci | lint | buf | deny | purity | prepare`.
+//! The developer's commands: `cargo xtask test | bench | cluster | chaos | ci | lint | buf | deny | purity | prepare`.
 //!
 //! Invariant: every command works on a fresh clone. What it needs it installs by ordinary package clients into
 //! `.tools/`, or, where that takes a right it does not have, it prints the one line to run and stops.
 
+mod bench;
 mod chaos;
 mod checks;
 mod cluster;
@@ -14,7 +15,7 @@ mod test;
 mod tools;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, builder::PossibleValuesParser};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Perennial's commands for developers")]
@@ -27,6 +28,14 @@ struct Cli {
 enum Task {
     /// Install what is missing and run every test.
     Test,
+    /// Run a benchmark: docs/benchmarks.md says what they found.
+    Bench {
+        #[arg(value_parser = PossibleValuesParser::new(bench::names()))]
+        name: String,
+        /// What it is told.
+        #[arg(last = true)]
+        told: Vec<String>,
+    },
     /// Start Kafka, Postgres, Redis and two replicas of each service, until Ctrl-C.
     Cluster,
     /// Run a cluster among faults, and compare it with the oracle.
@@ -58,6 +67,7 @@ enum Task {
 fn main() -> Result<()> {
     match Cli::parse().task {
         Task::Test => test::run(),
+        Task::Bench { name, told } => bench::run(&name, &told),
         Task::Cluster => cluster::run(),
         Task::Chaos { seed, faults, rate } => chaos::run(seed, faults, rate),
         Task::Ci => checks::ci(),

@@ -4,6 +4,7 @@
 pub mod clients;
 pub mod cluster;
 pub mod conformance;
+pub mod measure;
 pub mod proxy;
 pub mod servers;
 pub mod sim;

@@ -4,6 +4,8 @@
 //! and nothing more; topics are as [`topics`] says, or the log does not open.
 
 mod bell;
+#[cfg(feature = "floor")]
+pub mod floor;
 mod headers;
 mod lanes;
 mod membership;

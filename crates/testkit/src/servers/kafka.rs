@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     thread,
@@ -15,8 +15,9 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use chassis::Tasks;
 use eventlog::kafka::{
-    KafkaOptions,
+    KafkaLog, KafkaOptions,
     topics::{Keeping, Topics},
 };
 
@@ -175,6 +176,17 @@ impl Drop for OwnKafka {
             let _ = fs::remove_file(self.folder.join("process.pid"));
         }
     }
+}
+
+/// A log, kept running beneath these tasks.
+pub async fn kafka_log(options: KafkaOptions, tasks: &Tasks) -> anyhow::Result<Arc<KafkaLog>> {
+    let (log, running) = KafkaLog::open(options).await?;
+    let until = tasks.shutdown_beneath();
+    tasks.spawn_beneath("log", async move {
+        running.run(until.wait()).await;
+        Ok(())
+    });
+    Ok(log)
 }
 
 /// One broker is all there is.

@@ -9,7 +9,7 @@ mod postgres;
 mod reaper;
 mod redis;
 
-pub use kafka::{OwnKafka, kafka, keeping};
+pub use kafka::{OwnKafka, kafka, kafka_log, keeping};
 pub use postgres::{Database, OwnPostgres, Postgres, postgres};
 pub use reaper::Reaper;
 pub use redis::OwnRedis;

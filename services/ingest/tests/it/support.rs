@@ -32,7 +32,7 @@ use eventlog::{
 use prost::Message;
 use serde_json::Value as Json;
 use sqlx::PgPool;
-use testkit::servers::{Database, OwnRedis, postgres};
+use testkit::servers::{Database, OwnRedis, kafka_log, postgres};
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
@@ -361,14 +361,10 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<A
 }
 
 async fn open_kafka(options: Option<&KafkaOptions>, tasks: &Tasks) -> anyhow::Result<Option<Arc<KafkaLog>>> {
-    let Some(options) = options else { return Ok(None) };
-    let (log, running) = KafkaLog::open(options.clone()).await?;
-    let shutdown = tasks.shutdown_beneath();
-    tasks.spawn_beneath("kafka", async move {
-        running.run(shutdown.wait()).await;
-        Ok(())
-    });
-    Ok(Some(log))
+    match options {
+        Some(options) => Ok(Some(kafka_log(options.clone(), tasks).await?)),
+        None => Ok(None),
+    }
 }
 
 async fn open_log(pool: &PgPool, tasks: &Tasks) -> anyhow::Result<Arc<PgLog>> {
