@@ -9,7 +9,23 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Time that a process, this or another one, has spent on the CPU, in its own code and in the kernel's.
 pub fn cpu(process: u32) -> anyhow::Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    spent(&fs::read_to_string(format!("/proc/{process}/stat"))?)
+}
+
+/// The same of those of its threads that run now and whose names begin so.
+pub fn cpu_of_threads(process: u32, named: &str) -> anyhow::Result<Duration> {
+    let mut all = Duration::ZERO;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        // One that has ended meanwhile is none of those that stay.
+        let Ok(stat) = fs::read_to_string(thread?.path().join("stat")) else { continue };
+        if stat.split_once('(').is_some_and(|(_, name)| name.starts_with(named)) {
+            all += spent(&stat)?;
+        }
+    }
+    Ok(all)
+}
+
+fn spent(stat: &str) -> anyhow::Result<Duration> {
     // Behind its name, which may hold anything; then the 14th and 15th of all fields are user and system time.
     let (_, fields) = stat.rsplit_once(')').context("no name")?;
     let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
@@ -56,6 +72,8 @@ mod tests {
         while cpu(own).unwrap() < before + Duration::from_millis(50) {
             assert!(begun.elapsed() < Duration::from_secs(60), "no time passes");
         }
+        assert!(cpu_of_threads(own, "").unwrap() <= cpu(own).unwrap());
+        assert!(cpu_of_threads(own, "no such name").unwrap().is_zero());
     }
 
     #[test]

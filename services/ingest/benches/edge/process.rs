@@ -8,7 +8,19 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use testkit::measure::cpu;
+use testkit::measure::{cpu, cpu_of_threads};
+
+/// What the threads that librdkafka starts are called.
+const LIBRDKAFKA: &str = "rdk:";
+
+/// What something costs a process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    /// So many of it a second on the CPU.
+    pub(crate) per_second: f64,
+    /// The share of that second that librdkafka's own threads take.
+    pub(crate) by_librdkafka: f64,
+}
 
 /// Ends when this is dropped, or its parent has ended: its standard input ends then.
 pub(crate) struct Process {
@@ -33,12 +45,17 @@ impl Process {
         self.said.get(word).map(String::as_str).context("it did not say so much")
     }
 
-    /// So many of what is done meanwhile, for each second that it spends on the CPU for that.
-    pub(crate) async fn per_second(&self, count: u64, work: impl Future<Output = Result<()>>) -> Result<f64> {
-        let before = cpu(self.child.id())?;
+    /// What it costs to do so many of something.
+    pub(crate) async fn cost(&self, count: u64, work: impl Future<Output = Result<()>>) -> Result<Cost> {
+        let spent = || anyhow::Ok((cpu(self.child.id())?, cpu_of_threads(self.child.id(), LIBRDKAFKA)?));
+        let before = spent()?;
         work.await?;
-        let spent = cpu(self.child.id())? - before;
-        Ok(count as f64 / spent.as_secs_f64())
+        let after = spent()?;
+        let (spent, by_librdkafka) = (after.0 - before.0, after.1 - before.1);
+        Ok(Cost {
+            per_second: count as f64 / spent.as_secs_f64(),
+            by_librdkafka: by_librdkafka.as_secs_f64() / spent.as_secs_f64(),
+        })
     }
 
     /// Lets it do once more what it does when told to, to the end.

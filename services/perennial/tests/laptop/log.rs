@@ -6,10 +6,11 @@ use anyhow::Result;
 use chassis::Tasks;
 use eventlog::{
     Appended, NewRecord, Topic, TopicPartition,
-    kafka::{KafkaLog, KafkaOptions},
+    kafka::KafkaOptions,
     postgres::{PgLog, PgLogOptions},
 };
 use oracle::Record;
+use testkit::servers::kafka_log;
 
 use crate::process::Home;
 
@@ -34,13 +35,7 @@ impl Log {
     }
 
     pub(crate) async fn in_kafka(options: KafkaOptions, tasks: &Tasks) -> Result<Self> {
-        let until = tasks.shutdown_beneath();
-        let (log, running) = KafkaLog::open(options).await?;
-        tasks.spawn_beneath("log", async move {
-            running.run(until.wait()).await;
-            Ok(())
-        });
-        Ok(Self(log))
+        Ok(Self(kafka_log(options, tasks).await?))
     }
 
     pub(crate) fn partitions(&self) -> u32 {
