@@ -76,6 +76,6 @@ pub(crate) async fn load(sender: &Sender, events: u64) -> Result<()> {
         }
         anyhow::Ok(())
     };
-    futures_util::future::try_join_all((0..LANES).map(|number| lane(number))).await?;
+    futures_util::future::try_join_all((0..LANES).map(lane)).await?;
     Ok(())
 }
