@@ -18,8 +18,8 @@ pub const MAX_ENCODED: usize = 4 << 20;
 /// For calls under way at shutdown; then they are broken off.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// Serves `routes` with health and reflection until shutdown; calls under way have five seconds then. Health says SERVING
-/// from readiness until shutdown. `descriptors` are encoded `FileDescriptorSet`s. Returns the address bound.
+/// Serves `routes` with health and reflection until shutdown; calls under way have five seconds then. Health says
+/// SERVING from readiness until shutdown. `descriptors` are encoded `FileDescriptorSet`s. Returns the address bound.
 pub async fn serve(
     listener: TcpListener,
     routes: Routes,

@@ -1,8 +1,8 @@
 //! Attribution: which account a message is about, and what of it goes to whose log.
 //!
 //! One contact at a time, in the order of the inbox. An anonymous one that turns out to be known hands what it has no
-//! account for to the known one's partition of the inbox. Invariant: what follows from a message depends on the messages
-//! before it and on nothing else; only that fences forwards, so it changes only by a numbered meaning.
+//! account for to the known one's partition of the inbox. Invariant: what follows from a message depends on the
+//! messages before it and on nothing else; only that fences forwards, so it changes only by a numbered meaning.
 
 use contracts::{
     account::{

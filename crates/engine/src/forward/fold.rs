@@ -36,7 +36,8 @@ impl<C> ForwardContext<'_, C> {
     }
 }
 
-/// A fact for an account, or a message for another contact. The engine adds service, cause, link, writer, format and catalogue version.
+/// A fact for an account, or a message for another contact. The engine adds service, cause, link, writer, format and
+/// catalogue version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forward {
     /// The account, or in the inbox the contact.
@@ -104,8 +105,8 @@ pub trait ForwardFold: Send + 'static {
     fn compile(&self, version: &CatalogueVersion, document: &[u8]) -> Result<Self::Catalogue, Poison>;
     fn read_fact(&self, header: &Header, record: &Stored) -> Result<Self::Fact, Poison>;
     /// What a repeat is known by: 128 bits of a hash over workspace, source and message id. What appeared
-    /// within the 24 hours before (of append time) is dropped; `None` is never a repeat. Kept by the engine. Not asked of
-    /// what another partition handed on, which comes once.
+    /// within the 24 hours before (of append time) is dropped; `None` is never a repeat. Kept by the engine. Not asked
+    /// of what another partition handed on, which comes once.
     fn identity(&self, header: &Header, fact: &Self::Fact) -> Option<u128>;
 
     fn fresh(&self, key: &Key) -> Self::State;

@@ -16,7 +16,7 @@ use std::{
 
 use eventlog::{
     LogError,
-    postgres::{answered, answered_within, is_away},
+    postgres::{answered, answered_within, is_away, is_unanswered},
 };
 use patience::Patience;
 use sqlx::{PgConnection, PgPool, migrate::Migrator};
@@ -171,6 +171,9 @@ impl<P: Send + Sync + 'static> Writer<P> {
                 return Err(fault);
             }
             tracing::warn!(partition = self.partition, %fault, "Postgres is away, trying again: {fault}");
+            if is_unanswered(&fault) {
+                patience.unanswered();
+            }
             tokio::time::sleep(patience.pause()).await;
         }
     }

@@ -1,7 +1,7 @@
 //! How long a write may take, and how long it waits before it is tried again.
 //!
-//! What is not answered in time has met a connection that is dead, or a server that is slow. The first is found out soon,
-//! and each further try has more time, so that the second gets done.
+//! What is not answered in time has met a connection that is dead, or a server that is slow. The first is found out
+//! soon, and the next try has more time, so that the second gets done. Other faults say nothing about how long it takes.
 
 use std::time::Duration;
 
@@ -34,8 +34,12 @@ impl Patience {
     pub(super) fn pause(&mut self) -> Duration {
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
-        self.within = (self.within * 2).min(LONGEST);
         pause
+    }
+
+    /// A try was not answered in time: the next one has more.
+    pub(super) fn unanswered(&mut self) {
+        self.within = (self.within * 2).min(LONGEST);
     }
 }
 
@@ -52,7 +56,16 @@ mod tests {
         for _ in 0..5 {
             given.push(patience.within.as_secs());
             patience.pause();
+            patience.unanswered();
         }
         assert_eq!(given, [10, 20, 40, 60, 60]);
+    }
+
+    #[test]
+    fn a_write_that_failed_otherwise_has_as_much_time_as_before() {
+        let mut patience = Patience::with(&Write::<()>::Checkpoint(crate::Checkpoint::default()));
+        let before = patience.within;
+        assert!(patience.pause() < patience.pause());
+        assert_eq!(patience.within, before);
     }
 }

@@ -1,4 +1,5 @@
-//! Attribution's machine, from inbox partitions to account partitions and to one another: properties 1, 3 and 7 of DESIGN section 11.
+//! Attribution's machine, from inbox partitions to account partitions and to one another: properties 1, 3 and 7 of
+//! DESIGN section 11.
 
 use engine::planted::Bug;
 use testkit::sim::forwards::tell;

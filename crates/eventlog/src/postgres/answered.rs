@@ -21,3 +21,8 @@ pub async fn answered_within<T>(
     let unheard = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer for {within:?}"));
     timeout(within, asked).await.unwrap_or_else(|_| Err(sqlx::Error::Io(unheard())))
 }
+
+/// Whether nothing was heard in time.
+pub fn is_unanswered(fault: &sqlx::Error) -> bool {
+    matches!(fault, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)
+}

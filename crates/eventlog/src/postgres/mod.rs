@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use sqlx::{PgPool, migrate::Migrator};
 use tokio::runtime::Handle;
 
-pub use answered::{answered, answered_within};
+pub use answered::{answered, answered_within, is_unanswered};
 use queue::{Batch, Queue, Refusal};
 pub use store::is_away;
 use tail::{Read, Tail};

@@ -1,9 +1,9 @@
 //! Toy attribution from inbox partitions to account partitions, with crashes, zombies and faults.
 //!
 //! Contacts send before their account is known (parked, released by a group call, handed to the contact that they turn
-//! out to be, or given up by a timer), clients send again, clocks advance. Right means: every partition takes from every
-//! inbox partition exactly what a sequential run forwards, in order, and each owner's projected items are those of that
-//! run.
+//! out to be, or given up by a timer), clients send again, clocks advance. Right means: every partition takes from
+//! every inbox partition exactly what a sequential run forwards, in order, and each owner's projected items are those of
+//! that run.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -13,8 +13,8 @@ use super::{limits::MAX_AHEAD_MS, refusal::Unfit};
 pub(crate) struct Said {
     /// `originalTimestamp`, else `timestamp`.
     pub(crate) original: Option<Instant>,
-    /// `timestamp` beside `originalTimestamp`: RudderStack's clients send it if whoever called them named a time, and no
-    /// client's clock was asked for it.
+    /// `timestamp` beside `originalTimestamp`: RudderStack's clients send it if whoever called them named a time, and
+    /// no client's clock was asked for it.
     pub(crate) named: Option<Instant>,
     /// The client's clock when it sent the call.
     pub(crate) sent: Option<Instant>,
@@ -27,8 +27,8 @@ pub(crate) struct Times {
     pub(crate) original_at: Instant,
 }
 
-/// The time that was named. Else `receivedAt - (sentAt - original)` where the clock is the wall's; the client's own word
-/// on the log clock, where its `sentAt` says when the history was replayed and nothing else.
+/// The time that was named. Else `receivedAt - (sentAt - original)` where the clock is the wall's; the client's own
+/// word on the log clock, where its `sentAt` says when the history was replayed and nothing else.
 pub(crate) fn correct(said: Said, received: Instant, clock: ClockKind) -> Times {
     let original_at = said.original.unwrap_or(received);
     let skew = match (clock, said.original, said.sent) {

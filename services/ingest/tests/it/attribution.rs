@@ -95,8 +95,20 @@ async fn what_waited_for_its_account_is_released_in_order_also_after_a_restart()
 async fn what_anonymous_contacts_did_is_the_known_ones_once_they_say_who_they_are() -> anyhow::Result<()> {
     let mut ingest = Ingest::start().await?;
     let key = ingest.workspace("acme", ClockKind::Wall).await?;
-    let anonymous = |n: usize, event: &str| json!({"type": "track", "anonymousId": n, "event": event, "messageId": format!("{event}{n}")});
-    let identified = |n: usize| json!({"type": "identify", "anonymousId": n, "userId": format!("u{n}"), "messageId": format!("i{n}")});
+    let call = |kind: &str, n: usize, name: &str| {
+        let message_id = format!("{name} {n}");
+        json!({"type": kind, "anonymousId": n, "messageId": message_id})
+    };
+    let anonymous = |n: usize, event: &str| {
+        let mut track = call("track", n, event);
+        track["event"] = event.into();
+        track
+    };
+    let identified = |n: usize| {
+        let mut identify = call("identify", n, "who");
+        identify["userId"] = format!("u{n}").into();
+        identify
+    };
     let all = |call: &dyn Fn(usize) -> Json| json!({"batch": (0..20).map(call).collect::<Vec<_>>()});
     ingest.send(&key, "/v1/batch", &all(&|n| anonymous(n, "Looked"))).await?;
     counted_soon(&mut ingest, 20, 20).await?;
