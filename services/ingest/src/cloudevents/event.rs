@@ -28,7 +28,9 @@ pub(crate) struct Received {
 /// When it came, for an event that does not say when it happened.
 #[derive(Clone, Copy)]
 struct Came {
+    /// As its record says.
     at: Instant,
+    now: Instant,
     clock: ClockKind,
 }
 
@@ -43,7 +45,7 @@ impl Received {
     /// `None`: a tombstone, which on a compacted topic says that something is gone.
     pub(crate) fn read(record: &Foreign, clock: ClockKind, now: Instant) -> Option<Self> {
         let value = record.value.as_ref()?;
-        let came = Came { at: record.at.map_or(now, |at| Instant(at.min(now.0))), clock };
+        let came = Came { at: record.at.map_or(now, Instant), now, clock };
         let content = content_type(record);
         let object = match structured(&content) {
             Some(format) => object_of(value, format),
@@ -144,8 +146,9 @@ impl<'a> Event<'a> {
             (None, None) => return Err(Unfit::new("NO_USER", NOBODYS)),
         };
         let properties = self.properties()?;
-        let original = self.text("time").map(clock::parse).transpose()?;
-        let times = clock::correct(clock::Said { original, ..clock::Said::default() }, came.at, came.clock);
+        let original = self.text("time").map_or(Ok(came.at), clock::parse)?;
+        let said = clock::Said { original: Some(original), ..clock::Said::default() };
+        let times = clock::correct(said, came.now, came.clock);
         Call::tracked(Tracked { source, message_id, contact, account, active, event, properties, times })
     }
 

@@ -129,6 +129,33 @@ fn an_event_happened_when_it_says_else_when_it_came() {
 }
 
 #[test]
+fn an_events_own_time_holds_whatever_its_record_says() {
+    for at in [i64::MIN, -1_000_000, 0, 1_700_000_000_000, i64::MAX] {
+        let mut event = structured_with(&json!({"time": "2026-11-27T10:00:00Z"}));
+        event.at = Some(at);
+        assert_eq!(taken(&event).times.event_at, Instant(1_795_773_600_000), "{at}");
+        let mut silent = structured_with(&json!({}));
+        silent.at = Some(at);
+        assert!((0..=NOW.0 + 300_000).contains(&taken(&silent).times.event_at.0), "{at}");
+    }
+}
+
+#[test]
+fn what_is_refused_can_be_kept_whatever_it_says_of_itself() {
+    for attribute in ["id", "source", "subject", "userid", "type"] {
+        for unfit in ["a\0b".to_owned(), "x".repeat(100_000)] {
+            let event = structured_with(&json!({attribute: unfit, "data": [1]}));
+            let refused = read(&event).expect("an event").expect_err("a list has no names");
+            let sender = refused.sender.expect("it says who sent it").kept();
+            let contact = sender.contact.map(|contact| contact.external_id()).unwrap_or_default();
+            for kept in [sender.message_id, contact] {
+                assert!(!kept.contains('\0') && kept.len() <= 2_000, "{attribute}: {kept:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_with_the_reason() {
     let too_long = "x".repeat(2_000);
     for (attributes, code) in [

@@ -133,7 +133,12 @@ impl Reading {
     async fn keep(&self, together: &[Foreign]) -> bool {
         let mut complained = None;
         while !self.shutdown.requested() {
-            let refusal = match self.try_keep(together).await {
+            // What is broken off is read again, and what of it is there already is a repeat.
+            let kept = tokio::select! {
+                kept = self.try_keep(together) => kept,
+                () = self.shutdown.clone().wait() => return false,
+            };
+            let refusal = match kept {
                 Ok(()) => return true,
                 Err(refusal) => refusal.to_string(),
             };

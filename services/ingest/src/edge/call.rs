@@ -54,6 +54,20 @@ impl Contact {
             Self::Anonymous(id) => format!("anon:{id}"),
         }
     }
+
+    /// As the directory can keep it.
+    pub(crate) fn bounded(self) -> Result<Self, Unfit> {
+        let (Self::Known(id) | Self::Anonymous(id)) = &self;
+        if id.len() > MAX_CONTACT_ID {
+            let reason = format!("a contact's id has at most {MAX_CONTACT_ID} bytes");
+            return Err(Unfit::new("BAD_USER_ID", reason));
+        }
+        let id = values::clean(id);
+        Ok(match self {
+            Self::Known(_) => Self::Known(id),
+            Self::Anonymous(_) => Self::Anonymous(id),
+        })
+    }
 }
 
 /// What holds for every call of a request.
@@ -87,7 +101,7 @@ impl Call {
 
     /// An event that came otherwise, as a track call would have said it.
     pub(crate) fn tracked(it: Tracked<'_>) -> Result<Self, Unfit> {
-        let contact = bounded_contact(it.contact)?;
+        let contact = it.contact.bounded()?;
         let mut call = Self {
             kind: MessageKind::Unspecified,
             source: Some(values::clean(&it.source)),
@@ -169,7 +183,10 @@ impl Fields<'_> {
             CallType::Page => self.usage(&mut call, MessageKind::Page, self.viewed("Page")?)?,
             CallType::Screen => self.usage(&mut call, MessageKind::Screen, self.viewed("Screen")?)?,
             CallType::Group => self.group(&mut call)?,
-            CallType::Alias => self.alias(&mut call)?,
+            CallType::Alias => {
+                call.kind = MessageKind::Alias;
+                self.link(&mut call, "previousId");
+            }
         }
         if call.contact.is_none() && call.kind != MessageKind::Group {
             return Err(Unfit::new("NO_USER", "neither userId nor anonymousId"));
@@ -219,17 +236,12 @@ impl Fields<'_> {
         }
     }
 
-    /// Who was known by an anonymous id until now, if the contact is known by more.
-    fn link(&self, call: &mut Call, by: &str) -> Result<(), Unfit> {
+    /// Who was known by an anonymous id until now, if the contact is known by more. One that is unfit links nobody: the
+    /// call says enough without.
+    fn link(&self, call: &mut Call, by: &str) {
         if matches!(call.contact, Some(Contact::Known(_))) {
-            call.linked = self.contact_id(by)?.map(Contact::Anonymous);
+            call.linked = self.contact_id(by).unwrap_or_default().map(Contact::Anonymous);
         }
-        Ok(())
-    }
-
-    fn alias(&self, call: &mut Call) -> Result<(), Unfit> {
-        call.kind = MessageKind::Alias;
-        self.link(call, "previousId")
     }
 
     fn times(&self) -> Result<Times, Unfit> {
@@ -265,7 +277,7 @@ impl Fields<'_> {
 
     fn identify(&self, call: &mut Call) -> Result<(), Unfit> {
         call.kind = MessageKind::Identify;
-        self.link(call, "anonymousId")?;
+        self.link(call, "anonymousId");
         let traits = values::flatten(&self.person_traits())?;
         let domain = traits
             .iter()
@@ -335,17 +347,6 @@ fn bounded_account(id: Option<String>) -> Result<Option<String>, Unfit> {
             Err(Unfit::new("BAD_GROUP_ID", "a groupId has at most 255 bytes and no control characters"))
         }
         other => Ok(other),
-    }
-}
-
-/// Whoever did it, as the directory can keep them.
-fn bounded_contact(contact: Contact) -> Result<Contact, Unfit> {
-    match contact {
-        Contact::Known(id) if id.len() > MAX_CONTACT_ID => {
-            Err(Unfit::new("BAD_USER_ID", format!("a contact's id has at most {MAX_CONTACT_ID} bytes")))
-        }
-        Contact::Known(id) => Ok(Contact::Known(values::clean(&id))),
-        Contact::Anonymous(id) => Ok(Contact::Anonymous(values::clean(&id))),
     }
 }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{
     call::{Call, Contact},
     clock::Times,
-    limits::{MAX_KEPT_BODY, MAX_MESSAGE_ID, MAX_RECORD},
+    limits::{MAX_KEPT_BODY, MAX_RECORD},
     refusal::{Sender, Unfit},
 };
 use crate::{
@@ -162,10 +162,12 @@ impl Preparing<'_> {
     }
 
     fn refuse(&mut self, text: &str, unfit: Unfit) {
-        let Sender { source, message_id, contact } = match unfit.sender {
+        let sender = match unfit.sender {
             Some(sender) => *sender,
             None => Who::read(text).sender(&self.access.source),
         };
+        let Sender { source, message_id, contact } = sender.kept();
+        let fingerprint = fingerprint(&source, &message_id, text, unfit.code);
         let mut body = text.as_bytes();
         body = &body[..body.len().min(MAX_KEPT_BODY)];
         let contact = contact.map(|contact| self.contact(&contact).to_be_bytes().to_vec());
@@ -173,12 +175,11 @@ impl Preparing<'_> {
             id: chassis::ids::v7(),
             code: unfit.code.to_owned(),
             reason: unfit.reason.replace('\0', "\u{fffd}"),
-            message_id: message_id.chars().take(MAX_MESSAGE_ID).collect(),
+            message_id,
             received_at: self.received.0,
             contact,
             body: body.to_vec(),
         };
-        let fingerprint = fingerprint(&source, &message_id, text, unfit.code);
         self.refused.push(NewRefused { fingerprint, refused });
     }
 

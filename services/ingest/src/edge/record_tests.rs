@@ -129,6 +129,7 @@ fn what_says_no_more_of_a_contact_than_one_id_links_nobody() {
     for call in [
         r#"{"type": "identify", "userId": "ada"}"#,
         r#"{"type": "identify", "userId": "ada", "anonymousId": null}"#,
+        r#"{"type": "identify", "userId": "ada", "anonymousId": {"unfit": true}}"#,
         r#"{"type": "identify", "anonymousId": "7"}"#,
         r#"{"type": "alias", "anonymousId": "7", "previousId": "8"}"#,
         r#"{"type": "track", "event": "E", "userId": "ada", "anonymousId": "7"}"#,

@@ -7,7 +7,8 @@ use eventlog::LogError;
 
 use super::{
     call::Contact,
-    limits::{MAX_BODY, MAX_CALLS, MAX_CONTEXTS, MAX_DEPTH},
+    limits::{MAX_BODY, MAX_CALLS, MAX_CONTEXTS, MAX_DEPTH, MAX_MESSAGE_ID},
+    values,
 };
 
 /// A whole request is refused. The client may send it again only where that could help (`retry_after`).
@@ -167,6 +168,16 @@ pub(crate) struct Sender {
     pub(crate) source: String,
     pub(crate) message_id: String,
     pub(crate) contact: Option<Contact>,
+}
+
+impl Sender {
+    /// As it can be kept: what it says may be what it is refused for.
+    pub(crate) fn kept(self) -> Self {
+        let message_id: String = self.message_id.chars().take(MAX_MESSAGE_ID).collect();
+        let message_id = values::clean(&message_id);
+        let contact = self.contact.and_then(|contact| contact.bounded().ok());
+        Self { message_id, contact, ..self }
+    }
 }
 
 impl Unfit {
