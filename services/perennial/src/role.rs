@@ -56,7 +56,7 @@ pub(crate) struct Workflow {
 impl Ingest {
     pub(crate) async fn run(self) -> Result<()> {
         let options = ServiceOptions::new(&self.service.worker, None);
-        let options = options.spooling(&self.spool).reading(&self.events).with_quota(&self.quota);
+        let options = options.spooling(&self.spool).reading(&self.events)?.with_quota(&self.quota);
         self.service.serve(Role::Ingest, options, Some(&self.redis)).await
     }
 }

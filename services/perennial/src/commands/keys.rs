@@ -39,6 +39,7 @@ enum Command {
     /// Set how many events a second may come in with a write key.
     Quota {
         /// What `keys ls` shows of it, or the whole key.
+        #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
         prefix: String,
         /// Events a second; "none": no limit, "usual": as ingest is set.
         quota: words::Quota,

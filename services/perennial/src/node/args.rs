@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use chassis::telemetry::{self, Format, Telemetry, Traces};
 use clap::{Args, ValueEnum};
 use eventlog::kafka::KafkaOptions;
@@ -143,6 +143,24 @@ pub(crate) struct EventsArgs {
     /// A topic of Kafka whose CloudEvents are events of a workspace; repeated, or with commas between.
     #[arg(long, value_name = "TOPIC=WORKSPACE", value_delimiter = ',', value_parser = events_from)]
     pub(super) cloudevents_topic: Vec<ingest::EventsFrom>,
+}
+
+impl EventsArgs {
+    /// Each topic, once.
+    pub(super) fn topics(&self) -> Result<Vec<ingest::EventsFrom>> {
+        for (place, from) in self.cloudevents_topic.iter().enumerate() {
+            let before = self.cloudevents_topic[..place].iter().find(|before| before.topic == from.topic);
+            if let Some(before) = before {
+                bail!(
+                    "--cloudevents-topic names {:?} twice, for the workspaces {:?} and {:?}: an event goes to one",
+                    from.topic,
+                    before.workspace,
+                    from.workspace
+                );
+            }
+        }
+        Ok(self.cloudevents_topic.clone())
+    }
 }
 
 /// What can be set about every service's workers.

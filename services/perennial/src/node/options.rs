@@ -88,8 +88,8 @@ impl ServiceOptions {
     }
 
     /// With events of others, if topics are named.
-    pub(crate) fn reading(self, events: &EventsArgs) -> Self {
-        Self { events_from: events.cloudevents_topic.clone(), ..self }
+    pub(crate) fn reading(self, events: &EventsArgs) -> Result<Self> {
+        Ok(Self { events_from: events.topics()?, ..self })
     }
 
     /// With a quota for write keys that have none of their own.

@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 use super::{COMMANDS, FILE, File, Setting, all, check_environment, variable};
 use crate::yaml::to_yaml;
 
+/// Its values may have commas, and stand on lines of their own.
+const KAFKA_SET: &str = "kafka-set";
+
 #[derive(Args)]
 pub(crate) struct Config {
     /// Say what every setting is for, how it is set, and where its value comes from.
@@ -61,7 +64,7 @@ fn in_force(
     for setting in settings {
         match setting.value(file, &environment) {
             (_, Origin::Usual) => {}
-            (value, _) => drop(set.insert(setting.name.clone(), Value::String(setting.shown(value)))),
+            (value, _) => drop(set.insert(setting.name.clone(), Value::String(setting.shown(&value)))),
         }
     }
     if set.is_empty() {
@@ -76,14 +79,14 @@ impl Setting {
             return (value.to_string_lossy().into_owned(), Origin::Environment);
         }
         match file.values(&self.name) {
-            Some(values) => (values.join(","), Origin::File),
+            Some(values) => (values.join(if self.name == KAFKA_SET { "\n" } else { "," }), Origin::File),
             None => (self.usual.clone(), Origin::Usual),
         }
     }
 
     fn explained(&self, file: &File, environment: impl Fn(&str) -> Option<OsString>) -> String {
         let (value, origin) = self.value(file, environment);
-        let value = if value.is_empty() { "nothing".to_owned() } else { self.shown(value) };
+        let value = if value.is_empty() { "nothing".to_owned() } else { self.shown(&value) };
         let origin = match origin {
             Origin::Environment => ", from the environment".to_owned(),
             Origin::File => format!(", from {}", file.path),
@@ -99,30 +102,41 @@ impl Setting {
     }
 
     /// Without a password that it may hold.
-    fn shown(&self, value: String) -> String {
-        let Some((scheme, rest)) = value.split_once("://") else { return self.hidden(value) };
-        match rest.rsplit_once('@') {
+    fn shown(&self, value: &str) -> String {
+        if self.name == KAFKA_SET {
+            return without_secrets(value);
+        }
+        let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
+        let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
+        let place = match place.rsplit_once('@') {
             Some((user, host)) if user.contains(':') => {
-                let user = user.split(':').next().unwrap_or_default();
-                format!("{scheme}://{user}:***@{host}")
+                format!("{}:***@{host}", user.split(':').next().unwrap_or_default())
             }
-            _ => value,
-        }
+            _ => place.to_owned(),
+        };
+        let query = query.map(|query| format!("?{}", without_password(query))).unwrap_or_default();
+        format!("{scheme}://{place}{query}")
     }
+}
 
-    /// Settings of Kafka's client may be secrets: the names of those that have to do with it are enough.
-    fn hidden(&self, value: String) -> String {
-        if self.name != "kafka-set" {
-            return value;
-        }
-        let is_secret = |name: &str| name.starts_with("sasl.") || name.starts_with("ssl.");
-        let pairs = value.split(['\n', ',']).filter(|pair| !pair.is_empty());
-        let shown = pairs.map(|pair| match pair.split_once('=') {
-            Some((name, _)) if is_secret(name) => format!("{name}=***"),
-            _ => pair.to_owned(),
-        });
-        shown.collect::<Vec<_>>().join(",")
-    }
+/// Settings of Kafka's client may be secrets: the names of those that have to do with it are enough.
+fn without_secrets(settings: &str) -> String {
+    let is_secret = |name: &str| name.starts_with("sasl.") || name.starts_with("ssl.");
+    let pairs = settings.split('\n').filter(|pair| !pair.is_empty());
+    let shown = pairs.map(|pair| match pair.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// A URL may say its password in the query as well.
+fn without_password(query: &str) -> String {
+    let shown = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if name.ends_with("password") => format!("{name}=***"),
+        _ => pair.to_owned(),
+    });
+    shown.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -150,7 +164,10 @@ mod tests {
             ("database-url", "postgres://me:hush@host/db"),
             ("database-url", "postgres://me:hu@sh@host/db"),
             ("redis", "redis://:hush@host"),
+            ("database-url", "postgres://host/db?user=me&password=hush"),
             ("kafka-set", "client.rack=me\nsasl.password=hush"),
+            ("kafka-set", "sasl.password=a,hush"),
+            ("kafka-set", "sasl.oauthbearer.token.endpoint.url=https://me\nsasl.password=hush"),
         ] {
             let shown = explained(name, Some(value));
             assert!(!shown.contains("hu") && shown.contains("***"), "{shown}");

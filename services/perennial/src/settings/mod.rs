@@ -83,9 +83,10 @@ fn settable(command: Command, file: &File) -> Command {
         ))
         .mut_args(move |argument| {
             let Some(name) = setting_name(&argument) else { return argument };
-            let argument = argument.env(variable(&name));
+            // Either may hold a password.
+            let argument = argument.env(variable(&name)).hide_env_values(true);
             match file.values(&name) {
-                Some(values) => argument.required(false).default_values(values),
+                Some(values) => argument.required(false).default_values(values).hide_default_value(true),
                 None => argument,
             }
         })
