@@ -4,6 +4,8 @@
 
 use std::{
     collections::BTreeMap,
+    error::Error,
+    fmt::{Display, Formatter},
     fs::{self, File},
     io::{BufRead, BufReader},
     path::PathBuf,
@@ -43,6 +45,21 @@ pub struct Cluster {
     folder: Option<PathBuf>,
     _own: Option<(OwnPostgres, OwnRedis)>,
 }
+
+/// Why a replica does not answer: it has ended so, or takes too long.
+#[derive(Debug)]
+pub struct NotStarted {
+    pub ended: Option<ExitStatus>,
+    said: String,
+}
+
+impl Display for NotStarted {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "it does not start ({:?}):\n{}", self.ended, self.said)
+    }
+}
+
+impl Error for NotStarted {}
 
 /// A service's process. Killed when dropped.
 pub struct Replica {
@@ -207,9 +224,15 @@ impl Replica {
         std::thread::spawn(move || listen(said, &says));
         let (http, grpc) = (String::new(), String::new());
         let mut replica = Self { child, log, folder, http, grpc, _reaper: reaper };
-        let answers = addresses.recv_timeout(START).ok();
-        ensure!(answers.is_some(), "it does not start:\n{}", replica.complaints());
-        (replica.http, replica.grpc) = answers.unwrap_or_default();
+        match addresses.recv_timeout(START) {
+            Ok(answers) => (replica.http, replica.grpc) = answers,
+            Err(why) => {
+                // What says no more has ended, or is about to.
+                let has_ended = why == mpsc::RecvTimeoutError::Disconnected;
+                let ended = if has_ended { Some(replica.child.wait()?) } else { None };
+                return Err(NotStarted { ended, said: replica.complaints() }.into());
+            }
+        }
         Ok(replica)
     }
 

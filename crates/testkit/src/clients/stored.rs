@@ -19,7 +19,7 @@ use super::{
 /// at which they were sent first.
 const LATE_MS: f64 = 60_000.0;
 /// From an SDK's reading of its clock to the test's, and back.
-const EARLY_MS: f64 = 2_000.0;
+const EARLY_MS: f64 = 10_000.0;
 /// How long before a call its event happened, where it names a time.
 const DAY_MS: f64 = 86_400_000.0;
 

@@ -23,7 +23,7 @@ use eventlog::kafka::{
 
 use super::reaper::Reaper;
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 /// When nothing more is heard for so many milliseconds, there is nothing more.
 const SILENCE: &str = "8000";
 const LOOK: Duration = Duration::from_millis(50);

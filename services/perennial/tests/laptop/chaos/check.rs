@@ -123,6 +123,9 @@ pub(super) async fn check(
         check_services(doors, workspace, &stories).await?;
         check_webhooks(receiver, workspace, &stories, &of(&deliveries, workspace), &mut found)?;
     }
+    let Found { facts, handed, decisions, answers, arrived, dead, .. } = found;
+    let all = [facts, handed, decisions, answers, arrived, dead];
+    ensure!(!all.contains(&0), "there was nothing of some kind to compare: {found}");
     Ok(found)
 }
 
@@ -239,6 +242,9 @@ async fn check_services(doors: &Doors, workspace: &str, stories: &BTreeMap<Strin
     let segments = evidence::segments(&doors.client("segmentation")?, workspace).await?;
     let counted = evidence::counted(stories);
     let of = |name: &str| counted.iter().find(|segment| segment.segment == name).cloned().unwrap_or_default();
+    let is_listed = |name: &str| segments.iter().any(|segment| segment.segment == name);
+    let missing: Vec<_> = counted.iter().filter(|told| !is_listed(&told.segment)).collect();
+    ensure!(missing.is_empty(), "{workspace}: {missing:?} are not listed");
     for segment in &segments {
         let told = of(&segment.segment);
         let same =

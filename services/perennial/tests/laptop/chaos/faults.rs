@@ -1,11 +1,15 @@
 //! What goes wrong in a cluster: one fault at a time, each from its beginning until everything is as it was.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::unix::process::ExitStatusExt,
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use sqlx::{Connection, PgConnection};
 use testkit::{
-    cluster::{Cluster, SERVICES},
+    cluster::{Cluster, NotStarted, SERVICES},
     proxy::{Network, Proxy},
     servers::{OwnKafka, OwnPostgres, OwnRedis},
     sim::Rng,
@@ -39,6 +43,8 @@ const POINT: Duration = Duration::from_secs(20);
 /// The group's session is 6 s: who is stopped longer has lost its partitions.
 const SESSION: Duration = Duration::from_secs(6);
 const LOOK: Duration = Duration::from_millis(50);
+/// What a process gets that dies at a point of the code.
+const SIGABRT: i32 = 6;
 
 /// A cluster, what it stands on, and the networks between.
 pub(super) struct Ground {
@@ -131,11 +137,18 @@ impl Fault {
         }
     }
 
-    /// Happens, and ends.
-    pub(super) async fn happen(&self, ground: &mut Ground, people: &People) -> Result<()> {
+    /// Happens, and ends. Whether it happened: not everybody comes to a point of the code in time.
+    pub(super) async fn happen(&self, ground: &mut Ground, people: &People) -> Result<bool> {
+        if let Self::DiesAt(point, who, times) = self {
+            return ground.die_at(point, *who, *times).await;
+        }
+        self.come_and_go(ground, people).await.map(|()| true)
+    }
+
+    async fn come_and_go(&self, ground: &mut Ground, people: &People) -> Result<()> {
         match self {
             Self::Kill(whom) => ground.kill(whom).await,
-            Self::DiesAt(point, who, times) => ground.die_at(point, *who, *times).await,
+            Self::DiesAt(..) => Ok(()),
             Self::Stops(who, how_long) => ground.stop(*who, *how_long).await,
             Self::Leaves(who) => ground.leave(*who).await,
             Self::Joins(service) => ground.join(service).await,
@@ -176,14 +189,21 @@ impl Fault {
 impl Ground {
     /// Fails if a process has ended that nobody killed.
     pub(super) fn check_alive(&mut self) -> Result<()> {
-        for service in SERVICES {
-            for number in 0..2 {
-                let replica = self.cluster.replica_mut(service, number);
-                let ended = replica.with_context(|| format!("no {service} {number}"))?.ended()?;
-                ensure!(ended.is_none(), "{service} {number} ended by itself: {ended:?}");
-            }
-        }
+        let all: Vec<Who> = self.cluster.replicas().map(|(service, number, _)| (service, number)).collect();
+        all.into_iter().try_for_each(|who| self.lives(who))
+    }
+
+    fn lives(&mut self, (service, number): Who) -> Result<()> {
+        let replica = self.cluster.replica_mut(service, number);
+        let ended = replica.with_context(|| format!("no {service} {number}"))?.ended()?;
+        ensure!(ended.is_none(), "{service} {number} ended by itself: {ended:?}");
         Ok(())
+    }
+
+    /// SIGKILL, to one that lives.
+    fn kill_one(&mut self, who: Who) -> Result<()> {
+        self.lives(who)?;
+        self.cluster.kill(who.0, who.1)
     }
 
     fn begin(&mut self, (service, number): Who) -> Result<()> {
@@ -196,33 +216,44 @@ impl Ground {
         let mut dead: Vec<Who> = whom.to_vec();
         dead.sort_unstable();
         dead.dedup();
-        for (service, number) in &dead {
-            self.cluster.kill(service, *number)?;
-        }
+        dead.iter().try_for_each(|who| self.kill_one(*who))?;
         self.doors.lead_to(&self.cluster);
         dead.into_iter().try_for_each(|who| self.begin(who))
     }
 
-    /// It dies where it is at its point for the n-th time. Not every point is come to in time: then it is killed.
-    async fn die_at(&mut self, point: &str, (service, number): Who, times: u64) -> Result<()> {
-        self.cluster.kill(service, number)?;
+    /// It dies where it is at its point for the n-th time. Not every point is come to in time: then it is killed. Whether
+    /// it died there.
+    async fn die_at(&mut self, point: &str, (service, number): Who, times: u64) -> Result<bool> {
+        self.kill_one((service, number))?;
         let failpoint = format!("{point}:{times}");
         // It may die before it answers.
         let started =
             block_in_place(|| self.cluster.start_with(service, number, &[("FAILPOINT", &failpoint)]));
-        if started.is_ok() {
-            self.doors.lead_to(&self.cluster);
-            let begun = Instant::now();
-            let armed = self.cluster.replica_mut(service, number).context("it was started")?;
-            while armed.ended()?.is_none() && begun.elapsed() < POINT {
-                sleep(LOOK).await;
-            }
-            println!("  died: {:?} after {:?}", armed.ended()?, begun.elapsed());
-            self.cluster.kill(service, number)?;
-        } else {
-            println!("  died as it started");
+        let ended = match started {
+            Ok(()) => self.wait_for_end((service, number)).await?,
+            Err(error) => match error.downcast_ref::<NotStarted>() {
+                Some(NotStarted { ended: Some(ended), .. }) => Some(*ended),
+                _ => return Err(error),
+            },
+        };
+        println!("  died: {ended:?}");
+        let aborted = ended.map(|ended| ended.signal() == Some(SIGABRT));
+        ensure!(aborted != Some(false), "{service} {number} ended by itself: {ended:?}");
+        self.begin((service, number))?;
+        Ok(aborted.is_some())
+    }
+
+    /// How it ended, if it did in time; then it has.
+    async fn wait_for_end(&mut self, (service, number): Who) -> Result<Option<ExitStatus>> {
+        self.doors.lead_to(&self.cluster);
+        let begun = Instant::now();
+        let armed = self.cluster.replica_mut(service, number).context("it was started")?;
+        while armed.ended()?.is_none() && begun.elapsed() < POINT {
+            sleep(LOOK).await;
         }
-        self.begin((service, number))
+        let ended = armed.ended()?;
+        self.cluster.kill(service, number)?;
+        Ok(ended)
     }
 
     async fn stop(&mut self, (service, number): Who, how_long: Duration) -> Result<()> {
@@ -250,7 +281,7 @@ impl Ground {
     async fn join(&mut self, service: &'static str) -> Result<()> {
         self.begin((service, 2))?;
         sleep(SESSION).await;
-        self.cluster.kill(service, 2)?;
+        self.kill_one((service, 2))?;
         self.doors.lead_to(&self.cluster);
         Ok(())
     }
