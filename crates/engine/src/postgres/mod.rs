@@ -171,10 +171,7 @@ impl<P: Send + Sync + 'static> Writer<P> {
                 return Err(fault);
             }
             tracing::warn!(partition = self.partition, %fault, "Postgres is away, trying again: {fault}");
-            if is_unanswered(&fault) {
-                patience.unanswered();
-            }
-            tokio::time::sleep(patience.pause()).await;
+            tokio::time::sleep(patience.failed(is_unanswered(&fault))).await;
         }
     }
 
@@ -187,7 +184,7 @@ impl<P: Send + Sync + 'static> Writer<P> {
                 return Err(error);
             }
             tracing::warn!(partition = self.partition, %error, "cannot publish, trying again: {error}");
-            tokio::time::sleep(patience.pause()).await;
+            tokio::time::sleep(patience.failed(false)).await;
         }
         Ok(())
     }

@@ -9,8 +9,10 @@ use crate::Write;
 
 /// A projection is small and idempotent.
 const PROJECTED: Duration = Duration::from_secs(10);
-/// As long as any statement may run, and more.
-const LONGEST: Duration = Duration::from_secs(60);
+/// Longer than any one of its statements may run.
+const CHECKPOINTED: Duration = Duration::from_secs(60);
+/// For whatever it is that takes so long.
+const LONGEST: Duration = Duration::from_secs(3_600);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -25,21 +27,19 @@ impl Patience {
     pub(super) fn with<P>(write: &Write<P>) -> Self {
         let within = match write {
             Write::Project { .. } => PROJECTED,
-            Write::Checkpoint(_) => LONGEST,
+            Write::Checkpoint(_) => CHECKPOINTED,
         };
         Self { within, pause: FIRST_PAUSE }
     }
 
-    /// A try failed: how long to wait before the next.
-    pub(super) fn pause(&mut self) -> Duration {
+    /// A try failed, perhaps for want of time: how long to wait before the next.
+    pub(super) fn failed(&mut self, is_unanswered: bool) -> Duration {
+        if is_unanswered {
+            self.within = (self.within * 2).min(LONGEST);
+        }
         let pause = self.pause;
         self.pause = (pause * 2).min(LONGEST_PAUSE);
         pause
-    }
-
-    /// A try was not answered in time: the next one has more.
-    pub(super) fn unanswered(&mut self) {
-        self.within = (self.within * 2).min(LONGEST);
     }
 }
 
@@ -48,24 +48,24 @@ mod tests {
     use super::*;
     use crate::Progress;
 
-    #[test]
-    fn a_write_that_was_not_answered_in_time_has_more_of_it_the_next_time() {
+    fn given(is_unanswered: bool) -> Vec<u64> {
         let projection = Write::<()>::Project { items: Vec::new(), progress: Progress::default() };
         let mut patience = Patience::with(&projection);
-        let mut given = Vec::new();
-        for _ in 0..5 {
-            given.push(patience.within.as_secs());
-            patience.pause();
-            patience.unanswered();
-        }
-        assert_eq!(given, [10, 20, 40, 60, 60]);
+        let mut next = || {
+            let within = patience.within.as_secs();
+            patience.failed(is_unanswered);
+            within
+        };
+        (0..4).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn a_write_that_was_not_answered_in_time_has_more_of_it_the_next_time() {
+        assert_eq!(given(true), [10, 20, 40, 80]);
     }
 
     #[test]
     fn a_write_that_failed_otherwise_has_as_much_time_as_before() {
-        let mut patience = Patience::with(&Write::<()>::Checkpoint(crate::Checkpoint::default()));
-        let before = patience.within;
-        assert!(patience.pause() < patience.pause());
-        assert_eq!(patience.within, before);
+        assert_eq!(given(false), [10, 10, 10, 10]);
     }
 }
