@@ -328,5 +328,5 @@ pub(crate) fn inbox_key(workspace: &str, message: &Message) -> Key {
 }
 
 #[cfg(test)]
-#[path = "fold_tests.rs"]
+#[path = "fold_tests/mod.rs"]
 mod tests;

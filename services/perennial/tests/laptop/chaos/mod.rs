@@ -38,7 +38,7 @@ use self::{
 };
 use crate::{log::Log, process::alone};
 
-/// In every run of the tests: fifteen kinds of faults in a short time.
+/// In every run of the tests: fifteen faults of most kinds in a short time.
 const SEED: u64 = 203;
 const FAULTS: usize = 15;
 /// Of one cluster.
