@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use eventlog::{Log, LogError};
+use eventlog::{Log, LogError, TopicPartition};
 
-use crate::{Continue, Poison, Store, StoreAway};
+use crate::{Checkpoint, Continue, Poison, Store, StoreAway};
 
 /// Looks at an own decision that this assignment wrote and that now stands in the log, for so many milliseconds by the
 /// log's clock as far as that is known: the moment to act on it. Called on the worker's thread; must not block.
@@ -20,6 +20,16 @@ pub struct Ports<P, D = ()> {
     pub next_span: Continue,
     /// Who writes: a new id for each assignment, 16 bytes.
     pub writer: Bytes,
+}
+
+impl<P, D> Ports<P, D> {
+    /// The checkpoint to go on from, and the log's end, which lies at or beyond it. Blocks.
+    pub(crate) fn begin(&mut self, at: TopicPartition) -> Result<(Checkpoint, u64), WorkerError> {
+        let checkpoint = self.store.load()?.unwrap_or_default();
+        let end = self.log.end(at)?;
+        let offset = checkpoint.offset;
+        if end < offset { Err(WorkerError::AnotherLog { at, end, offset }) } else { Ok((checkpoint, end)) }
+    }
 }
 
 /// Budgets of one worker.
@@ -70,6 +80,12 @@ pub enum WorkerError {
     /// A checkpoint that this build cannot read: the partition waits for one that can.
     #[error("the checkpoint cannot be read: {0}")]
     Checkpoint(#[from] Poison),
+    /// Facts that it has would be passed over, up to where the checkpoint stands.
+    #[error(
+        "{at} ends at {end}, and the checkpoint goes on from {offset}: it is of another log. Bring back that log, or begin \
+         with empty databases"
+    )]
+    AnotherLog { at: TopicPartition, end: u64, offset: u64 },
 }
 
 impl WorkerError {

@@ -141,13 +141,24 @@ pub(crate) fn partition_record(writer: &Bytes, kind: control::Kind) -> NewRecord
     NewRecord { value: control_record(header, kind), traceparent: None }
 }
 
+/// The most of a record that its dead letter holds, bytes. What we write is smaller; what others write may be larger than
+/// what a log takes with a letter around it.
+const MOST_OF_A_RECORD: usize = 1 << 20;
+
 /// What goes to the dead-letter topic: the record as it was found, and what is wrong with it.
 pub(crate) fn dead_letter(header: Header, from: TopicPartition, record: &Stored, why: &Poison) -> NewRecord {
+    let (bytes, kept) = (record.value.len(), record.value.len().min(MOST_OF_A_RECORD));
+    let cut = if kept < bytes {
+        format!(" (of its {bytes} bytes the first {kept} are here)")
+    } else {
+        String::new()
+    };
+    let reason = format!("{why}{cut}");
     let letter = DeadLetter {
         header: Some(header),
-        control: Some(Control { kind: Some(control::Kind::Skipped(Skipped { reason: why.0.clone() })) }),
+        control: Some(Control { kind: Some(control::Kind::Skipped(Skipped { reason })) }),
         topic: from.topic.name().into(),
-        record: record.value.clone(),
+        record: record.value.slice(..kept),
     };
     NewRecord { value: letter.encode_to_vec().into(), traceparent: record.traceparent.clone() }
 }

@@ -67,8 +67,7 @@ impl<F: ForwardFold> Forwarder<F> {
         metrics: Arc<Metrics>,
     ) -> Result<Self, WorkerError> {
         let at = TopicPartition { topic: Topic::Inbox, partition };
-        let end = ports.log.end(at)?;
-        let checkpoint = ports.store.load()?.unwrap_or_default();
+        let (checkpoint, end) = ports.begin(at)?;
         let targets = Targets::of(ports.log.as_ref());
         let contacts = Contacts::load(&fold, &checkpoint, targets)?;
         let next = checkpoint.offset;
@@ -173,7 +172,7 @@ impl<F: ForwardFold> Forwarder<F> {
     }
 
     fn must_pause(&self) -> bool {
-        let unacked: usize = self.outboxes.iter().map(Outbox::len).sum();
+        let unacked: usize = self.outboxes.iter().chain([&self.dead]).map(Outbox::len).sum();
         let behind = self.ports.store.waiting() >= self.settings.store_writes
             || unacked >= self.settings.unacked_records;
         self.metrics.pauses.add(u64::from(behind));
@@ -188,7 +187,7 @@ impl<F: ForwardFold> Forwarder<F> {
     }
 
     fn recover(&mut self) -> Result<(), WorkerError> {
-        let checkpoint = self.ports.store.load()?.unwrap_or_default();
+        let (checkpoint, _) = self.ports.begin(self.at)?;
         self.contacts = Contacts::load(&self.fold, &checkpoint, self.targets)?;
         self.told_to = self.told_to.max(self.next);
         self.next = checkpoint.offset;

@@ -111,8 +111,7 @@ impl<F: Fold> Worker<F> {
         metrics: Arc<Metrics>,
     ) -> Result<Self, WorkerError> {
         let at = TopicPartition { topic: Topic::Account, partition };
-        let end = ports.log.end(at)?;
-        let checkpoint = ports.store.load()?.unwrap_or_default();
+        let (checkpoint, end) = ports.begin(at)?;
         metrics.checkpointed.set(checkpoint.offset);
         let memory = Memory::load(&fold, &checkpoint)?;
         let mut worker = Self {

@@ -104,8 +104,7 @@ impl<F: Fold> Worker<F> {
 
     /// From the checkpoint again.
     pub(super) fn recover(&mut self) -> Result<(), WorkerError> {
-        let end = self.ports.log.end(self.at)?;
-        let checkpoint = self.ports.store.load()?.unwrap_or_default();
+        let (checkpoint, end) = self.ports.begin(self.at)?;
         self.memory = Memory::load(&self.fold, &checkpoint)?;
         let lag = std::mem::take(&mut self.reading.lag);
         self.reading = Reading { lag, ..Reading::new(checkpoint.offset, end, self.memory.joined) };

@@ -48,7 +48,7 @@ impl Sending {
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.outbox.len()
+        self.outbox.len() + self.dead.len()
     }
 
     pub(super) fn is_done(&self, last_fact: Option<u64>) -> bool {

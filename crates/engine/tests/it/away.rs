@@ -2,23 +2,21 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use bytes::Bytes;
-use engine::{Metrics, Ports, Settings, Worker};
+use engine::{Metrics, Settings};
 use eventlog::{Ack, Log, LogError, Membership, NewRecord, Stored, Topic, TopicPartition};
-use testkit::sim::{
-    Desk, Disk, SimLog,
-    toy::{H, ToyFold},
+use testkit::sim::SimLog;
+
+use crate::{
+    records::{catalogue, usage},
+    start::{AT, start},
 };
 
-use crate::records::{catalogue, usage};
-
-const AT: TopicPartition = TopicPartition { topic: Topic::Account, partition: 0 };
 const BACKLOG: u32 = 40;
 const AT_MOST: usize = 16;
 const HOUR: i64 = 3_600_000;
@@ -72,17 +70,8 @@ fn a_worker_with_a_backlog_says_how_old_it_grows_while_the_log_is_away() {
     let appended_at = log.log.now();
     log.log.put(AT, catalogue());
     (1..BACKLOG).for_each(|id| _ = log.log.put(AT, usage(&format!("account-{id}"), id)));
-    let (_desk, store) = Desk::open(&Arc::<Mutex<Disk<_>>>::default(), None);
-    let (writer, metrics) = (Bytes::from_static(&[1; 16]), Arc::<Metrics>::default());
-    let ports = Ports {
-        log: log.clone(),
-        store: Box::new(store),
-        act: Box::new(|_, _| {}),
-        next_span: Arc::clone,
-        writer,
-    };
-    let mut worker =
-        Worker::start(ToyFold::<H>::default(), ports, 0, Settings::default(), metrics.clone()).unwrap();
+    let metrics = Arc::<Metrics>::default();
+    let (_desk, mut worker) = start(log.clone(), &Arc::default(), Settings::default(), &metrics).unwrap();
     assert_eq!(worker.read(appended_at, AT_MOST).unwrap(), AT_MOST);
     log.is_away.store(true, Ordering::Relaxed);
     for later in [5_000, HOUR] {

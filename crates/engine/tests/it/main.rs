@@ -4,5 +4,7 @@
 mod away;
 mod chain;
 mod cost;
+mod foreign;
 mod forwards;
 mod records;
+mod start;
