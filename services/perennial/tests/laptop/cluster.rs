@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use chassis::Tasks;
 use contracts::log::ClockKind;
-use eventlog::Feed;
-use serde_json::Value as Json;
+use eventlog::{Feed, Topic};
+use serde_json::{Value as Json, json};
 use testkit::{cluster::Cluster, servers::kafka};
 use tokio::sync::watch;
 
 use crate::{
     client::Client,
     demo::{WORKSPACE, computed, run_demo},
+    evidence,
     log::Log,
     process::{Addresses, alone},
 };
@@ -43,14 +44,27 @@ async fn compared(cluster: &Cluster, tasks: &Tasks) -> Result<()> {
     let report = folder.path().join("report.json");
     let output = run_demo(&addresses.http, &cluster.grpc(), key, &report).await?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let found: Json = serde_json::from_slice(&std::fs::read(&report)?)?;
+    let log = Log::in_kafka(cluster.kafka.clone(), tasks).await?;
+    let asked = evidence::asked(&log.records(Topic::Account).await?, WORKSPACE);
+    let found = without_repeats(serde_json::from_slice(&std::fs::read(&report)?)?, asked)?;
     let figures: Json = serde_json::from_str(include_str!("../../demo/figures.json"))?;
     ensure!(found == figures, "the demo found\n{found:#}\nand not\n{figures:#}");
-    let expected = computed(&Log::in_kafka(cluster.kafka.clone(), tasks).await?).await?;
+    let expected = computed(&log).await?;
     ensure!(found == expected, "the demo found\n{found:#}\nand the oracle\n{expected:#}");
     let topic = cluster.kafka.feed(Feed::MembershipChanged);
     let heard = tokio::task::spawn_blocking(move || kafka().heard(&topic)).await??;
     check_feed(&heard, &found)
+}
+
+/// What the demo found, had every webhook come once. Where nobody reports an attempt in time, as on a machine that hardly
+/// comes to it, another one is asked for: so a webhook may come again, and no more often than the log asks for it.
+fn without_repeats(mut found: Json, asked: usize) -> Result<Json> {
+    let webhooks = &mut found["webhooks"];
+    let counted = |name: &str| webhooks[name].as_u64().with_context(|| format!("no {name} in {webhooks}"));
+    let (delivered, distinct) = (counted("delivered")?, counted("distinct_ids")?);
+    ensure!((distinct..=asked as u64).contains(&delivered), "{asked} attempts were asked for: {webhooks}");
+    webhooks["delivered"] = json!(distinct);
+    Ok(found)
 }
 
 /// Everybody else hears of every enter and leave, told by what it says of itself.

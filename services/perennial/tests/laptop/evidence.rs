@@ -163,6 +163,14 @@ pub(crate) fn requested(stories: &BTreeMap<String, Story>) -> BTreeSet<u128> {
     asked.collect()
 }
 
+/// How many attempts to deliver the log asks for in a workspace.
+pub(crate) fn asked(account: &[Record], workspace: &str) -> usize {
+    let records = account.iter().filter_map(|record| AccountRecord::decode(record.bytes.as_slice()).ok());
+    let of_workspace =
+        records.filter(|record| record.header.as_ref().is_some_and(|it| it.workspace == workspace));
+    of_workspace.filter(|record| matches!(record.kind, Some(Kind::AttemptDue(_)))).count()
+}
+
 /// The number that a UUID is.
 pub(crate) fn number(id: &str) -> Result<u128> {
     Ok(u128::from_str_radix(&id.replace('-', ""), 16)?)
