@@ -80,14 +80,26 @@ async function answer(page, round) {
   return { made, ids, failed: failed.filter((id) => id in ids).map((id) => ids[id]).sort() }
 }
 
+// The SDK asks for its settings once when it loads: where that fails, whoever looks at the page loads it again.
+async function open(page, address) {
+  for (;;) {
+    await page.goto(address)
+    try {
+      return await page.evaluate(load, { url, writeKey, strategy, retries: Number(retries) })
+    } catch (error) {
+      if (!error.message.includes('Failed to fetch')) throw error
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+}
+
 async function main() {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM })
   const page = await browser.newPage()
   page.on('console', (message) => console.error(message.text()))
   page.on('response', heard)
   await page.clock.install({ time: Date.now() + Number(clock) })
-  await page.goto(`http://127.0.0.1:${await site()}/`)
-  await page.evaluate(load, { url, writeKey, strategy, retries: Number(retries) })
+  await open(page, `http://127.0.0.1:${await site()}/`)
   for await (const line of readline.createInterface({ input: process.stdin })) {
     console.log(JSON.stringify(await answer(page, line.trim())))
   }
