@@ -11,6 +11,7 @@ mod lanes;
 mod membership;
 mod numbers;
 mod others;
+mod outlet;
 mod producer;
 mod reader;
 mod settings;
@@ -24,6 +25,7 @@ pub use numbers::{Broker, Client};
 pub use others::{Foreign, Others};
 
 use lanes::Lanes;
+use outlet::Outlet;
 use producer::Producer;
 use reader::Partition;
 use settings::Configs;
@@ -101,6 +103,8 @@ pub struct KafkaLog {
     producer: Arc<Producer>,
     lanes: Lanes,
     partitions: BTreeMap<TopicPartition, Partition>,
+    /// Of the feeds, which nobody here reads.
+    feeds: BTreeMap<(Feed, u32), Arc<Outlet>>,
 }
 
 impl std::fmt::Debug for KafkaLog {
@@ -118,27 +122,36 @@ impl KafkaLog {
         let configs = Configs::new(&options)?;
         topics::check(&options, &configs).await?;
         let sight = Sight::default();
-        let producer = Arc::new(Producer::new(configs.producer.clone(), options.kind, sight.clone())?);
+        let producer = Arc::new(Producer::new(configs.producer.clone(), &options, sight.clone())?);
         let lanes = Lanes::new(configs.reader.clone(), sight.clone());
         let partitions = Topic::ALL.into_iter().flat_map(|topic| {
             let name = options.name(topic);
-            (0..options.partitions(topic)).map(move |number| {
-                (TopicPartition { topic, partition: number }, Partition::new(&name, number))
+            (0..options.partitions(topic)).map(move |partition| {
+                let at = TopicPartition { topic, partition };
+                (at, Partition::new(&name, at))
             })
         });
         let partitions = partitions.collect();
-        let log = Arc::new(Self { options, configs, sight, producer, lanes, partitions });
+        let feeds = Feed::ALL.into_iter().flat_map(|feed| {
+            let name = options.feed(feed);
+            (0..options.account_partitions).map(move |partition| {
+                let at = TopicPartition { topic: Topic::Account, partition };
+                ((feed, partition), Outlet::new(name.clone(), at))
+            })
+        });
+        let feeds = feeds.collect();
+        let log = Arc::new(Self { options, configs, sight, producer, lanes, partitions, feeds });
         Ok((log.clone(), Running(log)))
     }
 
     /// Publishes copies of decisions that stand in a partition of the account log; returns when they have landed.
     pub async fn publish(&self, feed: Feed, partition: u32, copies: Vec<NewRecord>) -> Result<(), LogError> {
-        let at = TopicPartition { topic: Topic::Account, partition };
-        self.partition(at)?;
+        let outlet = self.feeds.get(&(feed, partition));
+        let outlet = outlet.ok_or_else(|| LogError::Poison(format!("there is no partition {partition}")))?;
         let (done, landed) = tokio::sync::oneshot::channel();
         // A caller that has gone away no longer wants to know.
         let ack = Box::new(move |outcome: Result<Appended, LogError>| drop(done.send(outcome.map(drop))));
-        self.producer.append(&self.options.feed(feed), at, copies, ack);
+        self.producer.append(outlet, copies, ack);
         landed.await.unwrap_or_else(|_| Err(LogError::Transient("the log has stopped".into())))
     }
 
@@ -157,6 +170,12 @@ impl KafkaLog {
     fn tend(&self) {
         self.lanes.poll();
         self.partitions.values().for_each(Partition::stop_idle);
+    }
+
+    /// Blocks.
+    fn close(&self) {
+        let outlets = self.partitions.values().map(|partition| &partition.outlet);
+        self.producer.close(outlets.chain(self.feeds.values()));
     }
 
     fn partition(&self, at: TopicPartition) -> Result<&Partition, LogError> {
@@ -183,9 +202,9 @@ impl Running {
             () = until => {}
             () = tending => {}
         }
-        let producer = self.0.producer.clone();
+        let log = self.0.clone();
         // If it panics, the producer's own end says what has not landed.
-        let _ = tokio::task::spawn_blocking(move || producer.close()).await;
+        let _ = tokio::task::spawn_blocking(move || log.close()).await;
     }
 }
 
@@ -212,7 +231,7 @@ impl Log for KafkaLog {
             }
             done(outcome);
         };
-        self.producer.append(partition.topic(), at, records, Box::new(done));
+        self.producer.append(&partition.outlet, records, Box::new(done));
     }
 
     fn fetch(&self, at: TopicPartition, from: u64, max_bytes: usize) -> Result<Vec<Stored>, LogError> {

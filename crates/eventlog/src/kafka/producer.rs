@@ -1,16 +1,18 @@
 //! The one producer of a process.
 //!
-//! Invariant: every batch handed over is answered once, when all of its messages have been; in the order of the calls,
-//! as far as they land.
+//! Invariant: every batch handed over is answered once, when all of its messages have been; in the order of the calls to
+//! one partition, as far as they land.
 
-use std::sync::{
-    Arc, Mutex, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
-use std::time::Duration;
 
 use rdkafka::{
-    ClientConfig, ClientContext, Message, Statistics,
+    ClientConfig, ClientContext, Message as _, Statistics,
     config::RDKafkaLogLevel,
     error::KafkaError,
     message::DeliveryResult,
@@ -19,15 +21,19 @@ use rdkafka::{
 };
 
 use super::{
-    headers::{Kind, around},
+    KafkaOptions,
+    headers::Kind,
+    outlet::{Batch, Message, Outlet},
     sight::Sight,
 };
-use crate::{Ack, Appended, LogError, NewRecord, TopicPartition};
+use crate::{Ack, Appended, LogError, NewRecord};
 
 type Client = ThreadedProducer<Deliveries>;
 
 /// How long what is on its way may take to land when the process ends: workers have waited for theirs before.
 const FLUSH: Duration = Duration::from_millis(800);
+/// Between looks whether more has gone out.
+const LOOK: Duration = Duration::from_millis(20);
 
 pub(super) struct Producer {
     config: ClientConfig,
@@ -35,6 +41,9 @@ pub(super) struct Producer {
     sight: Sight,
     client: RwLock<Arc<Client>>,
     is_closed: AtomicBool,
+    /// Bytes that wait for others to land before them, and how many may.
+    waiting: AtomicUsize,
+    most_waiting: usize,
 }
 
 /// Hears what became of each message of one client.
@@ -44,10 +53,21 @@ struct Deliveries {
     is_broken: AtomicBool,
 }
 
-/// A batch on its way.
-struct Flight(Mutex<Option<Batch>>);
+/// Batches that are on their way to a partition together.
+struct Group {
+    producer: Weak<Producer>,
+    outlet: Arc<Outlet>,
+    /// Those that are not answered.
+    left: AtomicUsize,
+}
 
-struct Batch {
+/// A batch on its way.
+struct Flight {
+    group: Arc<Group>,
+    pending: Mutex<Option<Pending>>,
+}
+
+struct Pending {
     left: usize,
     landed: Option<Appended>,
     error: Option<LogError>,
@@ -55,51 +75,69 @@ struct Batch {
 }
 
 impl Producer {
-    pub(super) fn new(config: ClientConfig, kind: Kind, sight: Sight) -> Result<Self, LogError> {
+    pub(super) fn new(config: ClientConfig, options: &KafkaOptions, sight: Sight) -> Result<Self, LogError> {
         let client = create(&config, &sight).map_err(|error| LogError::Poison(error.to_string()))?;
-        let client = RwLock::new(Arc::new(client));
-        Ok(Self { config, kind, sight, client, is_closed: AtomicBool::new(false) })
+        Ok(Self {
+            config,
+            kind: options.kind,
+            sight,
+            client: RwLock::new(Arc::new(client)),
+            is_closed: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+            most_waiting: options.queue_bytes,
+        })
     }
 
-    /// Hands over a batch, which is not empty, to a topic of this name.
-    pub(super) fn append(&self, topic: &str, at: TopicPartition, records: Vec<NewRecord>, done: Ack) {
-        let flight = Arc::new(Flight::new(records.len(), done));
-        let client = match self.client() {
-            Ok(client) => client,
-            Err(error) => return records.iter().for_each(|_| flight.fail(error.clone())),
-        };
-        let mut refused = None;
-        for record in records {
-            // What comes after a refusal would leave a gap.
-            let sent = match &refused {
-                None => self.send(&client, topic, at, &record, &flight),
-                Some(error) => Err(LogError::clone(error)),
-            };
-            if let Err(error) = sent {
-                flight.fail(error.clone());
-                refused.get_or_insert(error);
-            }
+    /// Hands over a batch, which is not empty.
+    pub(super) fn append(self: &Arc<Self>, outlet: &Arc<Outlet>, records: Vec<NewRecord>, done: Ack) {
+        if self.is_closed.load(Ordering::Acquire) {
+            return done(Err(stopped()));
+        }
+        let batch = outlet.batch(self.kind, records, done);
+        if self.waiting.fetch_add(batch.bytes, Ordering::AcqRel) > self.most_waiting {
+            self.waiting.fetch_sub(batch.bytes, Ordering::AcqRel);
+            return (batch.done)(Err(LogError::Transient("too much is waiting already".into())));
+        }
+        outlet.push(batch);
+        self.go_on(outlet);
+    }
+
+    /// Sends what may be sent to a partition.
+    fn go_on(self: &Arc<Self>, outlet: &Arc<Outlet>) {
+        let mut unsent = Vec::new();
+        let late = outlet.next(|batches| unsent = self.send_all(outlet, batches));
+        // Whoever is answered may append again: the outlet is free by now.
+        for batch in late {
+            self.waiting.fetch_sub(batch.bytes, Ordering::AcqRel);
+            (batch.done)(Err(LogError::Transient("those before it do not land".into())));
+        }
+        for (flight, error) in unsent {
+            flight.fail(error);
         }
     }
 
-    fn send(
-        &self,
-        client: &Client,
-        topic: &str,
-        at: TopicPartition,
-        record: &NewRecord,
-        flight: &Arc<Flight>,
-    ) -> Result<(), LogError> {
-        let around = around((self.kind)(at.topic, &record.value), record);
-        let message = BaseRecord::with_opaque_to(topic, flight.clone())
-            .partition(i32::try_from(at.partition).unwrap_or(i32::MAX))
-            .key(&around.key)
-            .payload(&*record.value)
-            .headers(around.headers);
-        client.send(message).map_err(|(error, _)| {
-            client.context().hear(&error);
-            log_error(&error)
-        })
+    /// Sends a group; returns each message that could not be sent.
+    fn send_all(self: &Arc<Self>, outlet: &Arc<Outlet>, batches: Vec<Batch>) -> Vec<(Arc<Flight>, LogError)> {
+        self.waiting.fetch_sub(batches.iter().map(|batch| batch.bytes).sum(), Ordering::AcqRel);
+        let (producer, left) = (Arc::downgrade(self), AtomicUsize::new(batches.len()));
+        let group = Arc::new(Group { producer, outlet: outlet.clone(), left });
+        let (client, mut unsent) = (self.client(), Vec::new());
+        for Batch { messages, done, .. } in batches {
+            let flight = Arc::new(Flight::new(group.clone(), messages.len(), done));
+            let mut refused = None;
+            for message in messages {
+                // What comes after a refusal would leave a gap.
+                let sent = match (&refused, &client) {
+                    (Some(error), _) | (None, Err(error)) => Err(LogError::clone(error)),
+                    (None, Ok(client)) => send(client, outlet, &message, &flight),
+                };
+                if let Err(error) = sent {
+                    unsent.push((flight.clone(), error.clone()));
+                    refused.get_or_insert(error);
+                }
+            }
+        }
+        unsent
     }
 
     /// A partition's first offset, and one past its last record. Blocks.
@@ -116,20 +154,25 @@ impl Producer {
         Ok((first.max(0).unsigned_abs(), end.max(0).unsigned_abs()))
     }
 
-    /// Refuses what comes from now on, and waits for what is on its way. Blocks.
-    pub(super) fn close(&self) {
+    /// Refuses what comes from now on, and waits for what is on its way or waits to be. Blocks.
+    pub(super) fn close<'a>(&self, outlets: impl Iterator<Item = &'a Arc<Outlet>>) {
         self.is_closed.store(true, Ordering::Release);
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Err(error) = client.flush(FLUSH) {
-            tracing::warn!(%error, "not all that was to be appended has landed: {error}");
+        let until = Instant::now() + FLUSH;
+        let mut busy: Vec<_> = outlets.collect();
+        while !busy.is_empty() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return tracing::warn!("not all that was to be appended has landed");
+            }
+            // Each time less is on its way; what waited for it goes then.
+            let _ = client.flush(left.min(LOOK));
+            busy.retain(|outlet| !outlet.is_idle());
         }
     }
 
     /// A client whose state the broker will not hear of any more is replaced: what it had on its way has failed.
     fn client(&self) -> Result<Arc<Client>, LogError> {
-        if self.is_closed.load(Ordering::Acquire) {
-            return Err(LogError::Transient("the log has stopped".into()));
-        }
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
         if client.context().is_broken.load(Ordering::Acquire) { self.replaced(&client) } else { Ok(client) }
     }
@@ -164,9 +207,25 @@ pub(super) fn log_error(error: &KafkaError) -> LogError {
     }
 }
 
+fn send(client: &Client, outlet: &Outlet, message: &Message, flight: &Arc<Flight>) -> Result<(), LogError> {
+    let record = BaseRecord::with_opaque_to(&outlet.topic, flight.clone())
+        .partition(outlet.partition)
+        .key(&message.around.key)
+        .payload(&*message.value)
+        .headers(message.around.headers.clone());
+    client.send(record).map_err(|(error, _)| {
+        client.context().hear(&error);
+        log_error(&error)
+    })
+}
+
+fn stopped() -> LogError {
+    LogError::Transient("the log has stopped".into())
+}
+
 impl Flight {
-    fn new(left: usize, done: Ack) -> Self {
-        Self(Mutex::new(Some(Batch { left, landed: None, error: None, done })))
+    fn new(group: Arc<Group>, left: usize, done: Ack) -> Self {
+        Self { group, pending: Mutex::new(Some(Pending { left, landed: None, error: None, done })) }
     }
 
     fn land(&self, offset: u64, appended_at: i64) {
@@ -181,9 +240,9 @@ impl Flight {
         self.answer(|batch| batch.error = batch.error.take().or(Some(error)));
     }
 
-    /// One message has its answer; with the last one the batch has its own.
-    fn answer(&self, take: impl FnOnce(&mut Batch)) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// One message has its answer; with the last one the batch has its own, and with the last batch its group.
+    fn answer(&self, take: impl FnOnce(&mut Pending)) {
+        let mut held = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(batch) = held.as_mut() else { return };
         take(batch);
         batch.left -= 1;
@@ -192,9 +251,25 @@ impl Flight {
         }
         let batch = held.take();
         drop(held);
-        if let Some(Batch { landed, error, done, .. }) = batch {
+        if let Some(Pending { landed, error, done, .. }) = batch {
             let nothing = || LogError::Transient("nothing has landed".into());
             done(error.map_or_else(|| landed.ok_or_else(nothing), Err));
+            self.group.answered();
+        }
+    }
+}
+
+impl Group {
+    fn answered(&self) {
+        if self.left.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        self.outlet.returned();
+        let Some(producer) = self.producer.upgrade() else { return };
+        producer.go_on(&self.outlet);
+        // Its client's own thread may be this one, and would wait for itself.
+        if let Some(last) = Arc::into_inner(producer) {
+            std::thread::spawn(move || drop(last));
         }
     }
 }
@@ -249,10 +324,13 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::{Topic, TopicPartition};
 
     fn flight(left: usize) -> (Flight, mpsc::Receiver<Result<Appended, LogError>>) {
         let (says, said) = mpsc::channel();
-        (Flight::new(left, Box::new(move |outcome| says.send(outcome).unwrap())), said)
+        let outlet = Outlet::new("t".to_owned(), TopicPartition { topic: Topic::Inbox, partition: 0 });
+        let group = Arc::new(Group { producer: Weak::new(), outlet, left: AtomicUsize::new(1) });
+        (Flight::new(group, left, Box::new(move |outcome| says.send(outcome).unwrap())), said)
     }
 
     #[test]

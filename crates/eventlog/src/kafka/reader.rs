@@ -25,9 +25,10 @@ use super::{
     bell::Bell,
     headers::traceparent,
     lanes::{Lane, Lanes, Reading},
+    outlet::Outlet,
     producer::log_error,
 };
-use crate::{LogError, Stored};
+use crate::{LogError, Stored, TopicPartition};
 
 /// Readers of one partition in one process, at most.
 const LANES: usize = 8;
@@ -42,8 +43,8 @@ const NOWHERE: u64 = u64::MAX;
 
 /// One partition, and who reads it here.
 pub(super) struct Partition {
-    topic: String,
-    number: i32,
+    /// Where it is, and how to append to it.
+    pub(super) outlet: Arc<Outlet>,
     pub(super) bell: Arc<Bell>,
     /// One a lane, each made once.
     feeds: Mutex<Vec<Arc<Feed>>>,
@@ -74,17 +75,17 @@ struct Source {
 type Bounds<'a> = &'a dyn Fn() -> Result<(u64, u64), LogError>;
 
 impl Partition {
-    pub(super) fn new(topic: &str, number: u32) -> Self {
-        let number = i32::try_from(number).unwrap_or(i32::MAX);
-        Self { topic: topic.to_owned(), number, bell: Arc::default(), feeds: Mutex::default() }
+    pub(super) fn new(topic: &str, at: TopicPartition) -> Self {
+        let outlet = Outlet::new(topic.to_owned(), at);
+        Self { outlet, bell: Arc::default(), feeds: Mutex::default() }
     }
 
     pub(super) fn topic(&self) -> &str {
-        &self.topic
+        &self.outlet.topic
     }
 
     pub(super) fn number(&self) -> i32 {
-        self.number
+        self.outlet.partition
     }
 
     /// Records from `from` on, by the feed that stands there, or by one that is placed there.
@@ -105,7 +106,7 @@ impl Partition {
         }
         let from = from.max(first);
         self.open(lanes, from)?;
-        let gone = || Err(LogError::Transient(format!("too many read {}/{}", self.topic, self.number)));
+        let gone = || Err(LogError::Transient(format!("too many read {}/{}", self.topic(), self.number())));
         self.read_where_it_is(from, max_bytes, bounds).unwrap_or_else(gone)
     }
 
@@ -181,7 +182,7 @@ impl Partition {
             None => {
                 let used = |feed: &&Arc<Feed>| feed.try_source().map(|source| source.used);
                 let unread = feeds.iter().filter(|feed| used(feed).is_some()).min_by_key(used).cloned();
-                unread.ok_or_else(|| LogError::Transient(format!("too many read {}", self.topic)))?
+                unread.ok_or_else(|| LogError::Transient(format!("too many read {}", self.topic())))?
             }
         };
         let mut source = lock(&feed.source);
@@ -192,14 +193,14 @@ impl Partition {
     /// the records of a new one elsewhere.
     fn place(&self, feed: &Feed, source: &mut Source, from: u64) -> Result<(), LogError> {
         self.stop(feed, source);
-        let mut queue = feed.lane.split_partition_queue(&self.topic, self.number).ok_or_else(|| {
-            LogError::Poison(format!("there is no partition {}/{}", self.topic, self.number))
+        let mut queue = feed.lane.split_partition_queue(self.topic(), self.number()).ok_or_else(|| {
+            LogError::Poison(format!("there is no partition {}/{}", self.topic(), self.number()))
         })?;
         let (bell, flag) = (self.bell.clone(), feed.arrived.clone());
         queue.set_nonempty_callback(move || bell.arrive(&flag));
         let offset = Offset::Offset(i64::try_from(from).unwrap_or(i64::MAX));
         let mut here = TopicPartitionList::new();
-        here.add_partition_offset(&self.topic, self.number, offset).map_err(|error| log_error(&error))?;
+        here.add_partition_offset(self.topic(), self.number(), offset).map_err(|error| log_error(&error))?;
         feed.lane.incremental_assign(&here).map_err(|error| log_error(&error))?;
         *source = Source { queue: Some(queue), next: from, ..Source::nowhere() };
         feed.stands(from, from);
@@ -210,9 +211,9 @@ impl Partition {
         feed.stands(NOWHERE, NOWHERE);
         let Some(queue) = source.queue.take() else { return };
         let mut here = TopicPartitionList::new();
-        here.add_partition(&self.topic, self.number);
+        here.add_partition(self.topic(), self.number());
         if let Err(error) = feed.lane.incremental_unassign(&here) {
-            tracing::debug!(%error, "{}/{} is read no more: {error}", self.topic, self.number);
+            tracing::debug!(%error, "{}/{} is read no more: {error}", self.topic(), self.number());
         }
         // What lies in it is not for whoever comes next.
         while queue.poll(Duration::ZERO).is_some() {}
