@@ -40,8 +40,8 @@ pub struct Handed {
     /// Whose it is.
     pub contact: Vec<u8>,
     pub event_at: i64,
-    pub event: String,
-    pub message_id: String,
+    /// All that it says, but by whom, in words.
+    pub message: String,
 }
 
 /// What attribution should have forwarded, from all records of the inbox: sorted.
@@ -182,8 +182,7 @@ fn handed(workspace: &str, contact: &[u8], event_at: i64, message: &Message) -> 
         workspace: workspace.to_owned(),
         contact: contact.to_owned(),
         event_at,
-        event: message.event.clone(),
-        message_id: message.message_id.clone(),
+        message: format!("{:?}", Message { contact: Vec::new(), anonymous: false, ..message.clone() }),
     }
 }
 

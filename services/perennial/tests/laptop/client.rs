@@ -113,6 +113,22 @@ impl Client {
         }
     }
 
+    /// Everything that a list has, page by page.
+    pub(crate) async fn all<T>(
+        &self,
+        list: impl AsyncFn(Channel, String) -> Result<(Vec<T>, String), Status>,
+    ) -> Result<Vec<T>> {
+        let (mut all, mut token) = (Vec::new(), String::new());
+        loop {
+            let (page, next) = self.ask(async |channel| list(channel, token.clone()).await).await?;
+            all.extend(page);
+            if next.is_empty() {
+                return Ok(all);
+            }
+            token = next;
+        }
+    }
+
     /// Makes a workspace in UTC, and a write key of it.
     pub(crate) async fn create(&self, workspace: &str, clock: ClockKind) -> Result<()> {
         let (time_zone, clock) = ("UTC".to_owned(), clock.into());

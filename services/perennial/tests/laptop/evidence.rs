@@ -1,7 +1,10 @@
 //! What a Perennial did in the end, by its log, by its APIs and by the receiver of its webhooks; each checked against
 //! the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
 
 use anyhow::{Result, ensure};
 use contracts::{
@@ -13,6 +16,7 @@ use contracts::{
 use eventlog::Topic;
 use oracle::{Record, Stories, Story, Work};
 use prost::Message;
+use serde_json::Value as Json;
 
 use crate::{
     client::Client,
@@ -45,9 +49,23 @@ pub(crate) async fn stories(log: &Log) -> Result<Stories> {
 /// Every fact is in the account that the oracle says; how many messages contacts handed on.
 pub(crate) fn attributed(inbox: &[Record], account: &[Record]) -> Result<usize> {
     let (given, taken) = oracle::handed_on(inbox);
-    ensure!(given == taken, "{} messages were handed on, and the oracle's are {}", taken.len(), given.len());
-    ensure!(oracle::attributed(inbox) == oracle::forwarded(account), "attribution is not the oracle's");
+    same_in_order("messages handed on", &given, &taken)?;
+    same_in_order("facts", &oracle::attributed(inbox), &oracle::forwarded(account))?;
     Ok(taken.len())
+}
+
+/// What the log says is what the oracle has, or where it is not.
+pub(crate) fn same_in_order<T: PartialEq + Debug>(what: &str, truth: &[T], said: &[T]) -> Result<()> {
+    let at = truth.iter().zip(said).take_while(|(a, b)| a == b).count();
+    ensure!(
+        truth == said,
+        "{what} differ at {at} of {} and {}: the oracle has\n{:#?}\nand the log\n{:#?}",
+        truth.len(),
+        said.len(),
+        truth.get(at),
+        said.get(at)
+    );
+    Ok(())
 }
 
 /// Every decision, each the oracle's.
@@ -108,7 +126,12 @@ pub(crate) async fn outcome(
     let webhooks = webhooks(&receiver.calls(workspace))?;
     let requested = requested(&stories);
     let ids: BTreeSet<u128> = webhooks.keys().map(|id| number(id)).collect::<Result<_>>()?;
-    ensure!(ids == requested, "{} webhooks of {workspace}, {} were decided", ids.len(), requested.len());
+    ensure!(
+        ids.iter().eq(requested.keys()),
+        "{} webhooks of {workspace}, {} were decided",
+        ids.len(),
+        requested.len()
+    );
     Ok(Outcome { stories, segments, ctas, webhooks })
 }
 
@@ -153,11 +176,11 @@ pub(crate) fn opened(stories: &BTreeMap<String, Story>) -> usize {
     ctas.collect::<BTreeSet<_>>().len()
 }
 
-/// The webhooks that the stories ask for.
-pub(crate) fn requested(stories: &BTreeMap<String, Story>) -> BTreeSet<u128> {
+/// The webhooks that the stories ask for, and what they are to say.
+pub(crate) fn requested(stories: &BTreeMap<String, Story>) -> BTreeMap<u128, &Json> {
     let work = stories.values().flat_map(|story| &story.work);
     let asked = work.filter_map(|work| match work {
-        Work::Notification(change) if !change.dropped => Some(change.notification),
+        Work::Notification(change) if !change.dropped => Some((change.notification, &change.body)),
         _ => None,
     });
     asked.collect()

@@ -26,4 +26,5 @@ mod sdk;
 mod sigterm;
 mod spans;
 mod stage;
+mod told;
 mod trace;

@@ -153,18 +153,13 @@ impl Script<'_> {
 
 /// Every CTA of a workspace.
 pub(crate) async fn ctas(client: &Client, workspace: &str) -> Result<Vec<Cta>> {
-    let (mut ctas, mut page_token) = (Vec::new(), String::new());
-    loop {
+    let list = async |channel, page_token| {
         let workspace = workspace.to_owned();
         let asked = ListCtasRequest { workspace, page_size: 1000, page_token, ..Default::default() };
-        let list = async |channel| CtaServiceClient::new(channel).list_ctas(asked.clone()).await;
-        let page = client.ask(list).await?.into_inner();
-        ctas.extend(page.ctas);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(ctas);
-        }
-    }
+        let page = CtaServiceClient::new(channel).list_ctas(asked).await?.into_inner();
+        Ok((page.ctas, page.next_page_token))
+    };
+    client.all(list).await
 }
 
 pub(crate) fn demo_catalogue() -> Result<Json> {

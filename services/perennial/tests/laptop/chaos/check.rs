@@ -16,15 +16,16 @@ use engine::read_envelope;
 use eventlog::{Stored, Topic, proto::DeadLetter};
 use oracle::{Deliveries, Record, Stories, Story, Turn, Work};
 use prost::Message;
+use serde_json::Value as Json;
 
 use super::{
     doors::Doors,
     faults::Ground,
     people::People,
     receiver::Receiver,
-    traffic::{Fate, WORKSPACES},
+    traffic::{Fate, Number, WORKSPACES},
 };
-use crate::{client::Client, evidence, log::Log, metrics, script};
+use crate::{client::Client, evidence, log::Log, metrics, told::Tellers};
 
 const SETTLE: Duration = Duration::from_secs(240);
 const LOOK: Duration = Duration::from_millis(500);
@@ -114,14 +115,21 @@ pub(super) async fn check(
     check_answers(&stories, people)?;
     found.answers = people.answered.len();
     let deliveries = oracle::said_of_deliveries(&held.account);
+    let tellers = Tellers {
+        health: doors.client("health-score")?,
+        segmentation: doors.client("segmentation")?,
+        workflow: doors.client("workflow")?,
+    };
     let (forged, confused) = receiver.complaints();
     ensure!(forged == 0 && confused == 0, "{forged} webhooks were forged, {confused} ids mean two things");
     for ((workspace, _), fate) in WORKSPACES.iter().zip(fates) {
         check_conservation(&held.account, &doors.client("ingest")?, workspace, fate).await?;
         found.facts += fate.kept.len();
         let stories: BTreeMap<String, Story> = of(&stories, workspace);
-        check_services(doors, workspace, &stories).await?;
-        check_webhooks(receiver, workspace, &stories, &of(&deliveries, workspace), &mut found)?;
+        let deliveries: BTreeMap<String, Vec<Turn>> = of(&deliveries, workspace);
+        check_segments(&tellers.segmentation, workspace, &stories).await?;
+        tellers.check(workspace, &stories, &deliveries).await?;
+        check_webhooks(receiver, workspace, &stories, &deliveries, &mut found)?;
     }
     let Found { facts, handed, decisions, answers, arrived, dead, .. } = found;
     let all = [facts, handed, decisions, answers, arrived, dead];
@@ -141,63 +149,47 @@ fn check_decisions(account: &[Record], longest_call: i64, found: &mut Found) -> 
     for key in truth.keys().chain(said.keys()) {
         let (truth, said) = (truth.get(key), said.get(key));
         let (truth, said) = (truth.cloned().unwrap_or_default(), said.cloned().unwrap_or_default());
-        differ(key, "health", &truth.health, &said.health)?;
-        differ(key, "memberships", &truth.memberships, &said.memberships)?;
-        differ(key, "work", &truth.work, &said.work)?;
+        let of = |what: &str| format!("{what} of {key:?}");
+        evidence::same_in_order(&of("health"), &truth.health, &said.health)?;
+        evidence::same_in_order(&of("memberships"), &truth.memberships, &said.memberships)?;
+        evidence::same_in_order(&of("work"), &truth.work, &said.work)?;
     }
     for key in turns.keys().chain(said_turns.keys()) {
         let of = |all: &Deliveries| all.get(key).cloned().unwrap_or_default();
-        differ(key, "deliveries", &of(&turns), &of(&said_turns))?;
+        evidence::same_in_order(&format!("deliveries of {key:?}"), &of(&turns), &of(&said_turns))?;
     }
     let decided = said.values().map(|it| it.health.len() + it.memberships.len() + it.work.len());
     found.decisions = decided.sum::<usize>() + said_turns.values().map(Vec::len).sum::<usize>();
     Ok(said)
 }
 
-fn differ<T: PartialEq + std::fmt::Debug>(
-    of: &(String, String),
-    what: &str,
-    truth: &[T],
-    said: &[T],
-) -> Result<()> {
-    let at = truth.iter().zip(said).take_while(|(a, b)| a == b).count();
-    ensure!(
-        truth == said,
-        "{what} of {of:?} differ at {at} of {} and {}: the oracle has\n{:#?}\nand the log\n{:#?}",
-        truth.len(),
-        said.len(),
-        truth.get(at),
-        said.get(at)
-    );
-    Ok(())
-}
-
-/// Every command that a person had an answer to was answered once.
+/// Every command that a person had an answer to was answered once, and so.
 fn check_answers(stories: &Stories, people: &People) -> Result<()> {
-    let mut answers: BTreeMap<u128, usize> = BTreeMap::new();
+    let mut answers: BTreeMap<u128, Vec<&str>> = BTreeMap::new();
     for work in stories.values().flat_map(|story| &story.work) {
-        if let Work::Answer { command, .. } = work {
-            *answers.entry(*command).or_default() += 1;
+        if let Work::Answer { command, code, .. } = work {
+            answers.entry(*command).or_default().push(code);
         }
     }
-    for command in &people.answered {
-        ensure!(answers.get(command) == Some(&1), "{command:x} has {:?} answers", answers.get(command));
+    for (command, heard) in &people.answered {
+        let said = answers.get(command).map_or(&[][..], Vec::as_slice);
+        ensure!(said == [heard.as_str()], "{command:x} was answered {said:?}, and somebody heard {heard:?}");
     }
     Ok(())
 }
 
 /// Received = kept + repeats + quarantined + waiting for an account.
 async fn check_conservation(account: &[Record], ingest: &Client, workspace: &str, fate: &Fate) -> Result<()> {
-    let mut kept: BTreeMap<u64, String> = BTreeMap::new();
-    for (number, of) in account.iter().filter_map(|record| usage(record, workspace)) {
+    let mut kept: BTreeMap<Number, String> = BTreeMap::new();
+    for (number, of) in account.iter().filter_map(|record| numbered(record, workspace)) {
         let twice = kept.insert(number, of.clone()).filter(|before| *before != of);
-        ensure!(twice.is_none(), "{workspace}: event {number} is {of}'s and {twice:?}'s");
+        ensure!(twice.is_none(), "{workspace}: {number:?} is {of}'s and {twice:?}'s");
     }
     let lost: Vec<_> = fate.kept.iter().filter(|(number, _)| !kept.contains_key(number)).take(5).collect();
     ensure!(lost.is_empty(), "{workspace}: lost {lost:?} and perhaps others");
     ensure!(kept == fate.kept, "{workspace}: {} facts, {} were sent", kept.len(), fate.kept.len());
-    let taken = evidence::usage(account, workspace);
-    ensure!(taken == kept.len(), "{workspace}: {taken} facts are taken, {} were sent", kept.len());
+    let (taken, used) = (evidence::usage(account, workspace), fate.used());
+    ensure!(taken == used, "{workspace}: {taken} facts are taken of usage, {used} were sent");
     let waiting = ingest.workspace(workspace).await?.events_waiting;
     ensure!(waiting == fate.parked as u64, "{workspace}: {waiting} wait, not {}", fate.parked);
     let quarantined: BTreeSet<String> =
@@ -213,33 +205,37 @@ async fn check_conservation(account: &[Record], ingest: &Client, workspace: &str
 }
 
 /// A fact's number, and whose it is.
-fn usage(record: &Record, workspace: &str) -> Option<(u64, String)> {
+fn numbered(record: &Record, workspace: &str) -> Option<(Number, String)> {
     let read = AccountRecord::decode(record.bytes.as_slice()).ok()?;
     let header = read.header.filter(|header| header.workspace == workspace)?;
-    let Some(Kind::Usage(usage)) = read.kind else { return None };
-    let number = usage.properties.into_iter().find(|property| property.name == "n")?;
+    let (values, of): (_, fn(u64) -> Number) = match read.kind? {
+        Kind::Usage(usage) => (usage.properties, Number::Used),
+        Kind::AccountTraits(said) => (said.traits, Number::Told),
+        Kind::ContactTraits(said) => (said.traits, Number::Told),
+        _ => return None,
+    };
+    let number = values.into_iter().find(|property| property.name == "n")?;
     let Some(Value { kind: Some(value::Kind::Decimal(millionths)) }) = number.value else { return None };
-    Some((u64::try_from(millionths / 1_000_000).ok()?, header.account))
+    Some((of(u64::try_from(millionths / 1_000_000).ok()?), header.account))
 }
 
 async fn quarantined(ingest: &Client, workspace: &str) -> Result<Vec<Quarantined>> {
-    let (mut all, mut page_token) = (Vec::new(), String::new());
-    loop {
+    let list = async |channel, page_token| {
         let workspace = workspace.to_owned();
         let asked = ListQuarantineRequest { workspace, page_size: 1000, page_token, ..Default::default() };
-        let list = async |channel| AdminServiceClient::new(channel).list_quarantine(asked.clone()).await;
-        let page = ingest.ask(list).await?.into_inner();
-        all.extend(page.quarantined);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(all);
-        }
-    }
+        let page = AdminServiceClient::new(channel).list_quarantine(asked).await?.into_inner();
+        Ok((page.quarantined, page.next_page_token))
+    };
+    ingest.all(list).await
 }
 
-/// What people are told is what was decided.
-async fn check_services(doors: &Doors, workspace: &str, stories: &BTreeMap<String, Story>) -> Result<()> {
-    let segments = evidence::segments(&doors.client("segmentation")?, workspace).await?;
+/// Every segment's counts are what was decided, also of those that the catalogue has no more.
+async fn check_segments(
+    segmentation: &Client,
+    workspace: &str,
+    stories: &BTreeMap<String, Story>,
+) -> Result<()> {
+    let segments = evidence::segments(segmentation, workspace).await?;
     let counted = evidence::counted(stories);
     let of = |name: &str| counted.iter().find(|segment| segment.segment == name).cloned().unwrap_or_default();
     let is_listed = |name: &str| segments.iter().any(|segment| segment.segment == name);
@@ -251,9 +247,6 @@ async fn check_services(doors: &Doors, workspace: &str, stories: &BTreeMap<Strin
             (segment.members, segment.enters, segment.leaves) == (told.members, told.enters, told.leaves);
         ensure!(same, "{workspace}: {segment:?} is not {told:?}");
     }
-    let listed = script::ctas(&doors.client("workflow")?, workspace).await?.len();
-    let opened = evidence::opened(stories);
-    ensure!(listed == opened, "{workspace}: {listed} CTAs are listed, {opened} were opened");
     Ok(())
 }
 
@@ -265,20 +258,33 @@ fn check_webhooks(
     deliveries: &BTreeMap<String, Vec<Turn>>,
     found: &mut Found,
 ) -> Result<()> {
-    let (ids, repeated) = receiver.arrived(workspace);
-    let arrived: BTreeSet<u128> = ids.iter().map(|id| evidence::number(id)).collect::<Result<_>>()?;
+    let (bodies, repeated) = receiver.arrived(workspace);
     let requested = evidence::requested(stories);
-    let invented = arrived.difference(&requested).count();
-    ensure!(invented == 0, "{workspace}: {invented} webhooks arrived that nobody asked for");
-    let (mut delivered, mut settled) = (BTreeSet::new(), BTreeSet::new());
+    let mut arrived: BTreeSet<u128> = BTreeSet::new();
+    for (id, body) in bodies {
+        let (id, body): (_, Json) = (evidence::number(&id)?, serde_json::from_slice(&body)?);
+        let asked = requested.get(&id);
+        ensure!(
+            asked == Some(&&body),
+            "{workspace}: {id:x} arrived as\n{body:#}\nand was asked for as\n{asked:#?}"
+        );
+        arrived.insert(id);
+    }
+    let requested: BTreeSet<u128> = requested.into_keys().collect();
+    let (mut delivered, mut settled, mut tried) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for turn in deliveries.values().flatten() {
-        if let Turn::Settled { notification, state, .. } = turn {
-            settled.insert(*notification);
-            if state == "delivered" {
-                delivered.insert(*notification);
+        match turn {
+            Turn::Asked { notification, .. } => _ = tried.insert(*notification),
+            Turn::Settled { notification, state, .. } => {
+                settled.insert(*notification);
+                if state == "delivered" {
+                    delivered.insert(*notification);
+                }
             }
         }
     }
+    let untried = requested.difference(&tried).count();
+    ensure!(untried == 0, "{workspace}: {untried} webhooks were never tried");
     let missing = delivered.difference(&arrived).count();
     ensure!(missing == 0, "{workspace}: {missing} webhooks are said to be delivered and never arrived");
     found.arrived += arrived.len();

@@ -1,6 +1,6 @@
 //! What people do meanwhile: they take, snooze and close CTAs, change definitions, move a log's clock.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use contracts::{
@@ -12,6 +12,8 @@ use contracts::{
     log::ClockKind,
 };
 use testkit::sim::Rng;
+use tonic::Code;
+use tonic_types::StatusExt;
 
 use super::{
     doors::Doors,
@@ -31,8 +33,8 @@ pub(super) struct People {
     ingest: Client,
     receiver: Receiver,
     dice: Rng,
-    /// Ids of commands that were answered.
-    pub(super) answered: BTreeSet<u128>,
+    /// The answers that commands had, by their ids: why not, or nothing.
+    pub(super) answered: BTreeMap<u128, String>,
 }
 
 impl People {
@@ -42,7 +44,7 @@ impl People {
             ingest: doors.client("ingest")?,
             receiver: receiver.clone(),
             dice: Rng::new(seed),
-            answered: BTreeSet::new(),
+            answered: BTreeMap::new(),
         })
     }
 
@@ -78,8 +80,8 @@ impl People {
             by: "ana".to_owned(),
             command_id: command_id.to_string(),
         };
-        self.command(command, clock).await?;
-        self.answered.insert(command_id.as_u128());
+        let answer = self.command(command, clock).await?;
+        self.answered.insert(command_id.as_u128(), answer);
         Ok(())
     }
 
@@ -92,7 +94,7 @@ impl People {
     }
 
     /// Repeated until it is answered. That somebody closed it meanwhile is an answer too.
-    async fn command(&mut self, command: Command, clock: ClockKind) -> Result<()> {
+    async fn command(&mut self, command: Command, clock: ClockKind) -> Result<String> {
         let what = self.dice.below(3);
         let now = if clock == ClockKind::Log { BEGIN + YEAR_MS } else { chassis::clock::now() };
         let until_at = now + HOUR_MS;
@@ -107,8 +109,11 @@ impl People {
                 _ => client.close_cta(CloseCtaRequest { command, outcome }).await.map(drop),
             };
             match answer {
-                Err(status) if status.code() == tonic::Code::FailedPrecondition => Ok(()),
-                answer => answer,
+                Ok(()) => Ok(String::new()),
+                Err(status) if status.code() == Code::FailedPrecondition => {
+                    Ok(status.get_details_error_info().map(|info| info.reason).unwrap_or_default())
+                }
+                Err(status) => Err(status),
             }
         };
         self.workflow.ask(ask).await.context("commanding")

@@ -90,11 +90,12 @@ impl Receiver {
         (noted.forged, noted.confused.len())
     }
 
-    /// The ids that arrived, and how many calls repeated one.
-    pub(super) fn arrived(&self, workspace: &str) -> (BTreeSet<String>, usize) {
+    /// What arrived, by id, and how many calls repeated one.
+    pub(super) fn arrived(&self, workspace: &str) -> (BTreeMap<String, Bytes>, usize) {
         let noted = self.noted();
-        let Some(arrived) = noted.arrived.get(workspace) else { return (BTreeSet::new(), 0) };
-        (arrived.keys().cloned().collect(), arrived.values().map(|(_, times)| times - 1).sum())
+        let Some(arrived) = noted.arrived.get(workspace) else { return Default::default() };
+        let bodies = arrived.iter().map(|(id, (body, _))| (id.clone(), body.clone()));
+        (bodies.collect(), arrived.values().map(|(_, times)| times - 1).sum())
     }
 
     /// Whether its signature is good; then it is noted, if it is taken.

@@ -32,15 +32,31 @@ const REMEMBERED: usize = 2_000;
 /// Of the log-clock workspace: its time when it begins.
 pub(super) const BEGIN: i64 = 852_076_800_000;
 
+/// Of what was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Number {
+    /// Something that was done.
+    Used(u64),
+    /// Traits of somebody.
+    Told(u64),
+}
+
 /// What must have become of the events sent, a workspace's.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Fate {
     /// Facts, each once: its number and its account.
-    pub(super) kept: BTreeMap<u64, String>,
+    pub(super) kept: BTreeMap<Number, String>,
     /// Ids of messages in quarantine.
     pub(super) quarantined: BTreeSet<String>,
     /// Waiting for an account.
     pub(super) parked: usize,
+}
+
+impl Fate {
+    /// How many facts there are of something that was done.
+    pub(super) fn used(&self) -> usize {
+        self.kept.keys().filter(|number| matches!(number, Number::Used(_))).count()
+    }
 }
 
 /// Events without end, the same for the same seed and times.
@@ -103,7 +119,7 @@ impl Traffic {
         } else if self.dice.luck(ANONYMOUS) {
             self.visit(workspace, who, at)
         } else if self.dice.luck(TRAITS) {
-            self.traits(who, at)
+            self.traits(workspace, who, at)
         } else {
             let names = self.dice.luck(NAMING);
             self.usage(workspace, who, names, at)
@@ -113,7 +129,7 @@ impl Traffic {
     fn usage(&mut self, workspace: usize, who: (u64, u64), names: bool, at: i64) -> Json {
         let (account, contact) = who;
         let number = self.next();
-        self.fates[workspace].kept.insert(number, account_name(account));
+        self.fates[workspace].kept.insert(Number::Used(number), account_name(account));
         let event = if self.dice.luck(ORDERS) { "Order Completed" } else { "Report Exported" };
         let mut call = json!({
             "type": "track", "event": event, "messageId": message_id(number), "timestamp": instant(at),
@@ -145,7 +161,7 @@ impl Traffic {
         if self.dice.luck(IDENTIFIED) {
             let done = visits.take().unwrap_or_default();
             fate.parked -= done.len();
-            fate.kept.extend(done.into_iter().map(|number| (number, account_name(account))));
+            fate.kept.extend(done.into_iter().map(|number| (Number::Used(number), account_name(account))));
             return json!({
                 "type": "identify", "messageId": message_id(number), "timestamp": instant(at),
                 "anonymousId": visitor, "userId": format!("{}-{contact}", account_name(account)),
@@ -156,7 +172,7 @@ impl Traffic {
                 visits.push(number);
                 fate.parked += 1;
             }
-            None => _ = fate.kept.insert(number, account_name(account)),
+            None => _ = fate.kept.insert(Number::Used(number), account_name(account)),
         }
         json!({
             "type": "track", "event": "Looked Around", "messageId": message_id(number), "timestamp": instant(at),
@@ -172,8 +188,9 @@ impl Traffic {
     }
 
     /// What is known of an account, or of a contact.
-    fn traits(&mut self, (account, contact): (u64, u64), at: i64) -> Json {
+    fn traits(&mut self, workspace: usize, (account, contact): (u64, u64), at: i64) -> Json {
         let number = self.next();
+        self.fates[workspace].kept.insert(Number::Told(number), account_name(account));
         let user = format!("{}-{contact}", account_name(account));
         let mut call = json!({
             "messageId": message_id(number), "timestamp": instant(at), "userId": user,
@@ -183,10 +200,10 @@ impl Traffic {
             call["type"] = "group".into();
             call["groupId"] = account_name(account).into();
             let plan = *self.dice.pick(&["free", "team", "enterprise"]);
-            call["traits"] = json!({"plan": plan, "seats": self.dice.below(200)});
+            call["traits"] = json!({"plan": plan, "seats": self.dice.below(200), "n": number});
         } else {
             call["type"] = "identify".into();
-            call["traits"] = json!({"title": *self.dice.pick(&["CFO", "Analyst", "Buyer"])});
+            call["traits"] = json!({"title": *self.dice.pick(&["CFO", "Analyst", "Buyer"]), "n": number});
         }
         call
     }
