@@ -9,7 +9,7 @@ mod crew;
 mod metrics;
 mod told;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use engine::{
     Act, Machine, Metrics as Counters, Ports, Stop, WorkerError,
@@ -17,16 +17,19 @@ use engine::{
 };
 use eventlog::{Feed, Log, NewRecord, Topic, kafka::KafkaLog};
 use sqlx::PgPool;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, time::sleep};
 
 use crate::{
-    Tasks, clock, ids,
+    Shutdown, Tasks, clock, ids,
     metrics::{Metrics, Readiness},
 };
 pub use clocks::Clocks;
 use crew::{AtWork, Begin, Crew};
 use metrics::Collected;
 pub use told::{handed, told};
+
+/// After so long at shutdown no store writes any more: workers drain for eight seconds, a process ends within ten.
+const LAST_WRITE: Duration = Duration::from_millis(8_600);
 
 /// What the workers of a process share.
 #[derive(Clone)]
@@ -150,7 +153,13 @@ impl Workers {
                 let start = || {
                     let (store, writes) = PgStore::new(pool.clone(), partition, project, counters.clone());
                     let writes = writes.publishing(publish(stored.clone(), feeds.clone(), feed, partition));
-                    stores.spawn_once(writer.clone(), async move { Ok(writes.run().await?) });
+                    let ends = ends(stores.shutdown());
+                    stores.spawn_once(writer.clone(), async move {
+                        tokio::select! {
+                            written = writes.run() => Ok(written?),
+                            () = ends => Ok(()),
+                        }
+                    });
                     let ports = Ports {
                         log: log.clone(),
                         store: Box::new(store),
@@ -165,6 +174,13 @@ impl Workers {
             at_work
         })
     }
+}
+
+/// When a store has to end at shutdown, though it be in the middle of a write: while Postgres, or where feeds go, is away it
+/// would try for ever. Whoever comes next projects from the last checkpoint on.
+async fn ends(shutdown: Shutdown) {
+    shutdown.wait().await;
+    sleep(LAST_WRITE).await;
 }
 
 /// Tells whoever hears of what is stored, and publishes the copies of one partition, if there is a feed and somebody to

@@ -17,6 +17,7 @@ mod grpc_clients;
 mod kills;
 mod log;
 mod metrics;
+mod outage;
 mod pair;
 mod process;
 mod receiver;

@@ -1,0 +1,174 @@
+//! SIGTERM while what a cluster stands on is away: every process ends in time all the same, and what was acknowledged is
+//! there when all of it is back.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use chassis::Tasks;
+use contracts::log::ClockKind;
+use eventlog::Topic;
+use serde_json::{Value as Json, json};
+use testkit::{
+    cluster::{Cluster, SERVICES},
+    servers::{OwnKafka, OwnPostgres, OwnRedis},
+};
+use tokio::{
+    sync::watch,
+    task::block_in_place,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    client::Client,
+    evidence,
+    log::Log,
+    process::{Addresses, alone},
+};
+
+const WORKSPACE: &str = "mill";
+/// What a process is given to end, and what a busy machine takes to see it.
+const END: Duration = Duration::from_secs(12);
+const LOOK: Duration = Duration::from_millis(20);
+const SETTLE: Duration = Duration::from_secs(60);
+const BATCH: usize = 50;
+/// In so many batches; while those after them are on their way, the outage begins.
+const BEFORE: usize = 10;
+const AFTER: usize = 20;
+
+struct World {
+    cluster: Cluster,
+    kafka: OwnKafka,
+    postgres: OwnPostgres,
+    _redis: OwnRedis,
+    answers: watch::Sender<Option<Addresses>>,
+    _folder: tempfile::TempDir,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_process_ends_in_time_while_kafka_is_away() -> Result<()> {
+    outlives(|world| world.kafka.kill(), |world| world.kafka.start_again()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_process_ends_in_time_while_postgres_is_away() -> Result<()> {
+    outlives(|world| world.postgres.kill(), |world| world.postgres.start_again()).await
+}
+
+async fn outlives(
+    begins: impl FnOnce(&mut World) -> Result<()>,
+    ends: impl FnOnce(&mut World) -> Result<()>,
+) -> Result<()> {
+    let _alone = alone().await;
+    let mut world = World::start().await?;
+    let outlived = world.outlive(begins, ends).await;
+    outlived.with_context(|| format!("they said:\n{}", world.cluster.complaints()))
+}
+
+impl World {
+    async fn start() -> Result<Self> {
+        let (kafka, postgres, redis) =
+            block_in_place(|| anyhow::Ok((OwnKafka::start()?, OwnPostgres::start()?, OwnRedis::start()?)))?;
+        let options = kafka.topics().await?;
+        let folder = tempfile::tempdir()?;
+        let program = env!("CARGO_BIN_EXE_perennial");
+        let mut cluster =
+            Cluster::on(program, options, postgres.url(), redis.url()).keeping(folder.path().to_owned());
+        block_in_place(|| cluster.start_all(1))?;
+        let world = Self {
+            cluster,
+            kafka,
+            postgres,
+            _redis: redis,
+            answers: watch::Sender::new(None),
+            _folder: folder,
+        };
+        world.lead_to_ingest()?;
+        Ok(world)
+    }
+
+    fn lead_to_ingest(&self) -> Result<()> {
+        let ingest = self.cluster.replica("ingest", 0).context("no ingest")?;
+        self.answers.send_replace(Some(Addresses { http: ingest.http.clone(), grpc: ingest.grpc.clone() }));
+        Ok(())
+    }
+
+    async fn outlive(
+        &mut self,
+        begins: impl FnOnce(&mut Self) -> Result<()>,
+        ends: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        let client = Client::new(self.answers.subscribe())?;
+        client.create(WORKSPACE, ClockKind::Wall).await?;
+        let key = client.write_key(WORKSPACE).await?;
+        for number in 0..BEFORE {
+            let answer = client.post(&key, "/v1/batch", batch(number)).await?;
+            ensure!(answer.status == 200, "{answer:?}");
+        }
+        let sending = async {
+            let mut acknowledged = BEFORE;
+            for number in BEFORE..BEFORE + AFTER {
+                let answer = client.post(&key, "/v1/batch", batch(number)).await;
+                acknowledged += usize::from(answer.is_ok_and(|answer| answer.status == 200));
+            }
+            acknowledged
+        };
+        begins(self)?;
+        let ended = self.terminate();
+        let (acknowledged, took) = tokio::join!(sending, ended);
+        println!("{acknowledged} batches acknowledged; they ended after {:?}", took?);
+        block_in_place(|| ends(self))?;
+        block_in_place(|| self.cluster.start_all(1))?;
+        self.lead_to_ingest()?;
+        self.check(&client, acknowledged * BATCH).await
+    }
+
+    /// All of them at once.
+    async fn terminate(&mut self) -> Result<Duration> {
+        let begun = Instant::now();
+        for (_, _, replica) in self.cluster.replicas() {
+            replica.signal("TERM")?;
+        }
+        for service in SERVICES {
+            let replica = self.cluster.replica_mut(service, 0).context("it was started")?;
+            while replica.ended()?.is_none() {
+                ensure!(begun.elapsed() < END, "{service} has not ended after {END:?}");
+                sleep(LOOK).await;
+            }
+            let ended = replica.ended()?.context("it has ended")?;
+            ensure!(ended.success(), "{service} ended with {ended}");
+        }
+        Ok(begun.elapsed())
+    }
+
+    /// Nothing that was acknowledged is lost, and nothing is there twice.
+    async fn check(&self, client: &Client, acknowledged: usize) -> Result<()> {
+        let tasks = Tasks::new();
+        let log = Log::in_kafka(self.cluster.kafka.clone(), &tasks).await?;
+        let whole = async {
+            loop {
+                let (inbox, account) = (log.records(Topic::Inbox).await?, log.records(Topic::Account).await?);
+                let stored = evidence::usage(&account, WORKSPACE);
+                if stored >= acknowledged && evidence::attributed(&inbox, &account).is_ok() {
+                    return anyhow::Ok(stored);
+                }
+                sleep(LOOK).await;
+            }
+        };
+        let stored = timeout(SETTLE, whole).await.context("what was acknowledged is not there")??;
+        let sent = (BEFORE + AFTER) * BATCH;
+        ensure!((acknowledged..=sent).contains(&stored), "{stored} are stored, {acknowledged} acknowledged");
+        evidence::check_facts(&log, client, WORKSPACE, stored).await?;
+        tasks.stop();
+        tasks.finish(END).await
+    }
+}
+
+fn batch(number: usize) -> String {
+    let event = |index: usize| -> Json {
+        json!({
+            "type": "track", "event": "Report Exported", "messageId": format!("m-{number}-{index}"),
+            "userId": format!("user-{index}"), "context": {"groupId": format!("account-{}", index % 7)},
+        })
+    };
+    json!({"batch": (0..BATCH).map(event).collect::<Vec<_>>()}).to_string()
+}
