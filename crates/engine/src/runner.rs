@@ -78,7 +78,11 @@ pub fn run<M: Machine>(
         match machine.turn(now) {
             Ok(Turn::Busy) => {}
             Ok(Turn::Idle { until }) => machine.wait(nap(until, now, drain_until.is_some())),
-            Err(error) if error.is_transient() && stop.is_stopped() => return Ok(leave(&error)),
+            Err(error) if error.is_transient() && stop.is_stopped() => {
+                // What cannot be finished now is found in the log, or decided again, by whoever comes next.
+                tracing::info!(%error, "a partition is left before it is drained: {error}");
+                return Ok(());
+            }
             Err(error) if error.is_transient() => pause(&error),
             Err(error) => return Err(error),
         }
@@ -88,11 +92,6 @@ pub fn run<M: Machine>(
 fn nap(until: i64, now: i64, draining: bool) -> Duration {
     let most = if draining { 5 } else { 1_000 };
     Duration::from_millis(until.saturating_sub(now).clamp(0, most).unsigned_abs())
-}
-
-/// What cannot be finished now is found in the log, or decided again, by whoever comes next.
-fn leave(error: &WorkerError) {
-    tracing::info!(%error, "a partition is left before it is drained: {error}");
 }
 
 fn pause(error: &WorkerError) {
