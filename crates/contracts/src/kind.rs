@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use eventlog::Topic;
+use eventlog::{Feed, Stream, Topic};
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_reflect::FieldDescriptor;
 
@@ -19,14 +19,17 @@ type Kinds = BTreeMap<u32, String>;
 
 static INBOX: LazyLock<Kinds> = LazyLock::new(|| kinds("perennial.inbox.v1.InboxRecord"));
 static ACCOUNT: LazyLock<Kinds> = LazyLock::new(|| kinds("perennial.account.v1.AccountRecord"));
+static QUARANTINE: LazyLock<Kinds> = LazyLock::new(|| kinds("perennial.ingest.v1.QuarantineRecord"));
 static CONTROLS: LazyLock<Kinds> = LazyLock::new(|| kinds("perennial.log.v1.Control"));
 
-/// The name of the message that a record of a topic carries, e.g. `perennial.account.v1.Usage`.
-pub fn kind(topic: Topic, record: &[u8]) -> &'static str {
-    let kinds = match topic {
-        Topic::Inbox => &*INBOX,
-        Topic::Account => &*ACCOUNT,
-        Topic::InboxDead | Topic::AccountDead => return DEAD_LETTER,
+/// The name of the message that a record carries, e.g. `perennial.account.v1.Usage`.
+pub fn kind(stream: Stream, record: &[u8]) -> &'static str {
+    let kinds = match stream {
+        Stream::Topic(Topic::Inbox) => &*INBOX,
+        Stream::Topic(Topic::Account) => &*ACCOUNT,
+        Stream::Topic(Topic::InboxDead | Topic::AccountDead) => return DEAD_LETTER,
+        Stream::Feed(Feed::Quarantine) => &*QUARANTINE,
+        Stream::Feed(Feed::HealthChanged | Feed::MembershipChanged | Feed::CtaChanged) => &*ACCOUNT,
     };
     let found = fields(record).find_map(|(number, message)| {
         if number == CONTROL { one_of(&CONTROLS, message) } else { kinds.get(&number).map(String::as_str) }
@@ -94,7 +97,7 @@ mod tests {
             (Topic::Account, Vec::new(), NOTHING),
             (Topic::Account, b"rubbish \xff".to_vec(), NOTHING),
         ] {
-            assert_eq!(kind(topic, &record), expected);
+            assert_eq!(kind(Stream::Topic(topic), &record), expected);
         }
     }
 }

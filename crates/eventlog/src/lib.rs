@@ -13,8 +13,8 @@ pub mod postgres;
 pub use header::{CauseOrder, FORMAT, GENERATION, concat_record, control_record};
 pub use key::{Key, partition_of};
 pub use port::{
-    Ack, Appended, Change, Feed, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic,
-    TopicPartition, append,
+    Ack, Appended, Change, Feed, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Stream,
+    Topic, TopicPartition, append,
 };
 
 /// Messages of `proto/perennial/log/v1`: what the engine reads of every record.

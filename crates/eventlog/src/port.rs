@@ -45,18 +45,29 @@ pub enum Feed {
     HealthChanged,
     MembershipChanged,
     CtaChanged,
+    /// Not decisions: events that were refused.
+    Quarantine,
 }
 
 impl Feed {
-    pub const ALL: [Self; 3] = [Self::HealthChanged, Self::MembershipChanged, Self::CtaChanged];
+    pub const ALL: [Self; 4] =
+        [Self::HealthChanged, Self::MembershipChanged, Self::CtaChanged, Self::Quarantine];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::HealthChanged => "perennial.health-changed.v1",
             Self::MembershipChanged => "perennial.membership-changed.v1",
             Self::CtaChanged => "perennial.cta-changed.v1",
+            Self::Quarantine => "perennial.quarantine.v1",
         }
     }
+}
+
+/// Whatever carries records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stream {
+    Topic(Topic),
+    Feed(Feed),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -19,6 +19,7 @@ mod keeping;
 mod keys;
 mod pseudonym;
 mod quota;
+mod refusals;
 mod store;
 mod untimed;
 mod workspaces;
@@ -56,7 +57,7 @@ pub struct Ports {
     pub log: Arc<dyn Log>,
     pub pool: PgPool,
     pub workers: Workers,
-    /// Where events of others are, if they are to be read.
+    /// Where events of others are, and the feed of those that are refused; none on a laptop.
     pub kafka: Option<Arc<KafkaLog>>,
     /// What all replicas of ingest share.
     pub ephemera: Ephemera,
@@ -92,6 +93,10 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
         .tasks()
         .spawn("catalogue hand-over", hand_over(pool.clone(), log.clone(), workers.tasks().shutdown()));
     workers.tasks().spawn("quarantine", keeping::keep(pool.clone(), workers.tasks().shutdown()));
+    if let Some(kafka) = &kafka {
+        let publishing = refusals::publish(pool.clone(), kafka.clone(), workers.tasks().shutdown());
+        workers.tasks().spawn("quarantine feed", publishing);
+    }
     let intake = Intake::open(log.clone(), config.spool.as_ref(), workers.metrics(), workers.tasks())?;
     let news = ephemera.board.hear(Channel::Keys);
     let quotas = Quotas::new(ephemera.buckets, config.quota, workers.metrics());

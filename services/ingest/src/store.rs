@@ -13,7 +13,8 @@ pub(crate) use definitions::{
 };
 pub(crate) use projection::project;
 pub(crate) use quarantine::{
-    NewRefused, Refused, forget_quarantined, put_quarantine, quarantined, quarantined_list,
+    NewRefused, Refused, Unheard, forget_quarantined, heard, put_quarantine, quarantined, quarantined_list,
+    unheard,
 };
 pub(crate) use workspaces::{
     StoredKey, StoredWorkspace, chance, create_key, create_workspace, find_key, hold, keys, lock_workspace,

@@ -57,7 +57,7 @@ fn options(brokers: &str, prefix: &str) -> KafkaOptions {
         prefix: prefix.to_owned(),
         inbox_partitions: 1,
         account_partitions: 1,
-        kind: |topic, record| contracts::kind(topic, record),
+        kind: |stream, record| contracts::kind(stream, record),
         ..KafkaOptions::at(brokers)
     }
 }

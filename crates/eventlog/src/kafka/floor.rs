@@ -19,7 +19,7 @@ use super::{
     producer::log_error,
     settings::Configs,
 };
-use crate::{LogError, NewRecord, Topic, TopicPartition};
+use crate::{LogError, NewRecord, Stream, Topic, TopicPartition};
 
 const WAIT: Duration = Duration::from_millis(100);
 
@@ -58,7 +58,7 @@ impl Appender {
         let client = config.create_with_context(Slots { left, failed: AtomicU64::new(0) });
         let message = |(partition, record): &(u32, NewRecord)| Message {
             partition: i32::try_from(*partition).unwrap_or(i32::MAX),
-            around: around((options.kind)(from, &record.value), record),
+            around: around((options.kind)(Stream::Topic(from), &record.value), record),
             value: record.value.clone(),
         };
         Ok(Self {

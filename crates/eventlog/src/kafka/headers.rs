@@ -8,14 +8,14 @@ use prost::Message as _;
 use rdkafka::message::{BorrowedHeaders, Header, Headers as _, OwnedHeaders};
 
 use crate::{
-    Key, NewRecord, Topic,
+    Key, NewRecord, Stream,
     proto::{Cause, Control, Envelope, Header as RecordHeader, Service, control::Kind as Said},
 };
 
 const TRACEPARENT: &str = "traceparent";
 
-/// Says by its bytes what a record of a topic is: the name of a protobuf message, e.g. `perennial.account.v1.Usage`.
-pub type Kind = fn(Topic, &[u8]) -> &'static str;
+/// Says by its bytes what a record is: the name of a protobuf message, e.g. `perennial.account.v1.Usage`.
+pub type Kind = fn(Stream, &[u8]) -> &'static str;
 
 /// A record's key, `workspace/account`, and its headers.
 #[derive(Debug)]

@@ -32,8 +32,8 @@ use settings::Configs;
 use sight::Sight;
 
 use crate::{
-    Ack, Appended, Change, Feed, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Topic,
-    TopicPartition,
+    Ack, Appended, Change, Feed, Log, LogError, MAX_BATCH_BYTES, Membership, NewRecord, Stored, Stream,
+    Topic, TopicPartition,
 };
 
 /// How long a broker may take to answer a question.
@@ -72,7 +72,10 @@ impl KafkaOptions {
             account_partitions: 12,
             queue_bytes: 64 << 20,
             settings: BTreeMap::new(),
-            kind: |topic, _| topic.name(),
+            kind: |stream, _| match stream {
+                Stream::Topic(topic) => topic.name(),
+                Stream::Feed(feed) => feed.name(),
+            },
         }
     }
 
@@ -135,8 +138,7 @@ impl KafkaLog {
         let feeds = Feed::ALL.into_iter().flat_map(|feed| {
             let name = options.feed(feed);
             (0..options.account_partitions).map(move |partition| {
-                let at = TopicPartition { topic: Topic::Account, partition };
-                ((feed, partition), Outlet::new(name.clone(), at))
+                ((feed, partition), Outlet::new(name.clone(), Stream::Feed(feed), partition))
             })
         });
         let feeds = feeds.collect();
@@ -144,7 +146,7 @@ impl KafkaLog {
         Ok((log.clone(), Running(log)))
     }
 
-    /// Publishes copies of decisions that stand in a partition of the account log; returns when they have landed.
+    /// Publishes to a partition of a feed; returns when all have landed.
     pub async fn publish(&self, feed: Feed, partition: u32, copies: Vec<NewRecord>) -> Result<(), LogError> {
         let outlet = self.feeds.get(&(feed, partition));
         let outlet = outlet.ok_or_else(|| LogError::Poison(format!("there is no partition {partition}")))?;

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 
 use super::headers::{Around, Kind, around};
-use crate::{Ack, NewRecord, TopicPartition};
+use crate::{Ack, NewRecord, Stream};
 
 /// Bytes of values that go together: what one request takes, with what stands around them. A larger batch goes by itself.
 const GROUP_BYTES: usize = 512 << 10;
@@ -24,8 +24,7 @@ const WAIT: Duration = Duration::from_secs(10);
 pub(super) struct Outlet {
     pub(super) topic: String,
     pub(super) partition: i32,
-    /// Whose records go there: those of a feed are of the account log.
-    at: TopicPartition,
+    stream: Stream,
     queue: Mutex<Queue>,
 }
 
@@ -51,14 +50,15 @@ pub(super) struct Message {
 }
 
 impl Outlet {
-    pub(super) fn new(topic: String, at: TopicPartition) -> Arc<Self> {
-        let partition = i32::try_from(at.partition).unwrap_or(i32::MAX);
-        Arc::new(Self { topic, partition, at, queue: Mutex::default() })
+    /// To a topic that is called so.
+    pub(super) fn new(topic: String, stream: Stream, partition: u32) -> Arc<Self> {
+        let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+        Arc::new(Self { topic, partition, stream, queue: Mutex::default() })
     }
 
     pub(super) fn batch(&self, kind: Kind, records: Vec<NewRecord>, done: Ack) -> Batch {
         let message = |record: NewRecord| Message {
-            around: around(kind(self.at.topic, &record.value), &record),
+            around: around(kind(self.stream, &record.value), &record),
             value: record.value,
         };
         let messages: Vec<Message> = records.into_iter().map(message).collect();
@@ -119,7 +119,7 @@ mod tests {
     use crate::Topic;
 
     fn outlet() -> Arc<Outlet> {
-        Outlet::new("t".to_owned(), TopicPartition { topic: Topic::Inbox, partition: 3 })
+        Outlet::new("t".to_owned(), Stream::Topic(Topic::Inbox), 3)
     }
 
     fn push(outlet: &Outlet, sizes: &[usize]) {

@@ -324,11 +324,11 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::{Topic, TopicPartition};
+    use crate::{Stream, Topic};
 
     fn flight(left: usize) -> (Flight, mpsc::Receiver<Result<Appended, LogError>>) {
         let (says, said) = mpsc::channel();
-        let outlet = Outlet::new("t".to_owned(), TopicPartition { topic: Topic::Inbox, partition: 0 });
+        let outlet = Outlet::new("t".to_owned(), Stream::Topic(Topic::Inbox), 0);
         let group = Arc::new(Group { producer: Weak::new(), outlet, left: AtomicUsize::new(1) });
         (Flight::new(group, left, Box::new(move |outcome| says.send(outcome).unwrap())), said)
     }

@@ -28,7 +28,7 @@ use super::{
     outlet::Outlet,
     producer::log_error,
 };
-use crate::{LogError, Stored, TopicPartition};
+use crate::{LogError, Stored, Stream, TopicPartition};
 
 /// Readers of one partition in one process, at most.
 const LANES: usize = 8;
@@ -76,7 +76,7 @@ type Bounds<'a> = &'a dyn Fn() -> Result<(u64, u64), LogError>;
 
 impl Partition {
     pub(super) fn new(topic: &str, at: TopicPartition) -> Self {
-        let outlet = Outlet::new(topic.to_owned(), at);
+        let outlet = Outlet::new(topic.to_owned(), Stream::Topic(at.topic), at.partition);
         Self { outlet, bell: Arc::default(), feeds: Mutex::default() }
     }
 

@@ -67,7 +67,7 @@ fn options(brokers: &str, prefix: &str) -> KafkaOptions {
         prefix: prefix.to_owned(),
         inbox_partitions: 4,
         account_partitions: 4,
-        kind: |topic, record| contracts::kind(topic, record),
+        kind: |stream, record| contracts::kind(stream, record),
         ..KafkaOptions::at(brokers)
     }
 }

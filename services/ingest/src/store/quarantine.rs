@@ -81,6 +81,44 @@ pub(crate) async fn forget_quarantined(
     Ok(done.rows_affected())
 }
 
+/// One that others have not heard of.
+pub(crate) struct Unheard {
+    pub(crate) workspace: String,
+    pub(crate) id: Uuid,
+    pub(crate) code: String,
+    pub(crate) reason: String,
+    pub(crate) message_id: String,
+    pub(crate) received_at: i64,
+}
+
+/// Refused events that are not published, the oldest first; nobody else takes them until this transaction ends.
+pub(crate) async fn unheard(conn: &mut PgConnection, most: i64) -> sqlx::Result<Vec<Unheard>> {
+    sqlx::query_as!(
+        Unheard,
+        "SELECT workspace, id, code, reason, message_id, received_at FROM quarantine
+         WHERE NOT published ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
+        most,
+    )
+    .fetch_all(conn)
+    .await
+}
+
+/// Marks them as published.
+pub(crate) async fn heard(conn: &mut PgConnection, those: &[Unheard]) -> sqlx::Result<()> {
+    let workspaces: Vec<String> = those.iter().map(|it| it.workspace.clone()).collect();
+    let ids: Vec<Uuid> = those.iter().map(|it| it.id).collect();
+    sqlx::query!(
+        "UPDATE quarantine SET published = TRUE
+         FROM UNNEST($1::TEXT[], $2::UUID[]) AS those (workspace, id)
+         WHERE quarantine.workspace = those.workspace AND quarantine.id = those.id",
+        &workspaces,
+        &ids,
+    )
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Refused events before `before`, newest first, without their bodies.
 pub(crate) async fn quarantined_list(
     conn: &mut PgConnection,

@@ -1,12 +1,17 @@
 //! What is wrong in meaning is taken, and told.
 
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
 use contracts::{
     ingest::{GetQuarantinedRequest, ListQuarantineRequest},
     log::ClockKind,
 };
+use eventlog::Feed;
 use serde_json::json;
+use testkit::servers::kafka;
 
-use crate::support::Ingest;
+use crate::support::{Ingest, SOON};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_events_go_to_quarantine_and_the_rest_of_their_batch_is_kept() -> anyhow::Result<()> {
@@ -109,7 +114,7 @@ async fn what_was_refused_more_than_thirty_days_ago_is_forgotten() -> anyhow::Re
     conn.commit().await?;
     assert_eq!(ingest.quarantined_soon("acme", 2).await?.len(), 2);
     let mut ingest = ingest.restart().await?;
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     loop {
         let asked = ListQuarantineRequest { workspace: "acme".into(), ..Default::default() };
         let left = ingest.admin.list_quarantine(asked).await?.into_inner().quarantined;
@@ -118,7 +123,53 @@ async fn what_was_refused_more_than_thirty_days_ago_is_forgotten() -> anyhow::Re
             break;
         }
         assert!(begun.elapsed().as_secs() < 20, "nothing is forgotten: {left:?}");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     ingest.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others_hear_of_what_is_refused_once_and_nothing_of_its_text() -> anyhow::Result<()> {
+    let kafka_options = kafka().topics().await?;
+    let mut ingest = Ingest::start_reading(kafka_options.clone(), ingest::Config::default()).await?;
+    let key = ingest.workspace("acme", ClockKind::Wall).await?;
+    let wrong = json!({"batch": [
+        {"type": "track", "userId": "ada", "messageId": "1"},
+        {"type": "track", "userId": "ada", "messageId": "2", "event": "E", "timestamp": "ada@example.com"},
+    ]});
+    for _ in 0..2 {
+        ingest.send(&key, "/v1/batch", &wrong).await?;
+    }
+    ingest.quarantined_soon("acme", 2).await?;
+    published(&ingest).await?;
+    let asked = ListQuarantineRequest { workspace: "acme".into(), ..Default::default() };
+    let listed = ingest.admin.list_quarantine(asked).await?.into_inner().quarantined;
+    let mut ids: Vec<String> = listed.into_iter().map(|it| it.id.replace('-', "")).collect();
+    ids.sort();
+    let topic = kafka_options.feed(Feed::Quarantine);
+    let heard = tokio::task::spawn_blocking(move || kafka().heard(&topic)).await??;
+    assert_eq!(heard.len(), 2, "{heard:#?}");
+    for id in ids {
+        let it =
+            heard.iter().find(|it| it.contains(&format!("ce_id:{id}"))).context("it is not on the feed")?;
+        assert!(it.contains("ce_type:perennial.ingest.v1.Quarantined"), "{it}");
+        assert!(it.contains("ce_source:/perennial/ingest") && it.ends_with("\tacme/"), "{it}");
+    }
+    ingest.stop().await
+}
+
+/// Waits until all that was refused is on the feed.
+async fn published(ingest: &Ingest) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let mut conn = chassis::postgres::unscoped(&ingest.database.pool).await?;
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM quarantine WHERE NOT published")
+            .fetch_one(&mut *conn)
+            .await?;
+        if left == 0 {
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < SOON, "{left} refused events are not published");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -246,7 +246,7 @@ impl KafkaArgs {
             inbox_partitions: self.kafka_inbox_partitions,
             account_partitions: self.kafka_account_partitions,
             settings: self.kafka_set.iter().cloned().collect::<BTreeMap<_, _>>(),
-            kind: |topic, record| contracts::kind(topic, record),
+            kind: |stream, record| contracts::kind(stream, record),
             ..KafkaOptions::at(self.kafka_brokers.clone()?)
         })
     }
