@@ -7,7 +7,7 @@ use contracts::{
     ingest::{GetQuarantinedRequest, ListQuarantineRequest},
     log::ClockKind,
 };
-use eventlog::Feed;
+use eventlog::{Feed, kafka::KafkaOptions};
 use serde_json::json;
 use testkit::servers::kafka;
 
@@ -130,7 +130,8 @@ async fn what_was_refused_more_than_thirty_days_ago_is_forgotten() -> anyhow::Re
 
 #[tokio::test(flavor = "multi_thread")]
 async fn others_hear_of_what_is_refused_once_and_nothing_of_its_text() -> anyhow::Result<()> {
-    let kafka_options = kafka().topics().await?;
+    let kind = |stream, record: &_| contracts::kind(stream, record);
+    let kafka_options = KafkaOptions { kind, ..kafka().topics().await? };
     let mut ingest = Ingest::start_reading(kafka_options.clone(), ingest::Config::default()).await?;
     let key = ingest.workspace("acme", ClockKind::Wall).await?;
     let wrong = json!({"batch": [
