@@ -10,7 +10,7 @@ use engine::{Metrics as Counters, Stop};
 use eventlog::{Change, Log, Membership, Topic, TopicPartition};
 use tokio::sync::mpsc;
 
-use crate::{Shutdown, metrics::Component};
+use crate::{Shutdown, clock, metrics::Component};
 
 /// How often a starting service looks whether it has caught up.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -105,7 +105,7 @@ impl Crew {
 
     fn dismiss(&self, partition: u32) {
         if let Some(worker) = self.at_work.get(&partition) {
-            worker.stop.stop();
+            worker.stop.stop(clock::now());
             self.log.wake(TopicPartition { topic: self.topic, partition });
         }
     }

@@ -32,8 +32,8 @@ use crate::{LogError, Stored, Stream, TopicPartition};
 
 /// Readers of one partition in one process, at most.
 const LANES: usize = 8;
-/// How long a record that is known to be there is waited for.
-const ANSWER: Duration = Duration::from_secs(5);
+/// How long a record that is known to be there is waited for: less than a worker has to end.
+const ANSWER: Duration = Duration::from_secs(3);
 /// A feed from which nobody has read for so long stops.
 const IDLE: Duration = Duration::from_secs(60);
 /// Bytes of records that a feed keeps though they were handed out: who reads close behind goes on from it too.
