@@ -22,6 +22,10 @@ mod yaml;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// Much of what an event costs goes into small pieces of memory, which one thread makes and another lets go.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// For what is still under way when everything has ended.
 const LET_GO: Duration = Duration::from_secs(2);
 

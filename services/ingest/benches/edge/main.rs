@@ -47,6 +47,10 @@ const UNBOUND: usize = BATCHED as usize / BATCH;
 const BATCHED_GOAL: f64 = 0.7;
 const SINGLE_GOAL: f64 = 0.5;
 
+/// The shipped binary's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
