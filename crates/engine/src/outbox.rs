@@ -18,6 +18,8 @@ const BATCH_RECORDS: usize = 1_000;
 /// Of values; a larger record goes alone. Far below what every log takes.
 const BATCH_BYTES: usize = 1 << 20;
 const FLIGHTS: usize = 4;
+/// Bytes of dead letters that wait before reading pauses: one may hold as much as a batch.
+pub(crate) const MOST_LETTERS: usize = 64 << 20;
 const FIRST_RETRY_MS: i64 = 5;
 const LAST_RETRY_MS: i64 = 1_000;
 
@@ -43,6 +45,8 @@ pub(crate) struct Outbox {
     /// Whoever waits there is woken when an ack comes.
     wake: TopicPartition,
     queue: VecDeque<Entry>,
+    /// Of the queue's values.
+    bytes: usize,
     /// Number of the queue's first entry, and of the next to send.
     first: u64,
     next: u64,
@@ -70,6 +74,7 @@ impl Outbox {
             at,
             wake,
             queue: VecDeque::new(),
+            bytes: 0,
             first: 0,
             next: 0,
             flights: VecDeque::new(),
@@ -82,7 +87,12 @@ impl Outbox {
     }
 
     pub(crate) fn push(&mut self, offset: u64, record: NewRecord) {
+        self.bytes += record.value.len();
         self.queue.push_back(Entry { offset, record });
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -155,7 +165,8 @@ impl Outbox {
         while self.flights.front().is_some_and(|flight| flight.landed) {
             let Some(flight) = self.flights.pop_front() else { break };
             while self.first < flight.upto {
-                self.queue.pop_front();
+                let entry = self.queue.pop_front();
+                self.bytes -= entry.map_or(0, |entry| entry.record.value.len());
                 self.first += 1;
             }
         }

@@ -10,9 +10,9 @@ use std::{
 
 use crate::WorkerError;
 
-/// How long draining may take, milliseconds: less than a process takes to end, so that partitions are given up in
-/// order.
-const DRAIN_MS: i64 = 8_000;
+/// How long draining may take, milliseconds. With the turn that is under way then, in which a log may not answer for
+/// three seconds, it is less than a process takes to end, so that partitions are given up in order.
+const DRAIN_MS: i64 = 6_000;
 const RETRY: Duration = Duration::from_millis(200);
 
 /// What a turn found.
@@ -63,7 +63,7 @@ impl Stop {
     }
 }
 
-/// Runs a machine until it is stopped and drained (within 8 s of that, or until the log proves to be away meanwhile), or until an
+/// Runs a machine until it is stopped and drained (within 6 s of that, or until the log proves to be away meanwhile), or until an
 /// error that does not pass. Blocks: give it a thread. `start` is tried again while log or store are away; `clock` tells
 /// the time in milliseconds UTC.
 pub fn run<M: Machine>(
@@ -154,8 +154,8 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_drain_ends_eight_seconds_after_it_was_told_to_however_late_it_noticed() {
-        assert_eq!(took(3_000, false), 9_000);
+    fn who_does_not_drain_ends_six_seconds_after_it_was_told_to_however_late_it_noticed() {
+        assert_eq!(took(3_000, false), 6_000);
         assert_eq!(took(4_000, false), 8_000);
     }
 

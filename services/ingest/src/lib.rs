@@ -114,7 +114,12 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
 /// Finishes what a process before began: at once, and now and then.
 async fn hand_over(pool: PgPool, log: Arc<dyn Log>, shutdown: chassis::Shutdown) -> anyhow::Result<()> {
     while !shutdown.requested() {
-        match timeout(HANDED_OVER, catalogue::hand_over_all(&pool, &log)).await {
+        let handed_over = tokio::select! {
+            // Whoever comes next begins it again.
+            () = shutdown.clone().wait() => break,
+            handed_over = timeout(HANDED_OVER, catalogue::hand_over_all(&pool, &log)) => handed_over,
+        };
+        match handed_over {
             Err(_) => tracing::warn!("handing over catalogue versions takes too long: it begins again"),
             Ok(Ok(failed)) => failed.iter().for_each(|(workspace, error)| {
                 tracing::warn!(

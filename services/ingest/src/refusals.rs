@@ -1,19 +1,21 @@
 //! Refused events for everybody else: each goes to the feed, whichever replica refused it, and is then marked.
 //!
-//! Invariant: a refused event is on the feed before it is marked, and so at least once; nothing of its own text is.
+//! Invariant: a refused event is on the feed before it is marked, and so at least once; of its own text only its message id
+//! is.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use chassis::postgres::answered;
 use contracts::{
     ingest::{QuarantineRecord, Quarantined, quarantine_record::Kind},
     log::{Header, Service},
 };
 use eventlog::{FORMAT, Feed, GENERATION, Key, NewRecord, Topic, kafka::KafkaLog};
+use futures_util::future::try_join_all;
 use prost::Message;
 use sqlx::PgPool;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::store::{self, Unheard};
 
@@ -21,6 +23,8 @@ use crate::store::{self, Unheard};
 const LOOK: Duration = Duration::from_millis(500);
 /// After a failure.
 const LATER: Duration = Duration::from_secs(5);
+/// How long a look may take: less than Postgres lets a transaction wait.
+const WITHIN: Duration = Duration::from_secs(20);
 /// Events of one look, which others leave alone meanwhile.
 const AT_ONCE: i64 = 500;
 
@@ -31,7 +35,11 @@ pub(crate) async fn publish(
     shutdown: chassis::Shutdown,
 ) -> anyhow::Result<()> {
     while !shutdown.requested() {
-        let pause = match publish_some(&pool, &kafka).await {
+        let published = tokio::select! {
+            () = shutdown.clone().wait() => break,
+            published = timeout(WITHIN, publish_some(&pool, &kafka)) => published,
+        };
+        let pause = match published.unwrap_or_else(|_| Err(anyhow!("not within {WITHIN:?}"))) {
             Ok(published) if published == AT_ONCE.unsigned_abs() => Duration::ZERO,
             Ok(_) => LOOK,
             Err(error) => {
@@ -62,9 +70,9 @@ async fn publish_some(pool: &PgPool, kafka: &KafkaLog) -> anyhow::Result<u64> {
         let partition = Key::new(&*refused.workspace, "").partition(partitions(kafka));
         copies.entry(partition).or_default().push(copy(refused));
     }
-    for (partition, copies) in copies {
-        kafka.publish(Feed::Quarantine, partition, copies).await.context("the feed of refused events")?;
-    }
+    let landing =
+        copies.into_iter().map(|(partition, copies)| kafka.publish(Feed::Quarantine, partition, copies));
+    try_join_all(landing).await.context("the feed of refused events")?;
     answered(store::heard(&mut tx, &unheard)).await?;
     tx.commit().await?;
     Ok(unheard.len() as u64)

@@ -28,7 +28,7 @@ use crew::{AtWork, Begin, Crew};
 use metrics::Collected;
 pub use told::{handed, told};
 
-/// After so long at shutdown no store writes any more: workers drain for eight seconds, a process ends within ten.
+/// After so long at shutdown no store writes any more: workers drain for six seconds, a process ends within ten.
 const LAST_WRITE: Duration = Duration::from_millis(8_600);
 
 /// What the workers of a process share.

@@ -15,7 +15,7 @@ use super::{contacts::Contacts, targets::Targets};
 use crate::{
     Checkpoint, ForwardFold, Forwarded, Handed, Metrics, Ports, Progress, Settings, WorkerError, Write,
     lag::{Front, Lag},
-    outbox::Outbox,
+    outbox::{MOST_LETTERS, Outbox},
     planted::{self, Bug},
     runner::{Machine, Turn},
     ticker::Ticker,
@@ -119,12 +119,13 @@ impl<F: ForwardFold> Forwarder<F> {
         self.draining = true;
     }
 
+    /// One that would have to begin again leaves that to whoever comes next.
     pub fn is_drained(&self) -> bool {
-        self.draining
-            && self.is_settled()
+        let is_done = self.is_settled()
             && self.items.is_empty()
             && self.kept >= self.next
-            && self.ports.store.waiting() == 0
+            && self.ports.store.waiting() == 0;
+        self.draining && (is_done || self.damaged)
     }
 
     pub fn turn(&mut self, now: i64) -> Result<Turn, WorkerError> {
@@ -146,7 +147,7 @@ impl<F: ForwardFold> Forwarder<F> {
         if !self.draining {
             self.measure_lag(now);
         }
-        if self.damaged {
+        if self.damaged && !self.draining {
             self.recover()?;
         }
         let mut taken = 0;
@@ -177,7 +178,8 @@ impl<F: ForwardFold> Forwarder<F> {
     fn must_pause(&self) -> bool {
         let unacked: usize = self.outboxes.iter().chain([&self.dead]).map(Outbox::len).sum();
         let behind = self.ports.store.waiting() >= self.settings.store_writes
-            || unacked >= self.settings.unacked_records;
+            || unacked >= self.settings.unacked_records
+            || self.dead.bytes() >= MOST_LETTERS;
         self.metrics.pauses.add(u64::from(behind));
         behind
     }

@@ -167,11 +167,11 @@ impl<F: Fold> Worker<F> {
         self.draining = true;
     }
 
+    /// One that would have to begin again leaves that to whoever comes next.
     pub fn is_drained(&self) -> bool {
-        self.draining
-            && self.is_settled()
-            && self.keeping.is_done(self.folded_to)
-            && self.ports.store.waiting() == 0
+        let is_done =
+            self.is_settled() && self.keeping.is_done(self.folded_to) && self.ports.store.waiting() == 0;
+        self.draining && (is_done || self.overruled)
     }
 
     /// Read, fold, send, keep.

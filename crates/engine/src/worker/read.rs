@@ -14,6 +14,7 @@ use crate::{
     Fold, Poison, WorkerError,
     codec::Link,
     lag::Front,
+    outbox::MOST_LETTERS,
     planted::{self, Bug},
     record::{self, FactKind, Read, StepKey},
 };
@@ -30,7 +31,7 @@ impl<F: Fold> Worker<F> {
         if !self.draining {
             self.measure_lag(now);
         }
-        if self.overruled {
+        if self.overruled && !self.draining {
             self.recover()?;
         }
         let mut taken = 0;
@@ -53,7 +54,8 @@ impl<F: Fold> Worker<F> {
 
     fn must_pause(&self) -> bool {
         let behind = self.ports.store.waiting() >= self.settings.store_writes
-            || self.sending.waiting() >= self.settings.unacked_records;
+            || self.sending.waiting() >= self.settings.unacked_records
+            || self.sending.dead.bytes() >= MOST_LETTERS;
         self.metrics.pauses.add(u64::from(behind));
         behind
     }

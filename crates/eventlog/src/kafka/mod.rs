@@ -218,9 +218,6 @@ impl Log for KafkaLog {
     fn append(&self, at: TopicPartition, records: Vec<NewRecord>, done: Ack) {
         let partition = match self.partition(at) {
             Err(refusal) => return done(Err(refusal)),
-            Ok(_) if records.is_empty() => {
-                return done(Err(LogError::Poison("a batch without records".into())));
-            }
             Ok(_) if records.iter().map(|record| record.value.len()).sum::<usize>() > MAX_BATCH_BYTES => {
                 return done(Err(LogError::Poison(format!("a batch over {MAX_BATCH_BYTES} bytes"))));
             }

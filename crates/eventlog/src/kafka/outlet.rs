@@ -17,8 +17,10 @@ use crate::{Ack, NewRecord, Stream};
 
 /// Bytes of values that go together: what one request takes, with what stands around them. A larger batch goes by itself.
 const GROUP_BYTES: usize = 512 << 10;
-/// How long a batch waits for those before it: as long as one on its way waits for the broker.
+/// How long a batch waits for those before it, ...
 const WAIT: Duration = Duration::from_secs(10);
+/// ... and when these have failed: what has waited longer would have to wait as long as they did once more.
+const WAIT_IN_VAIN: Duration = Duration::from_secs(1);
 
 /// The way to one partition.
 pub(super) struct Outlet {
@@ -31,6 +33,8 @@ pub(super) struct Outlet {
 #[derive(Default)]
 struct Queue {
     is_away: bool,
+    /// What was on its way last.
+    has_failed: bool,
     waiting: VecDeque<Batch>,
 }
 
@@ -81,9 +85,10 @@ impl Outlet {
         late
     }
 
-    /// What was on its way is answered.
-    pub(super) fn returned(&self) {
-        self.queue().is_away = false;
+    /// What was on its way is answered, and has landed or not.
+    pub(super) fn returned(&self, has_landed: bool) {
+        let mut queue = self.queue();
+        (queue.is_away, queue.has_failed) = (false, !has_landed);
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -98,7 +103,8 @@ impl Outlet {
 
 impl Queue {
     fn late(&mut self, now: Instant) -> Vec<Batch> {
-        let late = self.waiting.iter().take_while(|batch| now.duration_since(batch.since) >= WAIT).count();
+        let wait = if self.has_failed { WAIT_IN_VAIN } else { WAIT };
+        let late = self.waiting.iter().take_while(|batch| now.duration_since(batch.since) >= wait).count();
         self.waiting.drain(..late).collect()
     }
 
@@ -145,10 +151,10 @@ mod tests {
         push(&outlet, &[2, 3]);
         assert!(next(&outlet).is_empty());
         push(&outlet, &[4]);
-        outlet.returned();
+        outlet.returned(true);
         assert_eq!(next(&outlet), [2, 3, 4]);
         assert!(!outlet.is_idle());
-        outlet.returned();
+        outlet.returned(true);
         assert!(next(&outlet).is_empty());
         assert!(outlet.is_idle());
     }
@@ -160,7 +166,7 @@ mod tests {
         let mut groups = Vec::new();
         while !outlet.is_idle() {
             groups.push(next(&outlet));
-            outlet.returned();
+            outlet.returned(true);
         }
         assert_eq!(groups, [vec![300 << 10, 200 << 10], vec![20 << 10], vec![2 << 20], vec![1]]);
     }
@@ -175,6 +181,8 @@ mod tests {
         };
         queue.waiting = [WAIT * 2, WAIT, WAIT / 2].map(batch).into();
         assert_eq!(queue.late(Instant::now()).len(), 2);
-        assert_eq!(queue.waiting.len(), 1);
+        assert!(queue.late(Instant::now()).is_empty());
+        queue.has_failed = true;
+        assert_eq!(queue.late(Instant::now()).len(), 1);
     }
 }

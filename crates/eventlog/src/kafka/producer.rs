@@ -4,6 +4,7 @@
 //! one partition, as far as they land.
 
 use std::{
+    ops::Deref,
     sync::{
         Arc, Mutex, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -16,7 +17,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     error::KafkaError,
     message::DeliveryResult,
-    producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer},
+    producer::{BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer},
     types::RDKafkaErrorCode,
 };
 
@@ -28,10 +29,14 @@ use super::{
 };
 use crate::{Ack, Appended, LogError, NewRecord};
 
-type Client = ThreadedProducer<Deliveries>;
+/// A client. It is let go of on a thread of its own: it has to wait until its thread has told of every message, and whoever
+/// lets go of it may be that thread, or hold what that thread wants.
+struct Client(Option<ThreadedProducer<Deliveries>>);
 
 /// How long what is on its way may take to land when the process ends: workers have waited for theirs before.
 const FLUSH: Duration = Duration::from_millis(800);
+/// How long a client that is let go of may take to tell that what it had on its way has failed.
+const TELL: Duration = Duration::from_secs(10);
 /// Between looks whether more has gone out.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -59,6 +64,7 @@ struct Group {
     outlet: Arc<Outlet>,
     /// Those that are not answered.
     left: AtomicUsize,
+    has_failed: AtomicBool,
 }
 
 /// A batch on its way.
@@ -88,10 +94,13 @@ impl Producer {
         })
     }
 
-    /// Hands over a batch, which is not empty.
+    /// Hands over a batch.
     pub(super) fn append(self: &Arc<Self>, outlet: &Arc<Outlet>, records: Vec<NewRecord>, done: Ack) {
         if self.is_closed.load(Ordering::Acquire) {
-            return done(Err(stopped()));
+            return done(Err(LogError::Transient("the log has stopped".into())));
+        }
+        if records.is_empty() {
+            return done(Err(LogError::Poison("a batch without records".into())));
         }
         let batch = outlet.batch(self.kind, records, done);
         if self.waiting.fetch_add(batch.bytes, Ordering::AcqRel) > self.most_waiting {
@@ -120,7 +129,8 @@ impl Producer {
     fn send_all(self: &Arc<Self>, outlet: &Arc<Outlet>, batches: Vec<Batch>) -> Vec<(Arc<Flight>, LogError)> {
         self.waiting.fetch_sub(batches.iter().map(|batch| batch.bytes).sum(), Ordering::AcqRel);
         let (producer, left) = (Arc::downgrade(self), AtomicUsize::new(batches.len()));
-        let group = Arc::new(Group { producer, outlet: outlet.clone(), left });
+        let (outlet, has_failed) = (outlet.clone(), AtomicBool::new(false));
+        let group = Arc::new(Group { producer, outlet, left, has_failed });
         let (client, mut unsent) = (self.client(), Vec::new());
         for Batch { messages, done, .. } in batches {
             let flight = Arc::new(Flight::new(group.clone(), messages.len(), done));
@@ -129,7 +139,7 @@ impl Producer {
                 // What comes after a refusal would leave a gap.
                 let sent = match (&refused, &client) {
                     (Some(error), _) | (None, Err(error)) => Err(LogError::clone(error)),
-                    (None, Ok(client)) => send(client, outlet, &message, &flight),
+                    (None, Ok(client)) => send(client, &group.outlet, &message, &flight),
                 };
                 if let Err(error) = sent {
                     unsent.push((flight.clone(), error.clone()));
@@ -157,7 +167,6 @@ impl Producer {
     /// Refuses what comes from now on, and waits for what is on its way or waits to be. Blocks.
     pub(super) fn close<'a>(&self, outlets: impl Iterator<Item = &'a Arc<Outlet>>) {
         self.is_closed.store(true, Ordering::Release);
-        let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
         let until = Instant::now() + FLUSH;
         let mut busy: Vec<_> = outlets.collect();
         while !busy.is_empty() {
@@ -165,8 +174,11 @@ impl Producer {
             if left.is_zero() {
                 return tracing::warn!("not all that was to be appended has landed");
             }
-            // Each time less is on its way; what waited for it goes then.
+            // It goes at once when it is flushed; what waited for it goes when that is answered.
+            let look = Instant::now() + left.min(LOOK);
+            let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
             let _ = client.flush(left.min(LOOK));
+            std::thread::sleep(look.saturating_duration_since(Instant::now()));
             busy.retain(|outlet| !outlet.is_idle());
         }
     }
@@ -184,16 +196,35 @@ impl Producer {
             tracing::warn!("Kafka's producer cannot go on: a new one takes its place");
             let fresh = create(&self.config, &self.sight);
             let fresh = Arc::new(fresh.map_err(|error| LogError::Transient(error.to_string()))?);
-            let old = std::mem::replace(&mut *held, fresh);
-            // It waits for its own thread to end, as nobody here may.
-            std::thread::spawn(move || drop(old));
+            *held = fresh;
         }
         Ok(held.clone())
     }
 }
 
 fn create(config: &ClientConfig, sight: &Sight) -> Result<Client, KafkaError> {
-    config.create_with_context(Deliveries { sight: sight.clone(), is_broken: AtomicBool::new(false) })
+    let deliveries = Deliveries { sight: sight.clone(), is_broken: AtomicBool::new(false) };
+    Ok(Client(Some(config.create_with_context(deliveries)?)))
+}
+
+impl Deref for Client {
+    type Target = ThreadedProducer<Deliveries>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().unwrap_or_else(|| unreachable!("it is there until it is dropped"))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let Some(client) = self.0.take() else { return };
+        std::thread::spawn(move || {
+            client.purge(PurgeConfig::default().queue().inflight());
+            if let Err(error) = client.flush(TELL) {
+                tracing::warn!(%error, "Kafka's client does not tell what became of all that it had: {error}");
+            }
+        });
+    }
 }
 
 /// Only what is too large will never be taken: everything else somebody can mend.
@@ -219,10 +250,6 @@ fn send(client: &Client, outlet: &Outlet, message: &Message, flight: &Arc<Flight
     })
 }
 
-fn stopped() -> LogError {
-    LogError::Transient("the log has stopped".into())
-}
-
 impl Flight {
     fn new(group: Arc<Group>, left: usize, done: Ack) -> Self {
         Self { group, pending: Mutex::new(Some(Pending { left, landed: None, error: None, done })) }
@@ -237,6 +264,7 @@ impl Flight {
     }
 
     fn fail(&self, error: LogError) {
+        self.group.has_failed.store(true, Ordering::Release);
         self.answer(|batch| batch.error = batch.error.take().or(Some(error)));
     }
 
@@ -264,12 +292,9 @@ impl Group {
         if self.left.fetch_sub(1, Ordering::AcqRel) > 1 {
             return;
         }
-        self.outlet.returned();
-        let Some(producer) = self.producer.upgrade() else { return };
-        producer.go_on(&self.outlet);
-        // Its client's own thread may be this one, and would wait for itself.
-        if let Some(last) = Arc::into_inner(producer) {
-            std::thread::spawn(move || drop(last));
+        self.outlet.returned(!self.has_failed.load(Ordering::Acquire));
+        if let Some(producer) = self.producer.upgrade() {
+            producer.go_on(&self.outlet);
         }
     }
 }
@@ -329,7 +354,12 @@ mod tests {
     fn flight(left: usize) -> (Flight, mpsc::Receiver<Result<Appended, LogError>>) {
         let (says, said) = mpsc::channel();
         let outlet = Outlet::new("t".to_owned(), Stream::Topic(Topic::Inbox), 0);
-        let group = Arc::new(Group { producer: Weak::new(), outlet, left: AtomicUsize::new(1) });
+        let group = Arc::new(Group {
+            producer: Weak::new(),
+            outlet,
+            left: AtomicUsize::new(1),
+            has_failed: AtomicBool::new(false),
+        });
         (Flight::new(group, left, Box::new(move |outcome| says.send(outcome).unwrap())), said)
     }
 

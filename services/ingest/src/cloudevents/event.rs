@@ -78,7 +78,8 @@ fn structured(content: &str) -> Option<&str> {
 
 fn object_of(value: &[u8], format: &str) -> Result<Map<String, Json>, Unfit> {
     if !matches!(format, "" | "+json") {
-        let reason = format!("{STRUCTURED}{format} is not understood: send JSON, one event a record");
+        let reason =
+            format!("{:?} is not understood: send JSON, one event a record", format!("{STRUCTURED}{format}"));
         return Err(Unfit::new("UNKNOWN_FORMAT", reason));
     }
     match json(value)? {
@@ -93,7 +94,7 @@ fn object_around(value: &[u8], content: &str, record: &Foreign) -> Result<Map<St
     for (name, value) in &record.headers {
         let Some(attribute) = name.strip_prefix("ce_") else { continue };
         let text = std::str::from_utf8(value)
-            .map_err(|_| Unfit::new("BAD_ATTRIBUTE", format!("the header {name} is not UTF-8")))?;
+            .map_err(|_| Unfit::new("BAD_ATTRIBUTE", format!("the header {name:?} is not UTF-8")))?;
         object.insert(attribute.to_owned(), Json::String(text.to_owned()));
     }
     if !content.is_empty() {

@@ -85,7 +85,7 @@ fn value(json: &Json, depth: usize) -> Result<Value, Unfit> {
 fn decimal(text: &str) -> Result<Decimal, Unfit> {
     Decimal::parse(text).map_err(|e| {
         let start: String = text.chars().take(40).collect();
-        Unfit::new("BAD_NUMBER", format!("{start}: {e}"))
+        Unfit::new("BAD_NUMBER", format!("{start:?}: {e}"))
     })
 }
 

@@ -3,13 +3,16 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use bytes::Bytes;
+use chassis::Tasks;
 use contracts::{
-    ingest::{GetQuarantinedRequest, ListQuarantineRequest},
+    ingest::{GetQuarantinedRequest, ListQuarantineRequest, QuarantineRecord},
     log::ClockKind,
 };
 use eventlog::{Feed, kafka::KafkaOptions};
+use prost::Message;
 use serde_json::json;
-use testkit::servers::kafka;
+use testkit::servers::{kafka, kafka_log};
 
 use crate::support::{Ingest, SOON};
 
@@ -137,11 +140,12 @@ async fn others_hear_of_what_is_refused_once_and_nothing_of_its_text() -> anyhow
     let wrong = json!({"batch": [
         {"type": "track", "userId": "ada", "messageId": "1"},
         {"type": "track", "userId": "ada", "messageId": "2", "event": "E", "timestamp": "ada@example.com"},
+        {"type": "track", "userId": "ada", "messageId": "3", "event": "E", "properties": {"card": 4111111111111111_u64}},
     ]});
     for _ in 0..2 {
         ingest.send(&key, "/v1/batch", &wrong).await?;
     }
-    ingest.quarantined_soon("acme", 2).await?;
+    ingest.quarantined_soon("acme", 3).await?;
     published(&ingest).await?;
     let asked = ListQuarantineRequest { workspace: "acme".into(), ..Default::default() };
     let listed = ingest.admin.list_quarantine(asked).await?.into_inner().quarantined;
@@ -149,14 +153,44 @@ async fn others_hear_of_what_is_refused_once_and_nothing_of_its_text() -> anyhow
     ids.sort();
     let topic = kafka_options.feed(Feed::Quarantine);
     let heard = tokio::task::spawn_blocking(move || kafka().heard(&topic)).await??;
-    assert_eq!(heard.len(), 2, "{heard:#?}");
+    assert_eq!(heard.len(), 3, "{heard:#?}");
     for id in ids {
         let it =
             heard.iter().find(|it| it.contains(&format!("ce_id:{id}"))).context("it is not on the feed")?;
         assert!(it.contains("ce_type:perennial.ingest.v1.Quarantined"), "{it}");
         assert!(it.contains("ce_source:/perennial/ingest") && it.ends_with("\tacme/"), "{it}");
     }
+    let topic = kafka_options.feed(Feed::Quarantine);
+    let said = values(kafka_options, topic, 3).await?;
+    assert!(
+        said.iter().all(|it| !it.contains("ada@example.com") && !it.contains("4111111111111111")),
+        "{said:?}"
+    );
+    assert!(said.iter().any(|it| it.contains("\"…\" is not an ISO 8601 time")), "{said:?}");
     ingest.stop().await
+}
+
+/// What so many records of a topic say.
+async fn values(kafka: KafkaOptions, topic: String, count: usize) -> anyhow::Result<Vec<String>> {
+    let tasks = Tasks::new();
+    let log = kafka_log(kafka, &tasks).await?;
+    let read = move || -> anyhow::Result<Vec<String>> {
+        let (others, mut all, begun) = (log.read_others("test", &topic)?, Vec::new(), Instant::now());
+        while all.len() < count {
+            ensure!(begun.elapsed() < SOON, "{} records, not {count}", all.len());
+            let taken = others.take(count, Duration::from_millis(100))?;
+            all.extend(taken.into_iter().filter_map(|it| it.value));
+        }
+        let text = |value: Bytes| -> anyhow::Result<String> {
+            let kind = QuarantineRecord::decode(value)?.kind.context("it says nothing")?;
+            Ok(format!("{kind:?}").replace("\\\"", "\""))
+        };
+        all.into_iter().map(text).collect()
+    };
+    let said = tokio::task::spawn_blocking(read).await??;
+    tasks.stop();
+    tasks.finish(SOON).await?;
+    Ok(said)
 }
 
 /// Waits until all that was refused is on the feed.
