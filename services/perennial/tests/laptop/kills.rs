@@ -16,6 +16,8 @@ use crate::{
 
 const SEED: u64 = 1997;
 const KILLS: usize = 50;
+/// Whoever joins a group takes its time.
+const KILLS_ON_KAFKA: usize = 8;
 /// One kill in so many takes Postgres down as well.
 const POSTGRES: u64 = 8;
 /// Calls in flight when the one that is waited for is answered.
@@ -49,7 +51,13 @@ async fn a_process_killed_fifty_times_loses_nothing_and_decides_nothing_twice() 
     let (undisturbed, repeated) = run(Home::new(LONGEST_CALL)?, 0).await?;
     println!("never killed: {:?}", begun.elapsed());
     assert_eq!(repeated, 0, "webhooks are repeated without a kill");
-    let killed = killed(Home::new(LONGEST_CALL)?, KILLS).await?;
+    assert_same(&killed(Home::new(LONGEST_CALL)?, KILLS).await?, &undisturbed);
+    let on_kafka = killed(Home::new(LONGEST_CALL)?.on_kafka().await?, KILLS_ON_KAFKA).await?;
+    assert_same(&on_kafka, &undisturbed);
+    Ok(())
+}
+
+fn assert_same(killed: &Outcome, undisturbed: &Outcome) {
     assert_eq!(killed.segments, undisturbed.segments);
     assert_eq!(killed.ctas, undisturbed.ctas);
     assert!(killed.webhooks == undisturbed.webhooks, "the webhooks are others");
@@ -57,7 +65,6 @@ async fn a_process_killed_fifty_times_loses_nothing_and_decides_nothing_twice() 
     for (account, story) in &undisturbed.stories {
         assert_eq!(killed.stories.get(account), Some(story), "{account}");
     }
-    Ok(())
 }
 
 /// What became of a shop whose processes are killed so often; fails if that is not what the oracle computes.

@@ -15,7 +15,11 @@ use testkit::{
     cluster::{Cluster, SERVICES},
     servers::{OwnKafka, OwnPostgres, OwnRedis},
 };
-use tokio::{sync::watch, task::block_in_place, time::sleep};
+use tokio::{
+    sync::{Notify, watch},
+    task::block_in_place,
+    time::sleep,
+};
 
 use crate::{
     client::Client,
@@ -30,7 +34,7 @@ const END: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(20);
 const SETTLE: Duration = Duration::from_secs(60);
 const BATCH: usize = 50;
-/// In so many batches; while those after them are on their way, the outage begins.
+/// In so many batches; while those after them are sent, the outage begins.
 const BEFORE: usize = 10;
 const AFTER: usize = 20;
 
@@ -111,17 +115,23 @@ impl World {
             let answer = client.post(key, "/v1/batch", batch(number)).await?;
             ensure!(answer.status == 200, "{answer:?}");
         }
+        // They go on while everything ends, so that there is something under way.
+        let under_way = Notify::new();
         let sending = async {
             let mut acknowledged = BEFORE;
             for number in first + BEFORE..first + BEFORE + AFTER {
                 let answer = client.post(key, "/v1/batch", batch(number)).await;
                 acknowledged += usize::from(answer.is_ok_and(|answer| answer.status == 200));
+                under_way.notify_one();
             }
             acknowledged
         };
-        begins(self)?;
-        let ended = self.terminate();
-        let (acknowledged, took) = tokio::join!(sending, ended);
+        let ending = async {
+            under_way.notified().await;
+            begins(self)?;
+            self.terminate().await
+        };
+        let (acknowledged, took) = tokio::join!(sending, ending);
         println!("{acknowledged} batches acknowledged; they ended after {:?}", took?);
         (self.sent, self.acknowledged) = (first + BEFORE + AFTER, self.acknowledged + acknowledged);
         block_in_place(|| ends(self))?;
@@ -178,5 +188,7 @@ fn batch(number: usize) -> String {
             "userId": format!("user-{index}"), "context": {"groupId": format!("account-{}", index % 7)},
         })
     };
-    json!({"batch": (0..BATCH).map(event).collect::<Vec<_>>()}).to_string()
+    // Of which others are to be told that it was refused.
+    let wrong = json!({"type": "track", "userId": "nobody", "messageId": format!("wrong-{number}")});
+    json!({"batch": (0..BATCH).map(event).chain([wrong]).collect::<Vec<_>>()}).to_string()
 }

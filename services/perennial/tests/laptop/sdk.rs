@@ -32,7 +32,17 @@ const LOOK: Duration = Duration::from_millis(20);
 #[tokio::test(flavor = "multi_thread")]
 async fn what_sdks_send_becomes_a_score_and_a_kill_neither_loses_nor_doubles_any_of_it() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new(Home::new(20)?).await?;
+    on(Home::new(20)?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_kafka_a_kill_neither_loses_nor_doubles_what_sdks_send_either() -> Result<()> {
+    let _alone = alone().await;
+    on(Home::new(20)?.on_kafka().await?).await
+}
+
+async fn on(home: Home) -> Result<()> {
+    let stage = Stage::new(home).await?;
     kept(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }

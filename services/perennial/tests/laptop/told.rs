@@ -53,7 +53,7 @@ impl Tellers {
                 same(account, self.membership_changes(workspace, account).await?, membership_changes(story))?;
             }
             let ctas = script::ctas(&self.workflow, workspace).await?.into_iter().map(cta);
-            same("CTAs", ctas.collect::<Result<_>>()?, ctas_as_they_stand(stories))?;
+            same("CTAs", each_once(ctas)?, ctas_as_they_stand(stories))?;
             same("runs", self.runs(workspace).await?, runs(stories))?;
             same("notifications", self.notifications(workspace).await?, notifications(stories, deliveries))
         };
@@ -71,13 +71,8 @@ impl Tellers {
             let page = HealthServiceClient::new(channel).list_health(asked).await?.into_inner();
             Ok((page.accounts, page.next_page_token))
         };
-        Ok(self
-            .health
-            .all(list)
-            .await?
-            .into_iter()
-            .map(|health| (health.account.clone(), score(health)))
-            .collect())
+        let told = self.health.all(list).await?.into_iter();
+        each_once(told.map(|health| Ok((health.account.clone(), score(health)))))
     }
 
     async fn score_changes(&self, workspace: &str, account: &str) -> Result<BTreeMap<usize, HealthChange>> {
@@ -98,7 +93,7 @@ impl Tellers {
     ) -> Result<BTreeMap<(String, String), MembershipChange>> {
         let changes = stories.values().flat_map(|story| &story.memberships);
         let segments: std::collections::BTreeSet<&str> = changes.map(|change| &*change.segment).collect();
-        let mut all = BTreeMap::new();
+        let mut all = Vec::new();
         for segment in segments {
             let list = async |channel, page_token| {
                 let (workspace, segment) = (workspace.into(), segment.into());
@@ -112,11 +107,10 @@ impl Tellers {
                 let page = SegmentServiceClient::new(channel).list_members(asked).await?.into_inner();
                 Ok((page.members, page.next_page_token))
             };
-            for told in self.segmentation.all(list).await? {
-                all.insert((told.segment.clone(), told.account.clone()), member(told)?);
-            }
+            all.extend(self.segmentation.all(list).await?);
         }
-        Ok(all)
+        let told = all.into_iter();
+        each_once(told.map(|told| Ok(((told.segment.clone(), told.account.clone()), member(told)?))))
     }
 
     async fn membership_changes(
@@ -145,7 +139,7 @@ impl Tellers {
             let page = CtaServiceClient::new(channel).list_runs(asked).await?.into_inner();
             Ok((page.runs, page.next_page_token))
         };
-        self.workflow.all(list).await?.into_iter().map(run).collect()
+        each_once(self.workflow.all(list).await?.into_iter().map(run))
     }
 
     async fn notifications(&self, workspace: &str) -> Result<BTreeMap<u128, (NotificationChange, String)>> {
@@ -156,7 +150,7 @@ impl Tellers {
             let page = CtaServiceClient::new(channel).list_notifications(asked).await?.into_inner();
             Ok((page.notifications, page.next_page_token))
         };
-        self.workflow.all(list).await?.into_iter().map(notification).collect()
+        each_once(self.workflow.all(list).await?.into_iter().map(notification))
     }
 }
 
@@ -176,6 +170,17 @@ fn same<K: Ord + Debug, V: PartialEq + Debug>(
         differing.map(|key| decided.get(key)),
     );
     Ok(())
+}
+
+/// By what tells them apart: nothing is told twice.
+fn each_once<K: Ord + Debug, T>(all: impl Iterator<Item = Result<(K, T)>>) -> Result<BTreeMap<K, T>> {
+    let mut once = BTreeMap::new();
+    for told in all {
+        let (key, it) = told?;
+        ensure!(!once.contains_key(&key), "{key:?} is told twice");
+        once.insert(key, it);
+    }
+    Ok(once)
 }
 
 fn numbered<T>(all: impl Iterator<Item = Result<T>>) -> Result<BTreeMap<usize, T>> {
