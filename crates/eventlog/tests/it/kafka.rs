@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chassis::Tasks;
 use eventlog::{
-    LogError,
+    Feed, LogError, Topic,
     kafka::{
         KafkaLog, KafkaOptions,
         topics::{Difference, Keeping, Topics, What},
@@ -89,7 +89,7 @@ async fn topics_are_made_as_they_must_be_and_mended() -> anyhow::Result<()> {
     let options = kafka().options();
     let topics = Topics::new(&options, &keeping())?;
     let missing = topics.diff().await?;
-    assert_eq!(missing.len(), 7);
+    assert_eq!(missing.len(), Topic::ALL.len() + Feed::ALL.len());
     assert!(missing.iter().all(|difference| difference.what == What::Missing));
     let refused = KafkaLog::open(options.clone()).await.err();
     assert!(matches!(&refused, Some(LogError::Poison(why)) if why.contains("is missing")), "{refused:?}");
