@@ -4,6 +4,7 @@
 //! and nothing more; topics are as [`topics`] says, or the log does not open.
 
 mod bell;
+mod flight;
 #[cfg(feature = "floor")]
 pub mod floor;
 mod headers;

@@ -6,7 +6,7 @@
 use std::{
     ops::Deref,
     sync::{
-        Arc, Mutex, PoisonError, RwLock, Weak,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -23,11 +23,12 @@ use rdkafka::{
 
 use super::{
     KafkaOptions,
+    flight::{Flight, Group},
     headers::Kind,
     outlet::{Batch, Message, Outlet},
     sight::Sight,
 };
-use crate::{Ack, Appended, LogError, NewRecord};
+use crate::{Ack, LogError, NewRecord};
 
 /// A client. It is let go of on a thread of its own: it has to wait until its thread has told of every message, and whoever
 /// lets go of it may be that thread, or hold what that thread wants.
@@ -56,28 +57,6 @@ struct Deliveries {
     sight: Sight,
     /// The client can send no more, and must be made anew.
     is_broken: AtomicBool,
-}
-
-/// Batches that are on their way to a partition together.
-struct Group {
-    producer: Weak<Producer>,
-    outlet: Arc<Outlet>,
-    /// Those that are not answered.
-    left: AtomicUsize,
-    has_failed: AtomicBool,
-}
-
-/// A batch on its way.
-struct Flight {
-    group: Arc<Group>,
-    pending: Mutex<Option<Pending>>,
-}
-
-struct Pending {
-    left: usize,
-    landed: Option<Appended>,
-    error: Option<LogError>,
-    done: Ack,
 }
 
 impl Producer {
@@ -112,7 +91,7 @@ impl Producer {
     }
 
     /// Sends what may be sent to a partition.
-    fn go_on(self: &Arc<Self>, outlet: &Arc<Outlet>) {
+    pub(super) fn go_on(self: &Arc<Self>, outlet: &Arc<Outlet>) {
         let mut unsent = Vec::new();
         let late = outlet.next(|batches| unsent = self.send_all(outlet, batches));
         // Whoever is answered may append again: the outlet is free by now.
@@ -128,9 +107,7 @@ impl Producer {
     /// Sends a group; returns each message that could not be sent.
     fn send_all(self: &Arc<Self>, outlet: &Arc<Outlet>, batches: Vec<Batch>) -> Vec<(Arc<Flight>, LogError)> {
         self.waiting.fetch_sub(batches.iter().map(|batch| batch.bytes).sum(), Ordering::AcqRel);
-        let (producer, left) = (Arc::downgrade(self), AtomicUsize::new(batches.len()));
-        let (outlet, has_failed) = (outlet.clone(), AtomicBool::new(false));
-        let group = Arc::new(Group { producer, outlet, left, has_failed });
+        let group = Group::new(Arc::downgrade(self), outlet.clone(), batches.len());
         let (client, mut unsent) = (self.client(), Vec::new());
         for Batch { messages, done, .. } in batches {
             let flight = Arc::new(Flight::new(group.clone(), messages.len(), done));
@@ -250,55 +227,6 @@ fn send(client: &Client, outlet: &Outlet, message: &Message, flight: &Arc<Flight
     })
 }
 
-impl Flight {
-    fn new(group: Arc<Group>, left: usize, done: Ack) -> Self {
-        Self { group, pending: Mutex::new(Some(Pending { left, landed: None, error: None, done })) }
-    }
-
-    fn land(&self, offset: u64, appended_at: i64) {
-        self.answer(|batch| {
-            let landed = batch.landed.get_or_insert(Appended { base_offset: offset, appended_at });
-            landed.base_offset = landed.base_offset.min(offset);
-            landed.appended_at = landed.appended_at.max(appended_at);
-        });
-    }
-
-    fn fail(&self, error: LogError) {
-        self.group.has_failed.store(true, Ordering::Release);
-        self.answer(|batch| batch.error = batch.error.take().or(Some(error)));
-    }
-
-    /// One message has its answer; with the last one the batch has its own, and with the last batch its group.
-    fn answer(&self, take: impl FnOnce(&mut Pending)) {
-        let mut held = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(batch) = held.as_mut() else { return };
-        take(batch);
-        batch.left -= 1;
-        if batch.left > 0 {
-            return;
-        }
-        let batch = held.take();
-        drop(held);
-        if let Some(Pending { landed, error, done, .. }) = batch {
-            let nothing = || LogError::Transient("nothing has landed".into());
-            done(error.map_or_else(|| landed.ok_or_else(nothing), Err));
-            self.group.answered();
-        }
-    }
-}
-
-impl Group {
-    fn answered(&self) {
-        if self.left.fetch_sub(1, Ordering::AcqRel) > 1 {
-            return;
-        }
-        self.outlet.returned(!self.has_failed.load(Ordering::Acquire));
-        if let Some(producer) = self.producer.upgrade() {
-            producer.go_on(&self.outlet);
-        }
-    }
-}
-
 impl Deliveries {
     fn hear(&self, error: &KafkaError) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
@@ -348,38 +276,56 @@ impl ProducerContext for Deliveries {
 mod tests {
     use std::sync::mpsc;
 
-    use super::*;
-    use crate::{Stream, Topic};
+    use super::{super::settings::Configs, *};
+    use crate::{Appended, Stream, Topic};
 
-    fn flight(left: usize) -> (Flight, mpsc::Receiver<Result<Appended, LogError>>) {
+    /// Longer than a client takes to tell.
+    const SOON: Duration = Duration::from_secs(60);
+
+    /// One whose broker nobody hears of, so that all it sends is on its way until it lets go of it.
+    fn producer() -> Arc<Producer> {
+        let options = KafkaOptions::at("127.0.0.1:9");
+        let config = Configs::new(&options).unwrap().producer;
+        Arc::new(Producer::new(config, &options, Sight::default()).unwrap())
+    }
+
+    fn outlet(partition: u32) -> Arc<Outlet> {
+        Outlet::new("t".to_owned(), Stream::Topic(Topic::Inbox), partition)
+    }
+
+    fn record() -> Vec<NewRecord> {
+        vec![NewRecord { value: vec![1].into(), traceparent: None }]
+    }
+
+    #[test]
+    fn what_a_broken_client_had_on_its_way_has_failed_and_a_new_one_sends_what_comes() {
+        let (producer, one, other) = (producer(), outlet(1), outlet(2));
         let (says, said) = mpsc::channel();
-        let outlet = Outlet::new("t".to_owned(), Stream::Topic(Topic::Inbox), 0);
-        let group = Arc::new(Group {
-            producer: Weak::new(),
-            outlet,
-            left: AtomicUsize::new(1),
-            has_failed: AtomicBool::new(false),
-        });
-        (Flight::new(group, left, Box::new(move |outcome| says.send(outcome).unwrap())), said)
+        let again = (producer.clone(), one.clone(), says.clone());
+        // Whoever hears of it appends again, within the call that tells.
+        let done = move |outcome: Result<Appended, LogError>| {
+            let (producer, one, says) = again;
+            says.send(outcome).unwrap();
+            producer.append(&one, record(), Box::new(move |outcome| says.send(outcome).unwrap()));
+        };
+        producer.append(&one, record(), Box::new(done));
+        let broken = producer.client.read().unwrap().clone();
+        broken.context().is_broken.store(true, Ordering::Release);
+        drop(broken);
+        assert!(said.try_recv().is_err(), "it is on its way");
+        producer.append(&other, record(), Box::new(drop));
+        assert!(matches!(said.recv_timeout(SOON).unwrap(), Err(LogError::Transient(_))));
+        let client = producer.client.read().unwrap().clone();
+        assert!(!client.context().is_broken.load(Ordering::Acquire));
+        // The last that holds them let go of them here, and what is on its way fails then.
+        drop((client, producer));
+        assert!(matches!(said.recv_timeout(SOON).unwrap(), Err(LogError::Transient(_))));
     }
 
     #[test]
-    fn a_batch_is_answered_once_all_of_it_is() {
-        let (flight, said) = flight(3);
-        flight.land(7, 20);
-        flight.land(6, 10);
-        assert!(said.try_recv().is_err());
-        flight.land(8, 20);
-        assert_eq!(said.recv().unwrap(), Ok(Appended { base_offset: 6, appended_at: 20 }));
-    }
-
-    #[test]
-    fn a_batch_of_which_something_failed_has_failed() {
-        let (flight, said) = flight(2);
-        flight.land(7, 20);
-        flight.fail(LogError::Transient("away".into()));
-        flight.land(9, 20);
-        assert_eq!(said.recv().unwrap(), Err(LogError::Transient("away".into())));
-        assert!(said.recv().is_err(), "once");
+    fn a_batch_without_records_is_refused() {
+        let (says, said) = mpsc::channel();
+        producer().append(&outlet(1), Vec::new(), Box::new(move |outcome| says.send(outcome).unwrap()));
+        assert!(matches!(said.try_recv().unwrap(), Err(LogError::Poison(_))));
     }
 }
