@@ -24,7 +24,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::sight::Sight;
+use super::sight::{Sight, over};
 use crate::{
     Change, LogError,
     member::{Member, Order},
@@ -130,7 +130,7 @@ impl Following {
     fn listen(&mut self) -> Option<String> {
         while let Some(told) = self.group.poll(Duration::ZERO) {
             if let Err(error) = told {
-                self.group.context().hear_error(&error);
+                self.group.context().hear_error(&error, &error.to_string());
             }
         }
         let heard = self.group.context().take();
@@ -244,12 +244,13 @@ impl Rebalances {
     }
 
     /// That brokers are away others say; what else the group complains of is said once.
-    fn hear_error(&self, error: &KafkaError) {
+    fn hear_error(&self, error: &KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
+        if let Some(why) = over(code, reason) {
+            self.heard().fatal = Some(why);
+            return;
+        }
         match code {
-            RDKafkaErrorCode::Fatal | RDKafkaErrorCode::FencedInstanceId => {
-                self.heard().fatal = Some(error.to_string());
-            }
             RDKafkaErrorCode::AllBrokersDown
             | RDKafkaErrorCode::BrokerTransportFailure
             | RDKafkaErrorCode::OperationTimedOut
@@ -268,7 +269,7 @@ impl ClientContext for Rebalances {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.hear_error(&error);
+        self.hear_error(&error, reason);
         self.sight.error(error, reason);
     }
 

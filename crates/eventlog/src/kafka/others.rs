@@ -22,7 +22,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::sight::Sight;
+use super::sight::{Sight, over};
 use crate::LogError;
 
 const ANSWER: Duration = Duration::from_secs(5);
@@ -131,10 +131,10 @@ impl Others {
 
 /// That brokers are away others say; a topic that goes away meanwhile is waited for.
 fn hear(error: &KafkaError) -> Result<(), LogError> {
+    if let Some(why) = error.rdkafka_error_code().and_then(|code| over(code, &error.to_string())) {
+        return Err(LogError::Poison(why));
+    }
     match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::FencedInstanceId) => {
-            Err(LogError::Poison(error.to_string()))
-        }
         Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::TopicAuthorizationFailed) => {
             tracing::warn!(%error, "events are not read: {error}");
             Ok(())

@@ -11,6 +11,18 @@ use rdkafka::{
 
 use super::numbers::Numbers;
 
+/// Why a member of a group is none any more, if that is what an error says.
+pub(super) fn over(code: RDKafkaErrorCode, reason: &str) -> Option<String> {
+    let is_fenced = code == RDKafkaErrorCode::FencedInstanceId || reason.contains("fenced");
+    match code {
+        RDKafkaErrorCode::Fatal | RDKafkaErrorCode::FencedInstanceId if is_fenced => Some(format!(
+            "another process has the same name (--kafka-instance) and took its place: give each replica its own ({reason})"
+        )),
+        RDKafkaErrorCode::Fatal => Some(reason.to_owned()),
+        _ => None,
+    }
+}
+
 /// What all clients of a log share.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sight(Arc<Shared>);
@@ -59,5 +71,22 @@ impl ClientContext for Sight {
 
     fn stats(&self, statistics: Statistics) {
         self.0.numbers.take(&statistics);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_anothers_name_is_told_so() {
+        let fenced =
+            "Fatal error: Broker: Static consumer fenced by other consumer with same group.instance.id";
+        for code in [RDKafkaErrorCode::Fatal, RDKafkaErrorCode::FencedInstanceId] {
+            let why = over(code, fenced).unwrap();
+            assert!(why.contains("--kafka-instance") && why.contains(fenced), "{why}");
+        }
+        assert_eq!(over(RDKafkaErrorCode::Fatal, "Fatal error: else").as_deref(), Some("Fatal error: else"));
+        assert_eq!(over(RDKafkaErrorCode::AllBrokersDown, "1/1 brokers are down"), None);
     }
 }
