@@ -9,10 +9,9 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use sqlx::{Connection, PgConnection};
 use testkit::{
-    cluster::{Cluster, NotStarted, SERVICES},
+    cluster::{Cluster, NotStarted},
     proxy::{Network, Proxy},
     servers::{OwnKafka, OwnPostgres, OwnRedis},
-    sim::Rng,
 };
 use tokio::{task::block_in_place, time::sleep};
 
@@ -22,26 +21,10 @@ use super::{
     receiver::{Mood, Receiver},
 };
 
-/// Services that fold the account log, and all of them.
-const FOLDERS: &[&str] = &["health-score", "segmentation", "workflow"];
-const ALL: &[&str] = &SERVICES;
-/// Points of the code, who comes to them, and how often one passes before it dies there, at most.
-const POINTS: [(&str, &[&str], u64); 10] = [
-    ("edge-acked", &["ingest"], 40),
-    ("attribution-forwarded", &["ingest"], 40),
-    ("engine-fetched", FOLDERS, 40),
-    ("engine-appended", ALL, 40),
-    ("engine-passing", FOLDERS, 40),
-    ("engine-recovering", ALL, 3),
-    ("checkpoint-uncommitted", ALL, 4),
-    ("projection-uncommitted", ALL, 20),
-    ("projection-committed", ALL, 20),
-    ("attempt-made", &["workflow"], 20),
-];
 /// A process that does not come to its point is killed.
 const POINT: Duration = Duration::from_secs(20);
 /// The group's session is 6 s: who is stopped longer has lost its partitions.
-const SESSION: Duration = Duration::from_secs(6);
+pub(super) const SESSION: Duration = Duration::from_secs(6);
 const LOOK: Duration = Duration::from_millis(50);
 /// What a process gets that dies at a point of the code.
 const SIGABRT: i32 = 6;
@@ -58,7 +41,7 @@ pub(super) struct Ground {
     pub(super) receiver: Receiver,
 }
 
-type Who = (&'static str, usize);
+pub(super) type Who = (&'static str, usize);
 
 #[derive(Debug, Clone)]
 pub(super) enum Fault {
@@ -79,44 +62,6 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// Any, those oftener that have most kinds.
-    pub(super) fn draw(dice: &mut Rng) -> Self {
-        let seconds = |dice: &mut Rng, from: u64, to: u64| {
-            Duration::from_millis(from * 1_000 + dice.below((to - from) * 1_000))
-        };
-        match dice.below(23) {
-            0..3 => Self::Kill((0..=dice.below(3)).map(|_| who(dice)).collect()),
-            3..9 => {
-                let (point, services, passes) = *dice.pick(&POINTS);
-                let who = (*dice.pick(services), dice.below(2) as usize);
-                Self::DiesAt(point, who, 1 + dice.below(passes))
-            }
-            9..11 => Self::Stops(who(dice), SESSION + seconds(dice, 2, 6)),
-            11 => Self::Leaves(who(dice)),
-            12 => Self::Joins(who(dice).0),
-            13 => Self::BrokerDies(seconds(dice, 1, 10)),
-            14 => Self::PostgresDies(seconds(dice, 1, 10)),
-            15 => Self::Locked(who(dice).0, Duration::from_secs(30)),
-            16 => Self::ToKafka(network(dice), seconds(dice, 3, 12)),
-            17 => Self::ToPostgres(network(dice), seconds(dice, 3, 12)),
-            18 => Self::RedisIsFlushed,
-            19 => Self::RedisDies(seconds(dice, 1, 6)),
-            20 => Self::RedisHangs(seconds(dice, 1, 6)),
-            _ => {
-                let moods = [
-                    Mood::Broken,
-                    Mood::Overrun,
-                    Mood::Elsewhere,
-                    Mood::Hanging,
-                    Mood::Trickling,
-                    Mood::BreakingOff,
-                    Mood::Gone,
-                ];
-                Self::ReceiverIs(*dice.pick(&moods), seconds(dice, 2, 5))
-            }
-        }
-    }
-
     /// One word for what kind it is.
     pub(super) fn kind(&self) -> String {
         match self {
@@ -304,15 +249,6 @@ async fn pass(proxy: &Proxy, network: Network, how_long: Duration) -> Result<()>
     sleep(how_long).await;
     proxy.be(Network::Sound);
     Ok(())
-}
-
-fn who(dice: &mut Rng) -> Who {
-    (*dice.pick(&SERVICES), dice.below(2) as usize)
-}
-
-fn network(dice: &mut Rng) -> Network {
-    let slow = Network::Slow(Duration::from_millis(20 + dice.below(200)));
-    *dice.pick(&[slow, Network::Cut, Network::HalfOpen])
 }
 
 fn word(network: Network) -> &'static str {
