@@ -1,8 +1,9 @@
 //! Keeps a cluster busy at a rate: events in batches, people, the log's clock, and records that nobody can read.
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
@@ -17,7 +18,7 @@ use testkit::sim::Rng;
 use tokio::{runtime::Handle, sync::watch, task::JoinSet, time::sleep};
 
 use super::{
-    doors::Doors,
+    doors::{Doors, locked},
     people::People,
     traffic::{BEGIN, Traffic, WORKSPACES},
 };
@@ -38,6 +39,8 @@ const GARBAGE: Duration = Duration::from_millis(1_500);
 pub(super) struct Load {
     pub(super) traffic: Mutex<Traffic>,
     pub(super) acknowledged: AtomicUsize,
+    /// What the edge answered, how often: a status, and the code of its problem.
+    answers: Mutex<BTreeMap<String, usize>>,
     doors: Doors,
     keys: Vec<String>,
     http: reqwest::Client,
@@ -51,6 +54,7 @@ impl Load {
         Ok(Arc::new(Self {
             traffic: Mutex::new(Traffic::new(seed)),
             acknowledged: AtomicUsize::new(0),
+            answers: Mutex::default(),
             doors: doors.clone(),
             keys,
             http: reqwest::Client::builder().timeout(PATIENCE).build()?,
@@ -161,8 +165,9 @@ impl Load {
                 None => "nobody is there".to_owned(),
                 Some(door) => match self.post(&door, workspace, body.clone()).await {
                     Ok((200, _)) => break,
-                    Ok((status, said)) if status == 429 || status == 500 => said,
-                    Ok((status, said)) => anyhow::bail!("{status}: {said}"),
+                    Ok((429, said)) => said,
+                    // Whatever is away, a 500 is a mistake of ours: "something went wrong here".
+                    Ok((status, said)) => anyhow::bail!("{door}: {status}: {said}"),
                     Err(error) => error.to_string(),
                 },
             };
@@ -176,10 +181,19 @@ impl Load {
     async fn post(&self, door: &str, workspace: usize, body: String) -> Result<(u16, String)> {
         let request = self.http.post(format!("{door}/v1/batch")).basic_auth(&self.keys[workspace], Some(""));
         let response = request.body(body).send().await?;
-        Ok((response.status().as_u16(), response.text().await?))
+        let (status, said) = (response.status().as_u16(), response.text().await?);
+        let problem: Json = serde_json::from_str(&said).unwrap_or_default();
+        let answer = format!("{status} {}", problem["code"].as_str().unwrap_or_default());
+        *locked(&self.answers).entry(answer.trim_end().to_owned()).or_default() += 1;
+        Ok((status, said))
+    }
+
+    /// What the edge answered so far, and how often.
+    pub(super) fn answers(&self) -> BTreeMap<String, usize> {
+        locked(&self.answers).clone()
     }
 
     pub(super) fn traffic(&self) -> MutexGuard<'_, Traffic> {
-        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.traffic)
     }
 }

@@ -139,6 +139,7 @@ async fn survive(
     load.end().await?;
     let acknowledged = load.acknowledged.load(Ordering::Relaxed);
     println!("{:>7.1?}, {acknowledged} events: it is to come to rest", begun.elapsed());
+    println!("  the edge answered {:?}", load.answers());
     load.advance().await?;
     let found = examine(ground, &log, &load, &people).await?;
     println!("{:>7.1?}: examined", begun.elapsed());
@@ -192,14 +193,16 @@ impl Ground {
     }
 }
 
-/// The end of what every replica logged.
+/// The first errors that every replica logged, and the end of its log.
 fn complaints(folder: &std::path::Path) -> String {
     let logs = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let said = logs.filter(|entry| entry.path().extension().is_some_and(|it| it == "log")).map(|entry| {
         let said = std::fs::read_to_string(entry.path()).unwrap_or_default();
         let lines: Vec<&str> = said.lines().collect();
-        let end = lines[lines.len().saturating_sub(12)..].join("\n");
-        format!("{}:\n{end}\n", entry.file_name().display())
+        let errors = lines.iter().filter(|line| line.contains(r#""level":"ERROR""#)).take(12);
+        let end = &lines[lines.len().saturating_sub(12)..];
+        let shown: Vec<&str> = errors.chain(end).copied().collect();
+        format!("{}:\n{}\n", entry.file_name().display(), shown.join("\n"))
     });
     said.collect()
 }
