@@ -23,13 +23,25 @@ fn sum_of(metrics: &str, name: &str, label: &str) -> Result<u64> {
     lines.iter().map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<u64>()?)).sum()
 }
 
-/// Fails if some worker said other than the log, or met what it could not read or fold.
+/// Fails if some worker said other than the log, or found gone what it had not folded.
+pub(crate) fn check_true(metrics: &str) -> Result<()> {
+    check_none(metrics, &["repairs", "missed"])
+}
+
+/// Fails also if one met what it could not read or fold.
 pub(crate) fn check_sound(metrics: &str) -> Result<()> {
-    for name in ["repairs", "skipped", "missed"] {
-        let found = sum(metrics, &format!("perennial_worker_{name}_total"))?;
-        ensure!(found == 0, "{found} {name}");
-    }
+    check_true(metrics)?;
+    check_none(metrics, &["skipped"])?;
     let poison = sum_of(metrics, "perennial_worker_errors_total", r#"kind="poison""#)?;
     ensure!(poison == 0, "{poison} records could not be read or folded");
+    Ok(())
+}
+
+fn check_none(metrics: &str, names: &[&str]) -> Result<()> {
+    for name in names.iter().map(|name| format!("perennial_worker_{name}_total")) {
+        let found = sum(metrics, &name)?;
+        let of = |line: &&str| line.starts_with(&name) && !line.ends_with(" 0");
+        ensure!(found == 0, "{:?}", metrics.lines().filter(of).collect::<Vec<_>>());
+    }
     Ok(())
 }

@@ -20,15 +20,12 @@ use serde_json::Value as Json;
 
 use super::{
     doors::Doors,
-    faults::Ground,
     people::People,
     receiver::Receiver,
     traffic::{Fate, Number, WORKSPACES},
 };
-use crate::{client::Client, evidence, log::Log, metrics, told::Tellers};
+use crate::{client::Client, evidence, log::Log, told::Tellers};
 
-const SETTLE: Duration = Duration::from_secs(240);
-const LOOK: Duration = Duration::from_millis(500);
 /// Services that say something of every record of the account log that cannot be read.
 const FOLDERS: usize = 3;
 
@@ -64,30 +61,6 @@ struct Held {
     inbox: Vec<Record>,
     account: Vec<Record>,
     dead: [Vec<Record>; 2],
-}
-
-/// Returns once every worker has folded all there is, and nothing more comes.
-pub(super) async fn settle(ground: &Ground, log: &Log) -> Result<()> {
-    let begun = Instant::now();
-    let mut before = Vec::new();
-    loop {
-        let (mut lag, mut now) = (Vec::new(), Vec::new());
-        for (service, number, replica) in ground.cluster.replicas() {
-            let url = format!("{}/metrics", replica.http);
-            let said = reqwest::get(url).await?.text().await?;
-            let behind = metrics::sum(&said, "perennial_worker_lag_records").unwrap_or_default();
-            lag.push(format!("{service} {number}: {behind}"));
-            now.push(behind);
-        }
-        let is_idle = now.iter().all(|behind| *behind == 0);
-        now.push(log.records_in_all().await?);
-        if is_idle && now == before {
-            return Ok(());
-        }
-        ensure!(begun.elapsed() < SETTLE, "it does not come to rest: {lag:?}");
-        before = now;
-        tokio::time::sleep(LOOK).await;
-    }
 }
 
 pub(super) async fn check(

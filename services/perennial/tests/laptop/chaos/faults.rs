@@ -146,8 +146,9 @@ impl Ground {
     }
 
     /// SIGKILL, to one that lives.
-    fn kill_one(&mut self, who: Who) -> Result<()> {
+    async fn kill_one(&mut self, who: Who) -> Result<()> {
         self.lives(who)?;
+        self.check_before_end(who).await?;
         self.cluster.kill(who.0, who.1)
     }
 
@@ -161,7 +162,11 @@ impl Ground {
         let mut dead: Vec<Who> = whom.to_vec();
         dead.sort_unstable();
         dead.dedup();
-        dead.iter().try_for_each(|who| self.kill_one(*who))?;
+        for who in &dead {
+            self.lives(*who)?;
+            self.check_before_end(*who).await?;
+        }
+        dead.iter().try_for_each(|(service, number)| self.cluster.kill(service, *number))?;
         self.doors.lead_to(&self.cluster);
         dead.into_iter().try_for_each(|who| self.begin(who))
     }
@@ -169,7 +174,7 @@ impl Ground {
     /// It dies where it is at its point for the n-th time. Not every point is come to in time: then it is killed. Whether
     /// it died there.
     async fn die_at(&mut self, point: &str, (service, number): Who, times: u64) -> Result<bool> {
-        self.kill_one((service, number))?;
+        self.kill_one((service, number)).await?;
         let failpoint = format!("{point}:{times}");
         // It may die before it answers.
         let started =
@@ -197,6 +202,9 @@ impl Ground {
             sleep(LOOK).await;
         }
         let ended = armed.ended()?;
+        if ended.is_none() {
+            self.check_before_end((service, number)).await?;
+        }
         self.cluster.kill(service, number)?;
         Ok(ended)
     }
@@ -208,6 +216,7 @@ impl Ground {
     }
 
     async fn leave(&mut self, (service, number): Who) -> Result<()> {
+        self.check_before_end((service, number)).await?;
         let leaving = self.cluster.replica_mut(service, number).context("nobody to leave")?;
         leaving.signal("TERM")?;
         let begun = Instant::now();
@@ -226,7 +235,7 @@ impl Ground {
     async fn join(&mut self, service: &'static str) -> Result<()> {
         self.begin((service, 2))?;
         sleep(SESSION).await;
-        self.kill_one((service, 2))?;
+        self.kill_one((service, 2)).await?;
         self.doors.lead_to(&self.cluster);
         Ok(())
     }

@@ -11,6 +11,7 @@ mod load;
 mod people;
 mod receiver;
 mod traffic;
+mod workers;
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +32,7 @@ use testkit::{
 use tokio::{runtime::Handle, task::JoinSet, task::block_in_place, time::sleep};
 
 use self::{
-    check::{Found, check, settle},
+    check::{Found, check},
     doors::Doors,
     faults::Ground,
     load::Load,
@@ -150,8 +151,9 @@ async fn survive(
 async fn examine(ground: &mut Ground, log: &Log, load: &Load, people: &People) -> Result<Found> {
     let mut looks = 1;
     loop {
-        settle(ground, log).await?;
+        ground.settle(log).await?;
         ground.check_alive()?;
+        ground.check_workers().await?;
         let fates = load.traffic().fates.clone();
         let longest_call = i64::try_from(LONGEST_CALL_S * 1_000)?;
         let found = check(log, &ground.doors, &ground.receiver, &fates, people, longest_call).await;
