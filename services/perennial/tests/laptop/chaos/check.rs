@@ -8,31 +8,24 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use contracts::{
-    account::{AccountRecord, Value, account_record::Kind, value},
-    ingest::{ListQuarantineRequest, Quarantined, admin_service_client::AdminServiceClient},
-};
-use engine::read_envelope;
-use eventlog::{Stored, Topic, proto::DeadLetter};
+use eventlog::Topic;
 use oracle::{Deliveries, Record, Stories, Story, Turn, Work};
-use prost::Message;
 use serde_json::Value as Json;
 
 use super::{
+    conserved, dead,
     doors::Doors,
     people::People,
     receiver::Receiver,
-    traffic::{Fate, Number, WORKSPACES},
+    traffic::{Fate, WORKSPACES},
 };
 use crate::{client::Client, evidence, log::Log, told::Tellers};
-
-/// Services that say something of every record of the account log that cannot be read.
-const FOLDERS: usize = 3;
 
 /// What there was, when all of it was as it should be.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) facts: usize,
+    pub(super) repeats: usize,
     pub(super) handed: usize,
     pub(super) records: usize,
     pub(super) decisions: usize,
@@ -46,10 +39,22 @@ pub(super) struct Found {
 
 impl Display for Found {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let Self { facts, handed, records, decisions, answers, arrived, repeated, waiting, dead, .. } = self;
+        let Self {
+            facts,
+            repeats,
+            handed,
+            records,
+            decisions,
+            answers,
+            arrived,
+            repeated,
+            waiting,
+            dead,
+            ..
+        } = self;
         write!(
             f,
-            "{records} records, {facts} facts ({handed} handed on), {decisions} decisions, {answers} commands answered, {arrived} webhooks \
+            "{records} records, {facts} facts ({handed} handed on, {repeats} repeats dropped), {decisions} decisions, {answers} commands answered, {arrived} webhooks \
              ({repeated} repeated, {waiting} not yet), {dead} dead letters; the oracle took {:?}",
             self.oracle
         )
@@ -57,10 +62,11 @@ impl Display for Found {
 }
 
 /// Everything that the log holds.
-struct Held {
-    inbox: Vec<Record>,
-    account: Vec<Record>,
-    dead: [Vec<Record>; 2],
+pub(super) struct Held {
+    pub(super) inbox: Vec<Record>,
+    pub(super) account: Vec<Record>,
+    /// Letters about the inbox, and about the account log.
+    pub(super) dead: [Vec<Record>; 2],
 }
 
 pub(super) async fn check(
@@ -78,7 +84,7 @@ pub(super) async fn check(
     };
     let mut found = Found {
         records: held.inbox.len() + held.account.len(),
-        dead: check_dead(&held)?,
+        dead: dead::check(&held)?,
         ..Found::default()
     };
     let begun = Instant::now();
@@ -96,7 +102,7 @@ pub(super) async fn check(
     let (forged, confused) = receiver.complaints();
     ensure!(forged == 0 && confused == 0, "{forged} webhooks were forged, {confused} ids mean two things");
     for ((workspace, _), fate) in WORKSPACES.iter().zip(fates) {
-        check_conservation(&held.account, &doors.client("ingest")?, workspace, fate).await?;
+        found.repeats += conserved::check(&held, &doors.client("ingest")?, workspace, fate).await?;
         found.facts += fate.kept.len();
         let stories: BTreeMap<String, Story> = of(&stories, workspace);
         let deliveries: BTreeMap<String, Vec<Turn>> = of(&deliveries, workspace);
@@ -104,8 +110,8 @@ pub(super) async fn check(
         tellers.check(workspace, &stories, &deliveries).await?;
         check_webhooks(receiver, workspace, &stories, &deliveries, &mut found)?;
     }
-    let Found { facts, handed, decisions, answers, arrived, dead, .. } = found;
-    let all = [facts, handed, decisions, answers, arrived, dead];
+    let Found { facts, repeats, handed, decisions, answers, arrived, dead, .. } = found;
+    let all = [facts, repeats, handed, decisions, answers, arrived, dead];
     ensure!(!all.contains(&0), "there was nothing of some kind to compare: {found}");
     Ok(found)
 }
@@ -149,57 +155,6 @@ fn check_answers(stories: &Stories, people: &People) -> Result<()> {
         ensure!(said == [heard.as_str()], "{command:x} was answered {said:?}, and somebody heard {heard:?}");
     }
     Ok(())
-}
-
-/// Received = kept + repeats + quarantined + waiting for an account.
-async fn check_conservation(account: &[Record], ingest: &Client, workspace: &str, fate: &Fate) -> Result<()> {
-    let mut kept: BTreeMap<Number, String> = BTreeMap::new();
-    for (number, of) in account.iter().filter_map(|record| numbered(record, workspace)) {
-        let twice = kept.insert(number, of.clone()).filter(|before| *before != of);
-        ensure!(twice.is_none(), "{workspace}: {number:?} is {of}'s and {twice:?}'s");
-    }
-    let lost: Vec<_> = fate.kept.iter().filter(|(number, _)| !kept.contains_key(number)).take(5).collect();
-    ensure!(lost.is_empty(), "{workspace}: lost {lost:?} and perhaps others");
-    ensure!(kept == fate.kept, "{workspace}: {} facts, {} were sent", kept.len(), fate.kept.len());
-    let (taken, used) = (evidence::usage(account, workspace), fate.used());
-    ensure!(taken == used, "{workspace}: {taken} facts are taken of usage, {used} were sent");
-    let waiting = ingest.workspace(workspace).await?.events_waiting;
-    ensure!(waiting == fate.parked as u64, "{workspace}: {waiting} wait, not {}", fate.parked);
-    let quarantined: BTreeSet<String> =
-        quarantined(ingest, workspace).await?.into_iter().map(|it| it.message_id).collect();
-    let missing = fate.quarantined.difference(&quarantined).count();
-    ensure!(
-        quarantined == fate.quarantined,
-        "{workspace}: {} in quarantine, {missing} of {} are missing",
-        quarantined.len(),
-        fate.quarantined.len()
-    );
-    Ok(())
-}
-
-/// A fact's number, and whose it is.
-fn numbered(record: &Record, workspace: &str) -> Option<(Number, String)> {
-    let read = AccountRecord::decode(record.bytes.as_slice()).ok()?;
-    let header = read.header.filter(|header| header.workspace == workspace)?;
-    let (values, of): (_, fn(u64) -> Number) = match read.kind? {
-        Kind::Usage(usage) => (usage.properties, Number::Used),
-        Kind::AccountTraits(said) => (said.traits, Number::Told),
-        Kind::ContactTraits(said) => (said.traits, Number::Told),
-        _ => return None,
-    };
-    let number = values.into_iter().find(|property| property.name == "n")?;
-    let Some(Value { kind: Some(value::Kind::Decimal(millionths)) }) = number.value else { return None };
-    Some((of(u64::try_from(millionths / 1_000_000).ok()?), header.account))
-}
-
-async fn quarantined(ingest: &Client, workspace: &str) -> Result<Vec<Quarantined>> {
-    let list = async |channel, page_token| {
-        let workspace = workspace.to_owned();
-        let asked = ListQuarantineRequest { workspace, page_size: 1000, page_token, ..Default::default() };
-        let page = AdminServiceClient::new(channel).list_quarantine(asked).await?.into_inner();
-        Ok((page.quarantined, page.next_page_token))
-    };
-    ingest.all(list).await
 }
 
 /// Every segment's counts are what was decided, also of those that the catalogue has no more.
@@ -264,44 +219,4 @@ fn check_webhooks(
     found.repeated += repeated;
     found.waiting += requested.difference(&settled).count();
     Ok(())
-}
-
-/// Each record that nobody can read lies among the dead letters, from everybody who met it; nothing else does.
-fn check_dead(held: &Held) -> Result<usize> {
-    let mut dead = 0;
-    for (records, letters, folders) in
-        [(&held.inbox, &held.dead[0], 1), (&held.account, &held.dead[1], FOLDERS)]
-    {
-        let litter: BTreeSet<(u32, u64)> = records
-            .iter()
-            .filter(|record| is_litter(record))
-            .map(|record| (record.partition, record.offset))
-            .collect();
-        let mut said: BTreeSet<(i32, u32, u64)> = BTreeSet::new();
-        for letter in letters {
-            let letter = DeadLetter::decode(letter.bytes.as_slice())?;
-            let header = letter.header.unwrap_or_default();
-            let cause = header.cause.unwrap_or_default();
-            ensure!(
-                litter.contains(&(cause.partition, cause.offset)),
-                "a dead letter about {}/{} of {}: {:?}",
-                cause.partition,
-                cause.offset,
-                letter.topic,
-                letter.control
-            );
-            said.insert((header.service, cause.partition, cause.offset));
-        }
-        let wanted = litter.len() * folders;
-        ensure!(said.len() == wanted, "{} dead letters, not {wanted}", said.len());
-        dead += said.len();
-    }
-    Ok(dead)
-}
-
-/// One of those that [`crate::garbage`] makes.
-fn is_litter(record: &Record) -> bool {
-    let Record { offset, appended_at, bytes, .. } = record.clone();
-    let stored = Stored { offset, appended_at, value: bytes.into(), traceparent: None };
-    read_envelope(&stored).map_or(true, |(header, _)| header.id[..] == [7; 16])
 }

@@ -4,6 +4,8 @@
 //! `CHAOS_SEED` and `CHAOS_FAULTS` tell another history: `cargo xtask chaos`.
 
 mod check;
+mod conserved;
+mod dead;
 mod deck;
 mod doors;
 mod faults;

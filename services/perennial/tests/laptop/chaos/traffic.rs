@@ -2,7 +2,7 @@
 //!
 //! Invariant: of every event it is known beforehand what must become of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use contracts::log::ClockKind;
 use jiff::Timestamp;
@@ -46,16 +46,25 @@ pub(super) enum Number {
 pub(super) struct Fate {
     /// Facts, each once: its number and its account.
     pub(super) kept: BTreeMap<Number, String>,
-    /// Ids of messages in quarantine.
-    pub(super) quarantined: BTreeSet<String>,
+    /// Ids of messages in quarantine, and why they are there.
+    pub(super) quarantined: BTreeMap<String, String>,
     /// Waiting for an account.
     pub(super) parked: usize,
+    /// Calls that say who somebody is, and nothing else.
+    pub(super) introduced: usize,
+    /// Those of all these but the quarantined that are sent again.
+    pub(super) repeated: usize,
 }
 
 impl Fate {
     /// How many facts there are of something that was done.
     pub(super) fn used(&self) -> usize {
         self.kept.keys().filter(|number| matches!(number, Number::Used(_))).count()
+    }
+
+    /// How many different messages the inbox has.
+    pub(super) fn received(&self) -> usize {
+        self.kept.len() + self.parked + self.introduced
     }
 }
 
@@ -96,7 +105,11 @@ impl Traffic {
             let again: Vec<&Json> =
                 self.before.iter().filter(|(of, _)| *of == workspace).map(|(_, event)| event).collect();
             if !again.is_empty() {
-                return (*self.dice.pick(&again)).clone();
+                let again = (*self.dice.pick(&again)).clone();
+                let fate = &mut self.fates[workspace];
+                let id = again["messageId"].as_str().unwrap_or_default();
+                fate.repeated += usize::from(!fate.quarantined.contains_key(id));
+                return again;
             }
         }
         let event = self.fresh(workspace, now);
@@ -160,6 +173,7 @@ impl Traffic {
         let visits = visits.entry((workspace, account, contact)).or_insert_with(|| Some(Vec::new()));
         if self.dice.luck(IDENTIFIED) {
             let done = visits.take().unwrap_or_default();
+            fate.introduced += 1;
             fate.parked -= done.len();
             fate.kept.extend(done.into_iter().map(|number| (Number::Used(number), account_name(account))));
             return json!({
@@ -180,11 +194,23 @@ impl Traffic {
         })
     }
 
-    /// A call without a name of what was done.
+    /// A call without what was done, without who did it, or at no time that there is.
     fn wrong(&mut self, workspace: usize) -> Json {
         let number = self.next();
-        self.fates[workspace].quarantined.insert(message_id(number));
-        json!({"type": "track", "messageId": message_id(number), "userId": format!("stray-{}", number % 50)})
+        let user = format!("stray-{}", number % 50);
+        let mut call = json!({"type": "track", "messageId": message_id(number)});
+        let code = *self.dice.pick(&["NO_EVENT_NAME", "NO_USER", "BAD_TIMESTAMP"]);
+        if code != "NO_EVENT_NAME" {
+            call["event"] = "Looked Around".into();
+        }
+        if code != "NO_USER" {
+            call["userId"] = user.into();
+        }
+        if code == "BAD_TIMESTAMP" {
+            call["timestamp"] = "soon".into();
+        }
+        self.fates[workspace].quarantined.insert(message_id(number), code.to_owned());
+        call
     }
 
     /// What is known of an account, or of a contact.
