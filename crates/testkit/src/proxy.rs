@@ -32,7 +32,7 @@ pub enum Network {
     Sound,
     /// Everything takes so much longer.
     Slow(Duration),
-    /// Connections are cut, new ones too.
+    /// Connections are reset, new ones too.
     Cut,
     /// The far end of connections that were there is gone, and the near end is never told. New ones get no answer.
     HalfOpen,
@@ -79,44 +79,58 @@ async fn serve(listener: TcpListener, target: Target, network: watch::Receiver<N
 }
 
 /// One connection, from its beginning to its end. Whatever breaks it, its ends find out by themselves.
-async fn carry(near: TcpStream, target: Target, mut network: watch::Receiver<Network>) {
+async fn carry(mut near: TcpStream, target: Target, mut network: watch::Receiver<Network>) {
     let now = *network.borrow_and_update();
-    match now {
-        Network::Cut => return,
-        Network::HalfOpen => return hold(near).await,
-        Network::Sound | Network::Slow(_) => {}
-    }
-    if near.set_nodelay(true).is_err() {
-        return;
-    }
-    let far: io::Result<(Box<dyn AsyncRead + Send + Unpin>, Box<dyn AsyncWrite + Send + Unpin>)> =
-        match target {
-            Target::Tcp(address) => TcpStream::connect(address).await.map(|far| {
-                let (read, write) = far.into_split();
-                (Box::new(read) as _, Box::new(write) as _)
-            }),
-            Target::Unix(path) => UnixStream::connect(path).await.map(|far| {
-                let (read, write) = far.into_split();
-                (Box::new(read) as _, Box::new(write) as _)
-            }),
-        };
-    let Ok((far_read, far_write)) = far else { return };
-    let (mut near_read, mut near_write) = near.into_split();
-    let broken = {
-        let slow = network.clone();
-        let there = copy(&mut near_read, far_write, slow.clone());
-        let back = copy(far_read, &mut near_write, slow);
-        tokio::select! {
-            () = there => None,
-            () = back => None,
-            broken = breaks(&mut network) => Some(broken),
-        }
+    let broken = match now {
+        Network::Cut | Network::HalfOpen => Some(now),
+        Network::Sound | Network::Slow(_) => lead(&mut near, target, &mut network).await,
     };
-    if broken == Some(Network::HalfOpen)
-        && let Ok(near) = near_read.reunite(near_write)
-    {
-        hold(near).await;
+    match broken {
+        Some(Network::HalfOpen) => hold(near).await,
+        Some(_) => reset(near),
+        None => {}
     }
+}
+
+/// Leads it to its far end until one of them closes it, or the network breaks it, and then how. The far end is gone
+/// afterwards.
+async fn lead(
+    near: &mut TcpStream,
+    target: Target,
+    network: &mut watch::Receiver<Network>,
+) -> Option<Network> {
+    near.set_nodelay(true).ok()?;
+    match target {
+        Target::Tcp(address) => {
+            let mut far = TcpStream::connect(address).await.ok()?;
+            let broken = between(near, &mut far, network).await;
+            if broken == Some(Network::Cut) {
+                reset(far);
+            }
+            broken
+        }
+        Target::Unix(path) => between(near, &mut UnixStream::connect(path).await.ok()?, network).await,
+    }
+}
+
+async fn between(
+    near: &mut TcpStream,
+    far: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    network: &mut watch::Receiver<Network>,
+) -> Option<Network> {
+    let slow = network.clone();
+    let (near_read, near_write) = near.split();
+    let (far_read, far_write) = tokio::io::split(far);
+    tokio::select! {
+        () = copy(near_read, far_write, slow.clone()) => None,
+        () = copy(far_read, near_write, slow) => None,
+        broken = breaks(network) => Some(broken),
+    }
+}
+
+/// Closes it so that the other end hears of a reset, and not that all was said. Fails where that has gone already.
+fn reset(end: TcpStream) {
+    drop(end.set_zero_linger());
 }
 
 /// Returns when connections no longer carry anything.
@@ -148,5 +162,52 @@ async fn copy(
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that takes connections and keeps them, a proxy before it, and a client that is connected through both.
+    async fn connected() -> (TcpStream, TcpStream, Proxy) {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = Proxy::start(Target::Tcp(server.local_addr().unwrap())).await.unwrap();
+        let mut near = TcpStream::connect(proxy.address()).await.unwrap();
+        let (mut far, _) = server.accept().await.unwrap();
+        near.write_all(b"there").await.unwrap();
+        far.read_exact(&mut [0; 5]).await.unwrap();
+        (near, far, proxy)
+    }
+
+    async fn end_of(mut stream: TcpStream) -> io::Result<usize> {
+        stream.read(&mut [0; 1]).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_cut_is_reset_at_both_ends() {
+        let (near, far, proxy) = connected().await;
+        proxy.be(Network::Cut);
+        for end in [near, far] {
+            assert_eq!(end_of(end).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        }
+        let new = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(end_of(new).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_closed_ends_in_peace() {
+        let (near, far, _proxy) = connected().await;
+        drop(far);
+        assert_eq!(end_of(near).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_near_end_of_a_half_open_connection_is_never_told() {
+        let (near, far, proxy) = connected().await;
+        proxy.be(Network::HalfOpen);
+        assert_eq!(end_of(far).await.unwrap(), 0);
+        let told = tokio::time::timeout(Duration::from_millis(100), end_of(near)).await;
+        assert!(told.is_err(), "{told:?}");
     }
 }
