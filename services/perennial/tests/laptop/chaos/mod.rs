@@ -7,6 +7,7 @@ mod check;
 mod conserved;
 mod dead;
 mod deck;
+mod definitions;
 mod doors;
 mod faults;
 mod load;
@@ -112,7 +113,7 @@ async fn survive(
     rate: usize,
     tasks: &Tasks,
 ) -> Result<(Found, Vec<String>)> {
-    let people = People::new(dice.draw(), &ground.doors, &ground.receiver)?;
+    let mut people = People::new(dice.draw(), &ground.doors, &ground.receiver)?;
     let load = Load::new(dice.draw(), &ground.doors, people.open().await?)?;
     let log = Arc::new(Log::in_kafka(ground.cluster.kafka.clone(), tasks).await?);
     let mut busy = JoinSet::new();
@@ -140,6 +141,8 @@ async fn survive(
     busy.join_all().await.into_iter().collect::<Result<()>>()?;
     let people = block_in_place(|| acting.join()).map_err(|_| anyhow::anyhow!("people panicked"))??;
     load.end().await?;
+    // Who falls silent now does so by time alone.
+    sleep(definitions::SILENCE).await;
     let acknowledged = load.acknowledged.load(Ordering::Relaxed);
     println!("{:>7.1?}, {acknowledged} events: it is to come to rest", begun.elapsed());
     println!("  the edge answered {:?}", load.answers());

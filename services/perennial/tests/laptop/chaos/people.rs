@@ -11,18 +11,19 @@ use contracts::{
     },
     log::ClockKind,
 };
+use serde_json::Value as Json;
 use testkit::sim::Rng;
 use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::{
+    definitions::{VARIANTS, catalogue},
     doors::Doors,
     receiver::Receiver,
-    traffic::{BEGIN, WORKSPACES, catalogue},
+    traffic::{BEGIN, WORKSPACES},
 };
 use crate::client::Client;
 
-const VARIANTS: u64 = 4;
 /// One act in so many changes the definitions.
 const CHANGES: u64 = 12;
 const HOUR_MS: i64 = 3_600_000;
@@ -33,6 +34,8 @@ pub(super) struct People {
     ingest: Client,
     receiver: Receiver,
     dice: Rng,
+    /// The last definitions of each workspace.
+    pub(super) defined: BTreeMap<&'static str, Json>,
     /// The answers that commands had, by their ids: why not, or nothing.
     pub(super) answered: BTreeMap<u128, String>,
 }
@@ -44,17 +47,18 @@ impl People {
             ingest: doors.client("ingest")?,
             receiver: receiver.clone(),
             dice: Rng::new(seed),
+            defined: BTreeMap::new(),
             answered: BTreeMap::new(),
         })
     }
 
     /// Makes the workspaces; returns their write keys.
-    pub(super) async fn open(&self) -> Result<Vec<String>> {
+    pub(super) async fn open(&mut self) -> Result<Vec<String>> {
         let mut keys = Vec::new();
         for (workspace, clock) in WORKSPACES {
             self.ingest.create(workspace, clock).await?;
             keys.push(self.ingest.write_key(workspace).await?);
-            self.ingest.apply(workspace, &catalogue(0, &self.receiver.url(workspace))).await?;
+            self.define(0, workspace, clock).await?;
             self.receiver.trust(workspace, &self.workflow.secret(workspace).await?)?;
         }
         Ok(keys)
@@ -64,8 +68,8 @@ impl People {
     pub(super) async fn act(&mut self) -> Result<()> {
         let (workspace, clock) = *self.dice.pick(&WORKSPACES);
         if self.dice.below(CHANGES) == 0 {
-            let document = catalogue(self.dice.below(VARIANTS), &self.receiver.url(workspace));
-            return self.ingest.apply(workspace, &document).await.context("changing definitions");
+            let variant = self.dice.below(VARIANTS);
+            return self.define(variant, workspace, clock).await.context("changing definitions");
         }
         let open = self.open_ctas(workspace).await?;
         if open.is_empty() {
@@ -82,6 +86,13 @@ impl People {
         };
         let answer = self.command(command, clock).await?;
         self.answered.insert(command_id.as_u128(), answer);
+        Ok(())
+    }
+
+    async fn define(&mut self, variant: u64, workspace: &'static str, clock: ClockKind) -> Result<()> {
+        let document = catalogue(variant, clock, &self.receiver.url(workspace));
+        self.ingest.apply(workspace, &document).await?;
+        self.defined.insert(workspace, document);
         Ok(())
     }
 

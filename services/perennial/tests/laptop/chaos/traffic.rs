@@ -251,39 +251,3 @@ fn message_id(number: u64) -> String {
 fn instant(at: i64) -> String {
     Timestamp::from_millisecond(at).unwrap_or_default().to_string()
 }
-
-/// One of a few catalogues that differ in thresholds.
-pub(super) fn catalogue(variant: u64, hook: &str) -> Json {
-    json!({
-        "measures": {
-            "reports": {"count": {"event": "Report Exported", "window": {"days": 3}}},
-            "orders": {"count": {"event": "Order Completed", "window": {"days": 3}}},
-            "revenue": {"sum": {"event": "Order Completed", "property": "revenue", "window": {"days": 7}}},
-        },
-        "scorecards": [{
-            "name": "use",
-            "groups": [{"name": "use", "weight": 1, "measures": [
-                {"measure": "reports", "weight": 2, "curve": {"linear": [[0, 0], [400 + 50 * variant, 100]]}},
-                {"measure": "orders", "weight": 1, "curve": {"steps": [[0, 0], [3 + variant, 50], [9, 100]]}}]}],
-            "bands": {"yellow": 30 + variant, "green": 60 + variant},
-        }],
-        "segments": {
-            "busy": {"when": {"measure": "reports", "at_least": 20 + 10 * variant}},
-            "buyers": {"when": {"measure": "orders", "at_least": 2 + variant}},
-            "paying": {"when": {"measure": "revenue", "at_least": 100 + 100 * variant}},
-        },
-        "endpoints": {"hook": {"url": hook}},
-        "playbooks": {
-            "thanks": {"trigger": {"enters": "buyers"}, "steps": [
-                {"open_cta": {"type": "opportunity", "title": "Say thanks", "priority": 2}},
-                {"notify": {"endpoint": "hook"}},
-                {"wait": {"hours": 3}},
-                {"notify": {"endpoint": "hook"}}]},
-            "watch": {"trigger": {"band": {"to": "green"}}, "steps": [{"notify": {"endpoint": "hook"}}]},
-            "save": {"trigger": {"band": {"to": "red"}}, "steps": [
-                {"open_cta": {"type": "risk", "title": "Call them", "priority": 1}},
-                {"notify": {"endpoint": "hook"}}]},
-            "order": {"trigger": {"event": {"name": "Order Completed"}}, "steps": [{"notify": {"endpoint": "hook"}}]},
-        },
-    })
-}

@@ -3,10 +3,7 @@
 mod decided;
 mod words;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Debug,
-};
+use std::{collections::BTreeMap, fmt::Debug};
 
 use anyhow::{Context, Result, ensure};
 use contracts::{
@@ -18,7 +15,7 @@ use contracts::{
 };
 use oracle::{HealthChange, MembershipChange, NotificationChange, RunChange, Story, Turn};
 
-use crate::{client::Client, script};
+use crate::{client::Client, evidence, script};
 
 const PAGE: i32 = 1_000;
 
@@ -42,7 +39,7 @@ impl Tellers {
     ) -> Result<()> {
         let all = async {
             same("scores", self.scores(workspace).await?, decided::scores(stories))?;
-            same("members", self.members(workspace, stories).await?, decided::members(stories))?;
+            same("members", self.members(workspace).await?, decided::members(stories))?;
             for (account, story) in stories {
                 same(account, self.score_changes(workspace, account).await?, decided::score_changes(story))?;
                 same(
@@ -88,18 +85,12 @@ impl Tellers {
         numbered(self.health.all(list).await?.into_iter().rev().map(words::score_change))
     }
 
-    /// By segment and account.
-    async fn members(
-        &self,
-        workspace: &str,
-        stories: &Stories,
-    ) -> Result<BTreeMap<(String, String), MembershipChange>> {
-        let changes = stories.values().flat_map(|story| &story.memberships);
-        let segments: BTreeSet<&str> = changes.map(|change| &*change.segment).collect();
+    /// By segment and account. Of a segment that the catalogue has no more nothing is told.
+    async fn members(&self, workspace: &str) -> Result<BTreeMap<(String, String), MembershipChange>> {
         let mut all = Vec::new();
-        for segment in segments {
+        for told in evidence::segments(&self.segmentation, workspace).await? {
             let list = async |channel, page_token| {
-                let (workspace, segment) = (workspace.into(), segment.into());
+                let (workspace, segment) = (workspace.into(), told.segment.clone());
                 let asked = ListMembersRequest {
                     workspace,
                     segment,
