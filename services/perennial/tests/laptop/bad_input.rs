@@ -36,7 +36,17 @@ const MB: usize = 1 << 20;
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_input_gets_its_answer_and_nobody_else_feels_it() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new(Home::new(20)?).await?;
+    on(Home::new(20)?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_gets_its_answer_on_kafka_too() -> Result<()> {
+    let _alone = alone().await;
+    on(Home::new(20)?.on_kafka().await?).await
+}
+
+async fn on(home: Home) -> Result<()> {
+    let stage = Stage::new(home).await?;
     answered(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }

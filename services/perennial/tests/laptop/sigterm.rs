@@ -25,7 +25,17 @@ const AFTER: [usize; 3] = [400, 900, 700];
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_drains_within_ten_seconds() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new(Home::new(20)?).await?;
+    on(Home::new(20)?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_drains_within_ten_seconds_on_kafka_too() -> Result<()> {
+    let _alone = alone().await;
+    on(Home::new(20)?.on_kafka().await?).await
+}
+
+async fn on(home: Home) -> Result<()> {
+    let stage = Stage::new(home).await?;
     drained(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }

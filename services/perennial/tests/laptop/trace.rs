@@ -20,7 +20,17 @@ const SOON: Duration = Duration::from_secs(30);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_and_the_log_lines_belong_to_the_trace_of_the_request() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new(Home::new(20)?.telling_decisions()).await?;
+    on(Home::new(20)?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_belongs_to_the_trace_of_the_request_on_kafka_too() -> Result<()> {
+    let _alone = alone().await;
+    on(Home::new(20)?.on_kafka().await?).await
+}
+
+async fn on(home: Home) -> Result<()> {
+    let stage = Stage::new(home.telling_decisions()).await?;
     traced(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }
