@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::SocketAddr, time::Duration};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Status, service::Routes, transport::Server};
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::{ServingStatus, pb::health_server, server::HealthReporter};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{Problem, Shutdown, Tasks, metrics::Readiness};
@@ -18,23 +18,30 @@ pub const MAX_ENCODED: usize = 4 << 20;
 /// For calls under way at shutdown; then they are broken off.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// What reflection tells: services by their full names, from an encoded `FileDescriptorSet`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reflected<'a> {
+    pub descriptors: &'a [u8],
+    pub services: &'a [&'a str],
+}
+
 /// Serves `routes` with health and reflection until shutdown; calls under way have five seconds then. Health says
-/// SERVING from readiness until shutdown. `descriptors` are encoded `FileDescriptorSet`s. Returns the address bound.
+/// SERVING from readiness until shutdown. Returns the address bound.
 pub async fn serve(
     listener: TcpListener,
     routes: Routes,
-    descriptors: &[&[u8]],
+    reflected: Reflected<'_>,
     readiness: &Readiness,
     tasks: &Tasks,
 ) -> anyhow::Result<SocketAddr> {
-    serve_within(DRAIN, listener, routes, descriptors, readiness, tasks).await
+    serve_within(DRAIN, listener, routes, reflected, readiness, tasks).await
 }
 
 async fn serve_within(
     drain: Duration,
     listener: TcpListener,
     routes: Routes,
-    descriptors: &[&[u8]],
+    reflected: Reflected<'_>,
     readiness: &Readiness,
     tasks: &Tasks,
 ) -> anyhow::Result<SocketAddr> {
@@ -43,9 +50,11 @@ async fn serve_within(
     health.set_service_status("", ServingStatus::NotServing).await;
     tasks.spawn(format!("grpc health {address}"), tell(health, readiness.clone(), tasks.shutdown()));
     let reflection = || {
-        let builder = tonic_reflection::server::Builder::configure();
-        let builder = builder.register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-        descriptors.iter().fold(builder, |builder, set| builder.register_encoded_file_descriptor_set(set))
+        let builder = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(reflected.descriptors)
+            .with_service_name(health_server::SERVICE_NAME);
+        reflected.services.iter().fold(builder, |builder, name| builder.with_service_name(*name))
     };
     // Python's client, for one, still asks for the older one.
     let reflections = (reflection().build_v1()?, reflection().build_v1alpha()?);
@@ -125,7 +134,8 @@ mod tests {
         let (tasks, readiness) = (Tasks::new(), Readiness::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let drain = Duration::from_millis(100);
-        let serving = serve_within(drain, listener, Routes::default(), &[], &readiness, &tasks);
+        let serving =
+            serve_within(drain, listener, Routes::default(), Reflected::default(), &readiness, &tasks);
         let address = format!("http://{}", serving.await.unwrap());
         let mut client = HealthClient::new(Endpoint::new(address).unwrap().connect().await.unwrap());
         let mut health = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();

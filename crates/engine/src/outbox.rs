@@ -186,11 +186,11 @@ impl Outbox {
             self.flights.push_back(Flight { number: self.flown, upto: self.next, landed: false });
             let (notes, number, waker, wake) = (self.notes.clone(), self.flown, log.clone(), self.wake);
             let done = move |outcome| {
+                fail::fail_point!("engine-appended");
                 notes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
                 waker.wake(wake);
             };
             log.append(self.at, records, Box::new(done));
-            fail::fail_point!("engine-appended");
         }
     }
 

@@ -14,9 +14,12 @@ const WORKFLOW: [&str; 2] = ["--allow-loopback-webhooks", "--calls-per-endpoint=
 async fn main() -> anyhow::Result<()> {
     let program: PathBuf = std::env::args_os().nth(1).context("say where the program is")?.into();
     println!("Kafka, Postgres and Redis start ...");
-    let mut cluster = Cluster::new(&program).await?.telling("workflow", &WORKFLOW);
+    let folder = tempfile::tempdir()?;
+    let cluster = Cluster::new(&program).await?.telling("workflow", &WORKFLOW);
+    let mut cluster = cluster.keeping(folder.path().to_owned());
     println!("Kafka is at {}; its topics begin with {:?}.", cluster.kafka.brokers, cluster.kafka.prefix);
     println!("Postgres is at {}, Redis at {}.", cluster.database_url, cluster.redis_url);
+    println!("What the replicas log, and what waits while Kafka is away, is in {}.", folder.path().display());
     for service in SERVICES {
         for number in 0..REPLICAS {
             tokio::task::block_in_place(|| cluster.start(service, number))?;

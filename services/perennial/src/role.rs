@@ -18,7 +18,7 @@ pub(crate) struct Service {
     #[arg(long, env = "PERENNIAL_DATABASE_URL", value_name = "URL")]
     database_url: Option<String>,
     #[command(flatten)]
-    kafka: node::KafkaArgs,
+    pub(crate) kafka: node::KafkaArgs,
     #[command(flatten)]
     instance: node::InstanceArgs,
     #[command(flatten)]

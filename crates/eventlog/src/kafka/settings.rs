@@ -73,12 +73,15 @@ const OTHERS: [Setting; 6] = [
 ];
 
 /// What no operator may change, because guarantees stand on it.
-const FIXED: [&str; 14] = [
+const FIXED: [&str; 17] = [
     "allow.auto.create.topics",
     "delivery.report.only.error",
     "enable.partition.eof",
+    "group.id",
     "group.instance.id",
     "max.poll.interval.ms",
+    "message.timeout.ms",
+    "statistics.interval.ms",
     "transactional.id",
     "enable.idempotence",
     "acks",
@@ -146,13 +149,14 @@ impl Configs {
     /// That librdkafka understood what matters as it is meant.
     fn assert(&self) -> Result<(), LogError> {
         for config in [&self.producer, &self.reader, &self.member, &self.others] {
-            assert(config, &CLIENT[1..2])?;
+            assert(config, &CLIENT[1..3])?;
         }
         assert(&self.producer, &PRODUCER[..2])?;
         assert(&self.reader, &CONSUMER)?;
         assert(&self.member, &CONSUMER)?;
         assert(&self.member, &MEMBER[..2])?;
-        assert(&self.others, &CONSUMER[..2])
+        assert(&self.others, &CONSUMER[..2])?;
+        assert(&self.others, &MEMBER[..2])
     }
 }
 

@@ -30,6 +30,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const LOOK: Duration = Duration::from_millis(100);
 const TIMESTAMPS: &str = "message.timestamp.type";
 const IN_SYNC: &str = "min.insync.replicas";
+const RETENTION: &str = "retention.ms";
 /// Settings without which the log would lose what it has acknowledged, or its times.
 const FATAL: [&str; 3] = [TIMESTAMPS, "cleanup.policy", "unclean.leader.election.enable"];
 
@@ -104,6 +105,13 @@ impl What {
         }
     }
 
+    /// Whether records are kept for less long than they should be. Kafka's -1 is for ever.
+    fn forgets(&self) -> bool {
+        let Self::Setting { name: RETENTION, is, should } = self else { return false };
+        let days = |text: &str| text.parse::<i64>().ok().filter(|ms| *ms >= 0);
+        days(is).is_some_and(|is| days(should).is_some_and(|should| is < should))
+    }
+
     /// Whether the log cannot be used like that.
     fn is_fatal(&self) -> bool {
         match self {
@@ -176,7 +184,7 @@ fn settings(keeping: &Keeping, days: u32) -> BTreeMap<&'static str, String> {
         ("max.message.bytes", MESSAGE_BYTES.to_string()),
         (IN_SYNC, keeping.in_sync().to_string()),
         ("retention.bytes", "-1".to_owned()),
-        ("retention.ms", (i64::from(days) * DAY_MS).to_string()),
+        (RETENTION, (i64::from(days) * DAY_MS).to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
     ])
 }
@@ -351,6 +359,10 @@ pub(super) async fn check(options: &KafkaOptions, configs: &Configs) -> Result<(
     };
     found.iter().filter(|found| found.is_lax() && !is_single(&found.topic)).for_each(|found| {
         tracing::warn!("{found}: one broker that dies may take acknowledged records with it");
+    });
+    let archive = options.name(Topic::Account);
+    found.iter().filter(|found| found.topic == archive && found.what.forgets()).for_each(|found| {
+        tracing::warn!("{found}: what is older is forgotten, and no rule that is new can ask for it");
     });
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chassis::{
     Tasks,
+    grpc::Reflected,
     metrics::{Metrics, Readiness},
     workers::Workers,
 };
@@ -87,8 +88,8 @@ impl World {
         let routes = health_score::start(health_score::Config::default(), ports).await?;
         readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address =
-            chassis::grpc::serve(listener, routes, &[contracts::DESCRIPTORS], &readiness, &tasks).await?;
+        let reflected = Reflected::default();
+        let address = chassis::grpc::serve(listener, routes, reflected, &readiness, &tasks).await?;
         let client =
             HealthServiceClient::new(Channel::from_shared(format!("http://{address}"))?.connect_lazy());
         Ok(Self { client, database, log, log_database, tasks })

@@ -146,7 +146,7 @@ fn say(rounds: &[Round], sent: u64) {
         ratio(|it| [it.batched, it.unbound])
     );
     println!(
-        "singly: {:.0} events/CPU s, {:.0} % of it in librdkafka's threads; the HTTP server alone: {:.0} requests/CPU s; {}",
+        "singly: {:.0} events/CPU s, {:.0} % of it in librdkafka's threads; a bare axum server: {:.0} requests/CPU s; {}",
         of(|it| it.single),
         librdkafka(|it| it.single),
         of(|it| it.echo),

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use axum::{Router, body::Bytes, http::header, response::IntoResponse, routing::post};
 use chassis::{
     Tasks,
+    grpc::Reflected,
     metrics::{Metrics, Readiness},
     postgres::{connect, service_database},
     telemetry,
@@ -50,14 +51,13 @@ pub(crate) fn edge(options: &KafkaOptions, database_url: &str) -> Result<()> {
         let started = ingest::start(ingest::Config::default(), ports).await?;
         let (http, grpc) = (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
         let http = chassis::http::serve(http, started.http, &tasks)?;
-        let descriptors = [contracts::DESCRIPTORS];
-        let grpc = chassis::grpc::serve(grpc, started.grpc, &descriptors, &readiness, &tasks).await?;
+        let grpc = chassis::grpc::serve(grpc, started.grpc, Reflected::default(), &readiness, &tasks).await?;
         println!("http://{http} http://{grpc}");
         until_told(tasks).await
     })
 }
 
-/// The same server, which hears a body and answers.
+/// A bare axum server, which hears a body and answers.
 pub(crate) fn echo() -> Result<()> {
     async fn answer(body: Bytes) -> impl IntoResponse {
         // Heard, and no more.
@@ -65,11 +65,13 @@ pub(crate) fn echo() -> Result<()> {
         ([(header::CONTENT_TYPE, "application/json")], r#"{"success": true}"#)
     }
     tokio::runtime::Runtime::new()?.block_on(async {
-        let tasks = Tasks::new();
         let router = Router::new().route("/v1/{call}", post(answer));
-        let http = chassis::http::serve(TcpListener::bind("127.0.0.1:0").await?, router, &tasks)?;
-        println!("http://{http}");
-        until_told(tasks).await
+        let http = TcpListener::bind("127.0.0.1:0").await?;
+        println!("http://{}", http.local_addr()?);
+        tokio::select! {
+            served = axum::serve(http, router) => Ok(served?),
+            told = until_told(Tasks::new()) => told,
+        }
     })
 }
 

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use chassis::{
     Tasks,
+    grpc::Reflected,
     metrics::{Metrics, Readiness},
     workers::Workers,
 };
@@ -182,8 +183,7 @@ impl Ingest {
         let address = chassis::http::serve(listener, router, &tasks)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let grpc =
-            chassis::grpc::serve(listener, started.grpc, &[contracts::DESCRIPTORS], &readiness, &tasks)
-                .await?;
+            chassis::grpc::serve(listener, started.grpc, Reflected::default(), &readiness, &tasks).await?;
         let channel = Channel::from_shared(format!("http://{grpc}"))?.connect_lazy();
         Ok(Self {
             admin: AdminServiceClient::new(channel.clone()),

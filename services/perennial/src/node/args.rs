@@ -48,8 +48,8 @@ pub(crate) struct PostgresArgs {
 #[derive(Args, Clone)]
 pub(crate) struct KafkaArgs {
     /// Brokers of Kafka to ask first, with commas between.
-    #[arg(long, value_name = "HOST:PORT,...", env = "PERENNIAL_KAFKA_BROKERS")]
-    kafka_brokers: Option<String>,
+    #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',', env = "PERENNIAL_KAFKA_BROKERS")]
+    kafka_brokers: Vec<String>,
     /// What the names of topics and groups begin with: for several Perennials on one cluster.
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     kafka_prefix: String,
@@ -211,7 +211,7 @@ impl LogArgs {
             LogFormat::Pretty => Format::Pretty,
             LogFormat::Json => Format::Json,
         };
-        let log = if kafka.kafka_brokers.is_some() { "kafka" } else { "postgresql" };
+        let log = if kafka.kafka_brokers.is_empty() { "postgresql" } else { "kafka" };
         telemetry::init(format, &self.log, traces.traces(name, log).as_ref())
     }
 }
@@ -240,14 +240,14 @@ impl SpoolArgs {
 impl KafkaArgs {
     /// None if no brokers are named.
     pub(crate) fn options(&self, instance: Option<&InstanceArgs>) -> Option<KafkaOptions> {
-        Some(KafkaOptions {
+        (!self.kafka_brokers.is_empty()).then(|| KafkaOptions {
             prefix: self.kafka_prefix.clone(),
             instance: instance.and_then(|instance| instance.kafka_instance.clone()),
             inbox_partitions: self.kafka_inbox_partitions,
             account_partitions: self.kafka_account_partitions,
             settings: self.kafka_set.iter().cloned().collect::<BTreeMap<_, _>>(),
             kind: |stream, record| contracts::kind(stream, record),
-            ..KafkaOptions::at(self.kafka_brokers.clone()?)
+            ..KafkaOptions::at(self.kafka_brokers.join(","))
         })
     }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chassis::Tasks;
+use chassis::grpc::Reflected;
 use chassis::metrics::{self, Metrics, Readiness};
 use ephemera::Ephemera;
 use eventlog::Log;
@@ -67,11 +68,12 @@ impl Node {
         };
         let services = services::start(&settings.roles, &settings.services, base).await?;
         ground.keep(services.pools);
+        let answers: Vec<&str> = settings.roles.iter().flat_map(|role| role.answers()).copied().collect();
+        let reflected = Reflected { descriptors: contracts::DESCRIPTORS, services: &answers };
         let router = services.http.merge(metrics::router(metrics, readiness.clone()));
         let node = Self {
             http: chassis::http::serve(http, router, tasks)?,
-            grpc: chassis::grpc::serve(grpc, services.grpc, &[contracts::DESCRIPTORS], &readiness, tasks)
-                .await?,
+            grpc: chassis::grpc::serve(grpc, services.grpc, reflected, &readiness, tasks).await?,
             log: opened.log,
             folder,
         };

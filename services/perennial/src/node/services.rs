@@ -8,6 +8,11 @@ use axum::Router;
 use chassis::metrics::{Metrics, Readiness};
 use chassis::workers::Workers;
 use chassis::{Tasks, postgres};
+use contracts::catalogue::catalogue_service_server;
+use contracts::cta::cta_service_server;
+use contracts::health::health_service_server;
+use contracts::ingest::{admin_service_server, ingest_service_server};
+use contracts::segment::segment_service_server;
 use ephemera::Ephemera;
 use eventlog::Log;
 use eventlog::kafka::KafkaLog;
@@ -39,6 +44,20 @@ impl Role {
             Self::HealthScore => "health-score",
             Self::Segmentation => "segmentation",
             Self::Workflow => "workflow",
+        }
+    }
+
+    /// What it answers by gRPC.
+    pub(super) fn answers(self) -> &'static [&'static str] {
+        match self {
+            Self::Ingest => &[
+                ingest_service_server::SERVICE_NAME,
+                admin_service_server::SERVICE_NAME,
+                catalogue_service_server::SERVICE_NAME,
+            ],
+            Self::HealthScore => &[health_service_server::SERVICE_NAME],
+            Self::Segmentation => &[segment_service_server::SERVICE_NAME],
+            Self::Workflow => &[cta_service_server::SERVICE_NAME],
         }
     }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::{COMMANDS, FILE, File, Setting, all, check_environment, variable};
+use super::{COMMANDS, FILE, File, Setting, all, variable};
 use crate::yaml::to_yaml;
 
 /// Its values may have commas, and stand on lines of their own.
@@ -36,7 +36,6 @@ enum Origin {
 impl Config {
     pub(crate) fn run(self) -> Result<()> {
         let mut settings = all();
-        check_environment(&settings, std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         let file = self.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
         file.check(&settings)?;
         let wanted =

@@ -25,7 +25,7 @@ impl File {
         Self::parse(&path.display().to_string(), text)
     }
 
-    fn parse(path: &str, text: String) -> Result<Self> {
+    pub(super) fn parse(path: &str, text: String) -> Result<Self> {
         // A file in which everything is commented out says nothing, which is no mistake.
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             return Ok(Self::default());
@@ -48,13 +48,20 @@ impl File {
         self.values.get(name).cloned()
     }
 
-    /// Refuses settings that there are not.
+    /// Refuses settings that there are not, and lists where there can be none.
     pub(super) fn check(&self, settings: &[Setting]) -> Result<()> {
-        let is_known = |name: &&String| settings.iter().any(|setting| setting.name == **name);
-        let Some(name) = self.values.keys().find(|name| !is_known(name)) else { return Ok(()) };
-        let nearest = suggestion(name, settings.iter().map(|setting| setting.name.as_str()));
-        let message = format!("unknown key: there is no such setting{nearest}");
-        bail!(Document::parse(&self.path, self.text.clone())?.problem(name, &message));
+        for (name, values) in &self.values {
+            let message = match settings.iter().find(|setting| setting.name == *name) {
+                Some(setting) if setting.is_list || values.len() == 1 => continue,
+                Some(_) => "one value, and no list of them".to_owned(),
+                None => {
+                    let nearest = suggestion(name, settings.iter().map(|setting| setting.name.as_str()));
+                    format!("unknown key: there is no such setting{nearest}")
+                }
+            };
+            bail!(Document::parse(&self.path, self.text.clone())?.problem(name, &message));
+        }
+        Ok(())
     }
 }
 
@@ -106,5 +113,7 @@ mod tests {
         assert!(shown.contains("did you mean `kafka-brokers`?"), "{shown}");
         assert!(refused("log: {a: {b: c}}").starts_with("x.yaml:1:1: log: a text"));
         assert!(refused("- log").contains("NAME: VALUE"));
+        let shown = refused("kafka-inbox-partitions: [1, 2]");
+        assert!(shown.starts_with("x.yaml:1:1: kafka-inbox-partitions: one value"), "{shown}");
     }
 }

@@ -32,31 +32,37 @@ struct Setting {
     /// Commands that take it.
     of: Vec<&'static str>,
     is_hidden: bool,
+    /// Whether it may have several values.
+    is_list: bool,
 }
 
 /// What was typed, with what the environment and the file say besides. Ends the process where nothing more is to be
 /// said: for help, and for what cannot be understood.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let is_settable =
-        arguments.get(1).and_then(|command| command.to_str()).is_some_and(|it| COMMANDS.contains(&it));
-    let file = if is_settable { read(&arguments)? } else { File::default() };
-    let matches = COMMANDS
-        .iter()
-        .fold(Cli::command(), |cli, name| cli.mut_subcommand(*name, |command| settable(command, &file)));
-    let cli = Cli::from_arg_matches(&matches.get_matches_from(&arguments));
-    Ok(cli.unwrap_or_else(|error| error.exit()))
-}
-
-/// The file that is named, if one is; refuses settings that there are not, there and in the environment.
-fn read(arguments: &[OsString]) -> Result<File> {
     let settings = all();
     check_environment(&settings, std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+    let is_settable =
+        arguments.get(1).and_then(|command| command.to_str()).is_some_and(|it| COMMANDS.contains(&it));
+    let file = if is_settable { read(&settings, &arguments)? } else { File::default() };
+    Ok(understood(&arguments, &file).unwrap_or_else(|error| error.exit()))
+}
+
+/// What is typed goes before the environment, and that before the file.
+fn understood(arguments: &[OsString], file: &File) -> Result<Cli, clap::Error> {
+    let matches = COMMANDS
+        .iter()
+        .fold(Cli::command(), |cli, name| cli.mut_subcommand(*name, |command| settable(command, file)));
+    Cli::from_arg_matches(&matches.try_get_matches_from(arguments)?)
+}
+
+/// The file that is named, if one is; refuses settings that there are not.
+fn read(settings: &[Setting], arguments: &[OsString]) -> Result<File> {
     let file = match named(arguments).or_else(|| std::env::var_os(variable(FILE))) {
         Some(path) => File::read(path.as_ref())?,
         None => File::default(),
     };
-    file.check(&settings)?;
+    file.check(settings)?;
     Ok(file)
 }
 
@@ -119,6 +125,7 @@ impl Setting {
             usual: usual.join(","),
             of: vec![command],
             is_hidden: argument.is_hide_set(),
+            is_list: argument.get_value_delimiter().is_some(),
         }
     }
 }
@@ -137,9 +144,10 @@ fn variable(name: &str) -> String {
 /// A misspelt variable would be a setting that is silently not made.
 fn check_environment(settings: &[Setting], names: impl Iterator<Item = String>) -> Result<()> {
     let known: Vec<String> = known_variables(settings);
-    for name in names.filter(|name| name.starts_with(PREFIX)) {
-        if !known.contains(&name) && !is_service_link(&name) {
-            let nearest = suggestion(&name, known.iter().map(String::as_str));
+    let names: Vec<String> = names.filter(|name| name.starts_with(PREFIX)).collect();
+    for name in &names {
+        if !known.contains(name) && !is_service_link(name, &names) {
+            let nearest = suggestion(name, known.iter().map(String::as_str));
             bail!("there is no setting {name} in the environment{nearest}");
         }
     }
@@ -160,11 +168,10 @@ fn known_variables(settings: &[Setting]) -> Vec<String> {
 }
 
 /// What Kubernetes puts into the environment for a service that is called perennial-...: no setting of anybody's.
-fn is_service_link(name: &str) -> bool {
-    name.contains("_SERVICE_HOST")
-        || name.contains("_SERVICE_PORT")
-        || name.ends_with("_PORT")
-        || name.contains("_PORT_")
+fn is_service_link(name: &str, names: &[String]) -> bool {
+    let services = names.iter().filter_map(|name| name.strip_suffix("_SERVICE_HOST"));
+    let rest = |service| name.strip_prefix(service);
+    services.filter_map(rest).any(|rest| rest.starts_with("_SERVICE_") || rest.starts_with("_PORT"))
 }
 
 #[cfg(test)]
@@ -191,6 +198,35 @@ mod tests {
         for fine in ["PERENNIAL_KAFKA_BROKERS", "PERENNIAL_GRPC", "PERENNIAL_INGEST_SERVICE_HOST", "HOME"] {
             check(fine).unwrap();
         }
+        assert!(check("PERENNIAL_LISTEN_HTTP_PORT").is_err());
+    }
+
+    #[test]
+    fn what_kubernetes_says_of_services_is_no_setting() {
+        let check = |names: &[&str]| check_environment(&all(), names.iter().map(|name| (*name).to_owned()));
+        let said = [
+            "PERENNIAL_INGEST_SERVICE_HOST",
+            "PERENNIAL_INGEST_SERVICE_PORT_HTTP",
+            "PERENNIAL_INGEST_PORT",
+            "PERENNIAL_INGEST_PORT_8080_TCP_ADDR",
+        ];
+        check(&said).unwrap();
+        assert!(check(&said[1..]).is_err(), "of a service that there is not");
+    }
+
+    #[test]
+    fn a_list_in_a_file_is_a_list_and_goes_behind_what_is_typed() {
+        let text = "kafka-brokers: [a:1, b:2]\nkafka-set: {client.rack: me}\n".to_owned();
+        let file = File::parse("x.yaml", text).unwrap();
+        let brokers = |words: &[&str]| {
+            let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+            match understood(&arguments, &file).unwrap().command {
+                crate::cli::Command::HealthScore(service) => service.kafka.options(None).unwrap().brokers,
+                _ => panic!("another command"),
+            }
+        };
+        assert_eq!(brokers(&["perennial", "health-score"]), "a:1,b:2");
+        assert_eq!(brokers(&["perennial", "health-score", "--kafka-brokers", "c:3,d:4"]), "c:3,d:4");
     }
 
     #[test]

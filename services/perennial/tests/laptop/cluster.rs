@@ -4,8 +4,13 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use chassis::Tasks;
-use contracts::log::ClockKind;
+use contracts::{
+    account::{AccountRecord, account_record::Kind},
+    log::{Cause, ClockKind},
+};
 use eventlog::{Feed, Topic};
+use oracle::Record;
+use prost::Message;
 use serde_json::{Value as Json, json};
 use testkit::{cluster::Cluster, servers::kafka};
 use tokio::sync::watch;
@@ -45,15 +50,23 @@ async fn compared(cluster: &Cluster, tasks: &Tasks) -> Result<()> {
     let output = run_demo(&addresses.http, &cluster.grpc(), key, &report).await?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let log = Log::in_kafka(cluster.kafka.clone(), tasks).await?;
-    let asked = evidence::asked(&log.records(Topic::Account).await?, WORKSPACE);
+    let account = log.records(Topic::Account).await?;
+    let asked = evidence::asked(&account, WORKSPACE);
     let found = without_repeats(serde_json::from_slice(&std::fs::read(&report)?)?, asked)?;
     let figures: Json = serde_json::from_str(include_str!("../../demo/figures.json"))?;
     ensure!(found == figures, "the demo found\n{found:#}\nand not\n{figures:#}");
     let expected = computed(&log).await?;
     ensure!(found == expected, "the demo found\n{found:#}\nand the oracle\n{expected:#}");
-    let topic = cluster.kafka.feed(Feed::MembershipChanged);
-    let heard = tokio::task::spawn_blocking(move || kafka().heard(&topic)).await??;
-    check_feed(&heard, &found)
+    for (feed, service) in [
+        (Feed::HealthChanged, "health-score"),
+        (Feed::MembershipChanged, "segmentation"),
+        (Feed::CtaChanged, "workflow"),
+    ] {
+        let topic = cluster.kafka.feed(feed);
+        let heard = tokio::task::spawn_blocking(move || kafka().heard(&topic)).await??;
+        check_feed(feed, service, &heard, &account).with_context(|| feed.name())?;
+    }
+    Ok(())
 }
 
 /// What the demo found, had every webhook come once. Where nobody reports an attempt in time, as on a machine that hardly
@@ -67,19 +80,35 @@ fn without_repeats(mut found: Json, asked: usize) -> Result<Json> {
     Ok(found)
 }
 
-/// Everybody else hears of every enter and leave, told by what it says of itself.
-fn check_feed(heard: &[String], found: &Json) -> Result<()> {
-    let changes = |segment: &Json| Some(segment["enters"].as_u64()? + segment["leaves"].as_u64()?);
-    let segments = found["segments"].as_object().context("no segments")?;
-    let changes: u64 = segments.values().filter_map(changes).sum();
-    let ids: BTreeSet<&str> = heard.iter().filter_map(|line| header(line, "ce_id")).collect();
-    ensure!(ids.len() as u64 == changes, "{} of {changes} changes were published", ids.len());
+/// Everybody else hears of every change that stands in the log, told by what it says of itself.
+fn check_feed(feed: Feed, service: &str, heard: &[String], account: &[Record]) -> Result<()> {
+    let ids: BTreeSet<String> =
+        heard.iter().filter_map(|line| header(line, "ce_id")).map(str::to_owned).collect();
+    let decided: BTreeSet<String> = account.iter().filter_map(|record| change(feed, record)).collect();
+    ensure!(!ids.is_empty() && ids == decided, "{} of {} changes were published", ids.len(), decided.len());
+    let (kind, source) = (feed.name().replace(['-', '.'], ""), format!("/perennial/{service}"));
     for line in heard {
-        ensure!(header(line, "ce_type") == Some("perennial.account.v1.MembershipChanged"), "{line}");
-        ensure!(header(line, "ce_source") == Some("/perennial/segmentation"), "{line}");
+        let told = header(line, "ce_type").and_then(|name| name.strip_prefix("perennial.account.v1."));
+        ensure!(told.is_some_and(|name| kind.contains(&name.to_lowercase())), "{line}");
+        ensure!(header(line, "ce_source") == Some(&source), "{line}");
+        ensure!(header(line, "traceparent").is_some(), "{line}");
         ensure!(line.split('\t').nth(1).is_some_and(|key| key.starts_with("demo/")), "{line}");
     }
     Ok(())
+}
+
+/// What a change that a feed copies is called there: by its cause and its account.
+fn change(feed: Feed, record: &Record) -> Option<String> {
+    let read = AccountRecord::decode(record.bytes.as_slice()).ok()?;
+    let is_of = match read.kind? {
+        Kind::HealthChanged(_) => feed == Feed::HealthChanged,
+        Kind::MembershipChanged(_) => feed == Feed::MembershipChanged,
+        Kind::CtaChanged(_) => feed == Feed::CtaChanged,
+        _ => false,
+    };
+    let header = read.header.filter(|_| is_of)?;
+    let Cause { partition, offset, index } = header.cause?;
+    Some(format!("{partition}.{offset}.{index}.{}/{}", header.workspace, header.account))
 }
 
 fn header<'a>(line: &'a str, name: &str) -> Option<&'a str> {

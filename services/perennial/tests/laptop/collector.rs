@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use chassis::Tasks;
+use chassis::{Tasks, grpc::Reflected};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -50,7 +50,7 @@ impl Collector {
         let collector = Self { endpoint, seen: Arc::default() };
         let routes = Routes::new(TraceServiceServer::new(collector.clone()));
         let readiness = chassis::metrics::Readiness::new();
-        chassis::grpc::serve(listener, routes, &[], &readiness, tasks).await?;
+        chassis::grpc::serve(listener, routes, Reflected::default(), &readiness, tasks).await?;
         Ok(collector)
     }
 

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, ensure};
 use chassis::{
     Tasks,
+    grpc::Reflected,
     metrics::{Metrics, Readiness},
     workers::Workers,
 };
@@ -205,7 +206,7 @@ impl World {
         readiness.ready().await;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address =
-            chassis::grpc::serve(listener, routes, &[contracts::DESCRIPTORS], &readiness, &tasks).await?;
+            chassis::grpc::serve(listener, routes, Reflected::default(), &readiness, &tasks).await?;
         let channel = Channel::from_shared(format!("http://{address}"))?.connect_lazy();
         let client = CtaServiceClient::new(channel);
         Ok(Self { client, database, held, log, log_database, tasks, config, place, metrics, redis })
