@@ -13,5 +13,6 @@ pub(crate) fn run() -> Result<()> {
     let mut cluster = cargo();
     cluster.args(["run", "--release", "-q", "-p", "testkit", "--example", "cluster", "--"]);
     cluster.env("TEST_KAFKA", jars).env("TEST_REDIS", redis);
-    command::run(cluster.arg(target.join("release/perennial")))
+    // It takes this process's place, so that who ends this one ends it.
+    command::become_it(cluster.arg(target.join("release/perennial")))
 }

@@ -1,5 +1,6 @@
 //! Running other programs: what is run is shown, and what fails stops the task.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -33,6 +34,12 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("{} ended with {status}", shown(command));
     }
     Ok(())
+}
+
+/// Goes on as the command, which hears every signal from then on. Returns only if that fails.
+pub(crate) fn become_it(command: &mut Command) -> Result<()> {
+    eprintln!("$ {}", shown(command));
+    Err(command.exec()).with_context(|| shown(command))
 }
 
 /// Runs to the end and gives what it printed.

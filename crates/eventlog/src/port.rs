@@ -186,4 +186,9 @@ pub trait Log: Send + Sync + 'static {
 
     /// Makes this process a member of a group that shares a topic's partitions among its members.
     fn join(&self, group: &str, topic: Topic) -> Box<dyn Membership>;
+
+    /// Whether it has been heard of since it was opened. Until then everything that is asked of it is transient.
+    fn has_answered(&self) -> bool {
+        true
+    }
 }

@@ -1,12 +1,18 @@
 //! A cluster to try out: `cargo xtask cluster`. Two replicas of each service on Kafka, Postgres and Redis, until
 //! Ctrl-C.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context;
+use eventlog::kafka::KafkaOptions;
 use testkit::cluster::{Cluster, SERVICES};
 
 const REPLICAS: usize = 2;
+const LOOK: Duration = Duration::from_millis(500);
 /// What is tried out here calls back here.
 const WORKFLOW: [&str; 2] = ["--allow-loopback-webhooks", "--calls-per-endpoint=32"];
 
@@ -32,18 +38,48 @@ async fn main() -> anyhow::Result<()> {
             );
         }
     }
+    println!("{}", next(&cluster, &program)?);
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        () = tell_deaths(&mut cluster) => {}
+    }
+    println!("It ends ...");
+    Ok(())
+}
+
+/// What to do with it.
+fn next(cluster: &Cluster, program: &Path) -> anyhow::Result<String> {
     let ingest = cluster.replica("ingest", 0).context("no ingest")?;
-    let grpc = cluster.grpc().join(",");
-    println!(
+    let KafkaOptions { brokers, prefix, inbox_partitions, account_partitions, .. } = &cluster.kafka;
+    Ok(format!(
         "\nThe cluster is up. In another terminal:\n\n    \
          export PERENNIAL_GRPC={grpc}\n    \
          {program} workspaces create demo --clock log\n    \
          {program} keys create -w demo\n    \
-         {program} demo --url {} --grpc {grpc} --write-key KEY\n\n\
+         {program} demo --url {http} --write-key KEY\n\n\
+         For `{program} topics` and further replicas:\n\n    \
+         export PERENNIAL_KAFKA_BROKERS={brokers} PERENNIAL_KAFKA_PREFIX={prefix} PERENNIAL_KAFKA_REPLICATION=1\n    \
+         export PERENNIAL_KAFKA_INBOX_PARTITIONS={inbox_partitions} \
+         PERENNIAL_KAFKA_ACCOUNT_PARTITIONS={account_partitions}\n\n\
          Ctrl-C ends it.",
-        ingest.http,
+        grpc = cluster.grpc().join(","),
+        http = ingest.http,
         program = program.display(),
-    );
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+    ))
+}
+
+/// Says of each replica that it has ended, when it has.
+async fn tell_deaths(cluster: &mut Cluster) {
+    let mut dead = BTreeSet::new();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        for (service, number) in SERVICES.into_iter().flat_map(|name| (0..REPLICAS).map(move |it| (name, it)))
+        {
+            let ended =
+                cluster.replica_mut(service, number).and_then(|replica| replica.ended().ok().flatten());
+            if let Some(status) = ended.filter(|_| dead.insert((service, number))) {
+                println!("{service} {number} has ended: {status}; {service}-{number}.log says why.");
+            }
+        }
+    }
 }

@@ -105,8 +105,7 @@ pub async fn start(config: Config, ports: Ports) -> anyhow::Result<Started> {
     workers.tasks().spawn("key news", keys::listen(edge.clone(), news, workers.tasks().shutdown()));
     if !config.events_from.is_empty() {
         let kafka = kafka.context("CloudEvents are read from Kafka, and there is none")?;
-        cloudevents::start(&kafka, config.events_from, edge.clone(), workers.metrics(), workers.tasks())
-            .await?;
+        cloudevents::start(&kafka, config.events_from, edge.clone(), workers.metrics(), workers.tasks());
     }
     Ok(Started { grpc: api::routes(&edge), http: edge::http::router(edge) })
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use contracts::catalogue::catalogue_service_client::CatalogueServiceClient;
 use contracts::cta::cta_service_client::CtaServiceClient;
 use contracts::health::health_service_client::HealthServiceClient;
@@ -107,11 +107,19 @@ async fn channel(addresses: &[Address], service: &str) -> Result<Channel> {
 
 /// The service's own address, else the one for everything.
 fn uri_of<'a>(addresses: &'a [Address], service: &str) -> Result<&'a str> {
-    let named = addresses.iter().find(|address| address.service.as_deref() == Some(service));
-    let found = named.or_else(|| addresses.iter().find(|address| address.service.is_none()));
-    found
-        .map(|address| address.uri.as_str())
-        .with_context(|| format!("no address for {service}: --grpc {service}=ADDRESS"))
+    let named = addresses.iter().filter(|address| address.service.as_deref() == Some(service));
+    let general = addresses.iter().filter(|address| address.service.is_none());
+    let mut found = named.chain(general);
+    let first =
+        found.next().with_context(|| format!("no address for {service}: --grpc {service}=ADDRESS"))?;
+    if let Some(other) = found.next().filter(|other| other.service == first.service) {
+        bail!(
+            "two addresses for {service}, {} and {}: give one, of a balancer before its replicas perhaps",
+            first.uri,
+            other.uri
+        );
+    }
+    Ok(&first.uri)
 }
 
 /// Pages until the list or the limit ends.
@@ -151,5 +159,6 @@ mod tests {
         check(&["a:1", "workflow=b:2"], "workflow", Some("http://b:2"));
         check(&["a:1", "workflow=b:2"], "ingest", Some("http://a:1"));
         check(&["workflow=b:2"], "ingest", None);
+        check(&["workflow=b:2", "workflow=c:3"], "workflow", None);
     }
 }

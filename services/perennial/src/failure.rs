@@ -25,11 +25,23 @@ pub(crate) fn in_words(error: &anyhow::Error) -> String {
     if let Some(status) = error.chain().find_map(|cause| cause.downcast_ref::<Status>()) {
         return of_status(status);
     }
-    format!("{error:#}")
+    chained(error)
+}
+
+/// Each cause behind what came of it, but for one that was told there already.
+fn chained(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !told.ends_with(&cause) {
+            told = if told.is_empty() { cause } else { format!("{told}: {cause}") };
+        }
+    }
+    told
 }
 
 fn of_status(status: &Status) -> String {
-    let mut lines = vec![status.message().to_owned()];
+    let message = if status.message().is_empty() { status.code().description() } else { status.message() };
+    let mut lines = vec![message.to_owned()];
     let violations = violations(status).into_iter().map(|(field, why)| format!("{field}: {why}"));
     lines.extend(violations.filter(|it| it != status.message()).map(|it| format!("  {it}")));
     if let Some(retry) = status.get_details_retry_info().and_then(|info| info.retry_delay) {
@@ -66,6 +78,7 @@ fn hint(code: Code, reason: &str, program: &str) -> Option<String> {
         (Code::Unimplemented, _) => {
             "What answers there does not know this call: is it the right --grpc address?"
         }
+        (Code::Cancelled, "") => "What answers there may not speak gRPC: is it the right --grpc address?",
         _ => return None,
     };
     Some(hint.to_owned())
@@ -77,6 +90,18 @@ mod tests {
     use tonic_types::{ErrorDetails, StatusExt};
 
     use super::in_words;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("refused").context("asking: refused").context("starting");
+        assert_eq!(in_words(&error), "starting: asking: refused");
+    }
+
+    #[test]
+    fn a_status_that_says_nothing_is_told_by_its_code() {
+        let said = in_words(&Status::new(Code::Unimplemented, "").into());
+        assert!(said.contains("not implemented") && said.contains("--grpc"), "{said}");
+    }
 
     #[test]
     fn who_names_no_workspace_hears_how_to_see_those_there_are() {

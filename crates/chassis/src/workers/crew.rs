@@ -127,10 +127,11 @@ impl Crew {
     }
 
     /// Ready once its first share has caught up. What comes to it later catches up beside questions: those are answered
-    /// from Postgres.
+    /// from Postgres, and so they are while the log is away.
     fn look(&self) -> bool {
         let behind = self.at_work.iter().find(|(_, worker)| !worker.counters.is_caught_up());
         let state = match behind {
+            _ if !self.log.has_answered() => Ok(()),
             _ if !self.has_joined => Err("joining its group".to_owned()),
             Some((partition, _)) => Err(format!("partition {partition} is catching up")),
             None => Ok(()),

@@ -1,7 +1,7 @@
 //! The log in Apache Kafka: what a cluster has.
 //!
 //! Invariants: one producer a process; whoever reads keeps its own place, so committed offsets are a hint for monitors
-//! and nothing more; topics are as [`topics`] says, or the log does not open.
+//! and nothing more; nothing is appended or read before topics are known to be as [`topics`] says.
 
 mod bell;
 mod flight;
@@ -19,7 +19,14 @@ mod settings;
 mod sight;
 pub mod topics;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 pub use headers::Kind;
 pub use numbers::{Broker, Client};
@@ -41,6 +48,8 @@ use crate::{
 const ANSWER: Duration = Duration::from_secs(2);
 /// How often consumers are asked what they have to tell.
 const TEND: Duration = Duration::from_millis(100);
+/// How long to leave brokers alone that have never answered.
+const AWAY: Duration = Duration::from_secs(1);
 
 /// Where Kafka is, and how the log lies there.
 #[derive(Debug, Clone)]
@@ -109,6 +118,8 @@ pub struct KafkaLog {
     partitions: BTreeMap<TopicPartition, Partition>,
     /// Of the feeds, which nobody here reads.
     feeds: BTreeMap<(Feed, u32), Arc<Outlet>>,
+    /// Topics are known to be as they must be.
+    has_answered: AtomicBool,
 }
 
 impl std::fmt::Debug for KafkaLog {
@@ -121,10 +132,20 @@ impl std::fmt::Debug for KafkaLog {
 pub struct Running(Arc<KafkaLog>);
 
 impl KafkaLog {
-    /// Opens the log. Transient while no broker answers; poison if a topic is missing or not as it must be.
+    /// Opens the log, also if no broker answers: then it is away until one does. Poison if a topic is missing or not as it
+    /// must be.
     pub async fn open(options: KafkaOptions) -> Result<(Arc<Self>, Running), LogError> {
+        let log = Arc::new(Self::new(options)?);
+        match log.check().await {
+            Ok(()) => {}
+            Err(LogError::Transient(why)) => log.tell_away(&why),
+            Err(refused) => return Err(refused),
+        }
+        Ok((log.clone(), Running(log)))
+    }
+
+    fn new(options: KafkaOptions) -> Result<Self, LogError> {
         let configs = Configs::new(&options)?;
-        topics::check(&options, &configs).await?;
         let sight = Sight::default();
         let producer = Arc::new(Producer::new(configs.producer.clone(), &options, sight.clone())?);
         let lanes = Lanes::new(configs.reader.clone(), sight.clone());
@@ -142,13 +163,32 @@ impl KafkaLog {
                 ((feed, partition), Outlet::new(name.clone(), Stream::Feed(feed), partition))
             })
         });
-        let feeds = feeds.collect();
-        let log = Arc::new(Self { options, configs, sight, producer, lanes, partitions, feeds });
-        Ok((log.clone(), Running(log)))
+        let (feeds, has_answered) = (feeds.collect(), AtomicBool::new(false));
+        Ok(Self { options, configs, sight, producer, lanes, partitions, feeds, has_answered })
+    }
+
+    /// Asks how its topics are; if they are as they must be, the log may be used.
+    async fn check(&self) -> Result<(), LogError> {
+        topics::check(&self.options, &self.configs).await?;
+        self.has_answered.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn tell_away(&self, why: &str) {
+        let brokers = &self.options.brokers;
+        tracing::warn!(%brokers, "Kafka at {brokers} does not answer, and is asked again: {why}");
+    }
+
+    fn answered(&self) -> Result<(), LogError> {
+        if self.has_answered.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(LogError::Transient(format!("Kafka at {} has not answered yet", self.options.brokers)))
     }
 
     /// Publishes to a partition of a feed; returns when all have landed.
     pub async fn publish(&self, feed: Feed, partition: u32, copies: Vec<NewRecord>) -> Result<(), LogError> {
+        self.answered()?;
         let outlet = self.feeds.get(&(feed, partition));
         let outlet = outlet.ok_or_else(|| LogError::Poison(format!("there is no partition {partition}")))?;
         let (done, landed) = tokio::sync::oneshot::channel();
@@ -161,6 +201,7 @@ impl KafkaLog {
     /// Reads a topic that is not this log's, as a member of a group. Blocks. Transient while no broker answers; poison if
     /// there is no such topic.
     pub fn read_others(&self, group: &str, topic: &str) -> Result<Others, LogError> {
+        self.answered()?;
         Others::join(&self.configs.others(group), topic, &self.sight)
     }
 
@@ -191,8 +232,9 @@ impl KafkaLog {
 }
 
 impl Running {
-    /// Listens to the clients until `until`; then what is on its way is waited for, and further appends fail.
-    pub async fn run(self, until: impl Future<Output = ()>) {
+    /// Asks brokers that have not answered yet, and listens to the clients, until `until`; then what is on its way is
+    /// waited for, and further appends fail. Poison if topics prove not to be as they must be.
+    pub async fn run(self, until: impl Future<Output = ()>) -> Result<(), LogError> {
         let tending = async {
             loop {
                 tokio::time::sleep(TEND).await;
@@ -201,13 +243,31 @@ impl Running {
                 drop(tokio::task::spawn_blocking(move || log.tend()).await);
             }
         };
-        tokio::select! {
-            () = until => {}
-            () = tending => {}
-        }
+        let listening = async {
+            self.be_answered().await?;
+            tending.await;
+            Ok(())
+        };
+        let heard = tokio::select! {
+            () = until => Ok(()),
+            heard = listening => heard,
+        };
         let log = self.0.clone();
         // If it panics, the producer's own end says what has not landed.
         let _ = tokio::task::spawn_blocking(move || log.close()).await;
+        heard
+    }
+
+    async fn be_answered(&self) -> Result<(), LogError> {
+        while self.0.answered().is_err() {
+            tokio::time::sleep(AWAY).await;
+            match self.0.check().await {
+                Ok(()) => tracing::info!("Kafka at {} answers", self.0.options.brokers),
+                Err(LogError::Transient(why)) => self.0.tell_away(&why),
+                Err(refused) => return Err(refused),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -217,7 +277,7 @@ impl Log for KafkaLog {
     }
 
     fn append(&self, at: TopicPartition, records: Vec<NewRecord>, done: Ack) {
-        let partition = match self.partition(at) {
+        let partition = match self.answered().and_then(|()| self.partition(at)) {
             Err(refusal) => return done(Err(refusal)),
             Ok(_) if records.iter().map(|record| record.value.len()).sum::<usize>() > MAX_BATCH_BYTES => {
                 return done(Err(LogError::Poison(format!("a batch over {MAX_BATCH_BYTES} bytes"))));
@@ -235,11 +295,13 @@ impl Log for KafkaLog {
     }
 
     fn fetch(&self, at: TopicPartition, from: u64, max_bytes: usize) -> Result<Vec<Stored>, LogError> {
+        self.answered()?;
         let partition = self.partition(at)?;
         partition.read(&self.lanes, from, max_bytes, &|| self.bounds(partition))
     }
 
     fn end(&self, at: TopicPartition) -> Result<u64, LogError> {
+        self.answered()?;
         let partition = self.partition(at)?;
         let (_, end) = self.bounds(partition)?;
         partition.bell.reaches(end);
@@ -266,6 +328,10 @@ impl Log for KafkaLog {
                 Box::new(Nobody)
             }
         }
+    }
+
+    fn has_answered(&self) -> bool {
+        self.answered().is_ok()
     }
 }
 

@@ -161,6 +161,23 @@ pub fn wanted(options: &KafkaOptions, keeping: &Keeping) -> Vec<Wanted> {
     topics.chain(feeds).collect()
 }
 
+impl Wanted {
+    /// Its settings where it has fewer copies than it should: more of them than there are cannot be in step.
+    fn in_copies(&self, replicas: usize) -> BTreeMap<&'static str, String> {
+        let mut settings = self.settings.clone();
+        if replicas < usize::from(self.replication) {
+            let replication = u16::try_from(replicas).unwrap_or(self.replication);
+            settings.insert(IN_SYNC, in_sync(replication).to_string());
+        }
+        settings
+    }
+}
+
+/// Of so many copies, how many an append must have reached: one may be away.
+fn in_sync(replication: u16) -> u16 {
+    replication.saturating_sub(1).max(1)
+}
+
 impl Keeping {
     fn days(&self, topic: Topic) -> u32 {
         match topic {
@@ -168,11 +185,6 @@ impl Keeping {
             // What could not be read is kept as long as what it came from may be asked about.
             Topic::Account | Topic::InboxDead | Topic::AccountDead => self.account_days,
         }
-    }
-
-    /// Of which an append must have reached so many: one may be away.
-    fn in_sync(&self) -> u16 {
-        self.replication.saturating_sub(1).max(1)
     }
 }
 
@@ -182,7 +194,7 @@ fn settings(keeping: &Keeping, days: u32) -> BTreeMap<&'static str, String> {
         ("cleanup.policy", "delete".to_owned()),
         ("compression.type", "producer".to_owned()),
         ("max.message.bytes", MESSAGE_BYTES.to_string()),
-        (IN_SYNC, keeping.in_sync().to_string()),
+        (IN_SYNC, in_sync(keeping.replication).to_string()),
         ("retention.bytes", "-1".to_owned()),
         (RETENTION, (i64::from(days) * DAY_MS).to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
@@ -261,7 +273,7 @@ impl Topics {
             found.push(What::Replication { is: replicas, should: wanted.replication });
         }
         let settings = self.settings(&wanted.name).await?;
-        for (name, should) in &wanted.settings {
+        for (name, should) in &wanted.in_copies(replicas) {
             let is = settings.get(*name).map_or("", |(value, _)| value);
             if is != should {
                 found.push(What::Setting { name, is: is.to_owned(), should: should.clone() });
@@ -325,13 +337,15 @@ impl Topics {
 
     /// Kafka takes a topic's settings as a whole, so those that are not ours are said again.
     async fn alter(&self, wanted: &Wanted) -> Result<(), LogError> {
+        let Some((_, replicas)) = self.shape(&wanted.name).await? else { return Ok(()) };
+        let ours = wanted.in_copies(replicas);
         let theirs = self.settings(&wanted.name).await?;
         let mut settings: BTreeMap<&str, &str> = theirs
             .iter()
             .filter(|(_, (_, own))| *own)
             .map(|(name, (value, _))| (name.as_str(), value.as_str()))
             .collect();
-        settings.extend(wanted.settings.iter().map(|(name, value)| (*name, value.as_str())));
+        settings.extend(ours.iter().map(|(name, value)| (*name, value.as_str())));
         let mut altered = AlterConfig::new(ResourceSpecifier::Topic(&wanted.name));
         for (name, value) in settings {
             altered = altered.set(name, value);
@@ -348,16 +362,12 @@ impl Topics {
 pub(super) async fn check(options: &KafkaOptions, configs: &Configs) -> Result<(), LogError> {
     let topics = Topics::with(&configs.reader, wanted(options, &Keeping::default()))?;
     let found = topics.diff().await?;
-    let fatal: Vec<String> =
-        found.iter().filter(|found| found.what.is_fatal()).map(ToString::to_string).collect();
+    let fatal: Vec<&Difference> = found.iter().filter(|found| found.what.is_fatal()).collect();
     if !fatal.is_empty() {
-        return Err(LogError::Poison(fatal.join("; ")));
+        let said: Vec<String> = fatal.iter().map(ToString::to_string).collect();
+        return Err(LogError::Poison(format!("{}{}", said.join("; "), advice(&fatal))));
     }
-    let is_single = |topic: &str| {
-        let single = |found: &&Difference| matches!(found.what, What::Replication { is: 1, .. });
-        found.iter().filter(single).any(|found| found.topic == topic)
-    };
-    found.iter().filter(|found| found.is_lax() && !is_single(&found.topic)).for_each(|found| {
+    found.iter().filter(|found| found.is_lax()).for_each(|found| {
         tracing::warn!("{found}: one broker that dies may take acknowledged records with it");
     });
     let archive = options.name(Topic::Account);
@@ -365,6 +375,14 @@ pub(super) async fn check(options: &KafkaOptions, configs: &Configs) -> Result<(
         tracing::warn!("{found}: what is older is forgotten, and no rule that is new can ask for it");
     });
     Ok(())
+}
+
+/// What to do about topics that cannot be used.
+fn advice(fatal: &[&Difference]) -> &'static str {
+    if fatal.iter().any(|found| matches!(found.what, What::Partitions { .. })) {
+        return " (--kafka-inbox-partitions and --kafka-account-partitions say how many there are)";
+    }
+    " (`perennial topics apply` mends that)"
 }
 
 fn options() -> AdminOptions {
@@ -376,5 +394,11 @@ fn away(error: KafkaError) -> LogError {
 }
 
 fn refused(name: &str, error: RDKafkaErrorCode) -> LogError {
-    LogError::Poison(format!("topic {name}: {error}"))
+    let advice = match error {
+        RDKafkaErrorCode::InvalidReplicationFactor => {
+            ": there are not so many brokers (--kafka-replication says how many copies)"
+        }
+        _ => "",
+    };
+    LogError::Poison(format!("topic {name}: {error}{advice}"))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chassis::Tasks;
 use eventlog::{
-    Feed, LogError, Topic,
+    Feed, Log, LogError, NewRecord, Topic, TopicPartition,
     kafka::{
         KafkaLog, KafkaOptions,
         topics::{Difference, Keeping, Topics, What},
@@ -30,10 +30,7 @@ impl Opened {
         let (log, running) = KafkaLog::open(options).await?;
         let tasks = Tasks::new();
         let shutdown = tasks.shutdown_beneath();
-        tasks.spawn_beneath("log", async move {
-            running.run(shutdown.wait()).await;
-            Ok(())
-        });
+        tasks.spawn_beneath("log", async move { Ok(running.run(shutdown.wait()).await?) });
         Ok(Self { log, tasks })
     }
 
@@ -113,7 +110,8 @@ async fn the_number_of_partitions_is_fixed_at_creation() -> anyhow::Result<()> {
     let refused = KafkaLog::open(other.clone()).await.err();
     let said = format!(
         "topic {0}perennial.inbox.v1 has 4 partitions, not 8: their number is fixed when a topic is created; \
-         topic {0}perennial.inbox.v1.dlq has 4 partitions, not 8: their number is fixed when a topic is created",
+         topic {0}perennial.inbox.v1.dlq has 4 partitions, not 8: their number is fixed when a topic is created \
+         (--kafka-inbox-partitions and --kafka-account-partitions say how many there are)",
         options.prefix
     );
     assert_eq!(refused, Some(LogError::Poison(said)));
@@ -122,9 +120,12 @@ async fn the_number_of_partitions_is_fixed_at_creation() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_that_does_not_answer_is_no_reason_to_give_up() -> anyhow::Result<()> {
-    let nowhere = KafkaOptions::at("127.0.0.1:9");
-    let away = KafkaLog::open(nowhere).await.err();
-    assert!(matches!(away, Some(LogError::Transient(_))), "{away:?}");
+async fn a_log_whose_brokers_do_not_answer_is_open_and_away() -> anyhow::Result<()> {
+    let (log, _) = KafkaLog::open(KafkaOptions::at("127.0.0.1:9")).await?;
+    assert!(!log.has_answered());
+    let at = TopicPartition { topic: Topic::Inbox, partition: 0 };
+    let record = NewRecord { value: vec![1].into(), traceparent: None };
+    let away = eventlog::append(&*log, at, vec![record]).await.err();
+    assert!(matches!(&away, Some(LogError::Transient(why)) if why.contains("not answered")), "{away:?}");
     Ok(())
 }

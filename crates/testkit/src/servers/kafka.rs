@@ -16,9 +16,12 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use chassis::Tasks;
-use eventlog::kafka::{
-    KafkaLog, KafkaOptions,
-    topics::{Keeping, Topics},
+use eventlog::{
+    Log,
+    kafka::{
+        KafkaLog, KafkaOptions,
+        topics::{Keeping, Topics},
+    },
 };
 
 use super::reaper::Reaper;
@@ -181,11 +184,9 @@ impl Drop for OwnKafka {
 /// A log, kept running beneath these tasks.
 pub async fn kafka_log(options: KafkaOptions, tasks: &Tasks) -> anyhow::Result<Arc<KafkaLog>> {
     let (log, running) = KafkaLog::open(options).await?;
+    ensure!(log.has_answered(), "Kafka does not answer");
     let until = tasks.shutdown_beneath();
-    tasks.spawn_beneath("log", async move {
-        running.run(until.wait()).await;
-        Ok(())
-    });
+    tasks.spawn_beneath("log", async move { Ok(running.run(until.wait()).await?) });
     Ok(log)
 }
 

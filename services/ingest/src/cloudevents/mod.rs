@@ -6,7 +6,10 @@
 mod event;
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -51,67 +54,76 @@ pub struct EventsFrom {
 
 /// Reads a topic, as one of its group: what waits for one workspace holds up no other.
 struct Reading {
+    kafka: Arc<KafkaLog>,
     edge: Arc<Edge>,
     from: EventsFrom,
-    others: Arc<Others>,
     told: Outcomes,
+    /// How far it is behind, once it has joined.
+    lag: Arc<OnceLock<Arc<AtomicU64>>>,
     shutdown: Shutdown,
 }
 
-/// Starts reading. A topic that there is not is an error; brokers that are away are waited for.
-pub(crate) async fn start(
+/// Starts reading. A topic that there is not ends its task with an error; brokers that are away are waited for.
+pub(crate) fn start(
     kafka: &Arc<KafkaLog>,
     all: Vec<EventsFrom>,
     edge: Arc<Edge>,
     metrics: &Metrics,
     tasks: &Tasks,
-) -> anyhow::Result<()> {
+) {
     let told = metrics.outcomes(
         "cloudevents",
         "CloudEvents: taken, quarantined, ignored (tombstones), or put off and tried again",
     );
     let mut lags = Vec::new();
     for from in all {
-        let others = Arc::new(join(kafka, &from.topic).await.context("CloudEvents")?);
-        lags.push(others.lag());
+        let lag: Arc<OnceLock<_>> = Arc::default();
+        lags.push(lag.clone());
         let name = format!("cloudevents of {}", from.topic);
-        let (edge, told, shutdown) = (edge.clone(), told.clone(), tasks.shutdown());
-        tasks.spawn(name, Reading { edge, from, others, told, shutdown }.run());
+        let (kafka, edge, told, shutdown) = (kafka.clone(), edge.clone(), told.clone(), tasks.shutdown());
+        tasks.spawn(name, Reading { kafka, edge, from, told, lag, shutdown }.run());
     }
     metrics.gauge("cloudevents_lag_records", "Records of CloudEvents topics still to be taken", move || {
-        let lag = lags.iter().map(|lag| lag.load(Ordering::Relaxed)).sum::<u64>();
+        let known = lags.iter().filter_map(|lag| lag.get());
+        let lag = known.map(|lag| lag.load(Ordering::Relaxed)).sum::<u64>();
         i64::try_from(lag).unwrap_or(i64::MAX)
     });
-    Ok(())
-}
-
-async fn join(kafka: &Arc<KafkaLog>, topic: &str) -> anyhow::Result<Others> {
-    loop {
-        let (kafka, topic) = (kafka.clone(), topic.to_owned());
-        match spawn_blocking(move || kafka.read_others(&format!("{GROUP}.{topic}"), &topic)).await? {
-            Err(LogError::Transient(why)) => {
-                tracing::warn!("events cannot be read yet: {why}");
-                sleep(AGAIN).await;
-            }
-            joined => return Ok(joined?),
-        }
-    }
 }
 
 impl Reading {
     async fn run(self) -> anyhow::Result<()> {
+        let Some(others) = self.join().await.context("CloudEvents")? else { return Ok(()) };
+        let others = Arc::new(others);
+        // It joins once.
+        let _ = self.lag.set(others.lag());
         while !self.shutdown.requested() {
-            let others = self.others.clone();
-            let taken = spawn_blocking(move || others.take(MOST, LISTEN)).await??;
+            let reading = others.clone();
+            let taken = spawn_blocking(move || reading.take(MOST, LISTEN)).await??;
             if taken.is_empty() || !self.keep_all(&taken).await {
                 continue;
             }
-            let others = self.others.clone();
-            spawn_blocking(move || others.keep(&taken)).await?;
+            let reading = others.clone();
+            spawn_blocking(move || reading.keep(&taken)).await?;
         }
         // Leaving the group takes its time.
-        spawn_blocking(move || drop(self.others)).await?;
+        spawn_blocking(move || drop(others)).await?;
         Ok(())
+    }
+
+    /// Nothing if the service is to stop before.
+    async fn join(&self) -> anyhow::Result<Option<Others>> {
+        while !self.shutdown.requested() {
+            let (kafka, topic) = (self.kafka.clone(), self.from.topic.clone());
+            let joining = spawn_blocking(move || kafka.read_others(&format!("{GROUP}.{topic}"), &topic));
+            match joining.await? {
+                Err(LogError::Transient(why)) => {
+                    tracing::warn!("events of {} cannot be read yet: {why}", self.from.topic);
+                    sleep(AGAIN).await;
+                }
+                joined => return Ok(Some(joined?)),
+            }
+        }
+        Ok(None)
     }
 
     /// Whether everything is kept: not if the service is to stop before.

@@ -28,6 +28,10 @@ impl Topics {
     pub(crate) async fn run(self) -> Result<()> {
         let options = self.kafka.options(None).context("say --kafka-brokers: where Kafka is")?;
         let cluster = Cluster::new(&options, &self.keeping.keeping())?;
+        self.look(&cluster).await.with_context(|| format!("Kafka at {}", options.brokers))
+    }
+
+    async fn look(&self, cluster: &Cluster) -> Result<()> {
         if self.action == Action::Apply {
             for Difference { topic, what } in cluster.apply().await? {
                 println!("{topic}: {}", what.mended());
@@ -36,7 +40,7 @@ impl Topics {
         let left = cluster.diff().await?;
         left.iter().for_each(|difference| println!("{difference}"));
         if left.is_empty() {
-            println!("The topics at {} are as they must be.", options.brokers);
+            println!("The topics are as they must be.");
             return Ok(());
         }
         let mendable = left.iter().filter(|difference| difference.what.is_mendable()).count();

@@ -9,7 +9,7 @@ use contracts::log::ClockKind;
 
 use crate::cli::{Limit, Target};
 use crate::words::InstantArg;
-use crate::{clients, output, words};
+use crate::{clients, myself, output, words};
 
 const MESSAGE: &str = "perennial.ingest.v1.Workspace";
 const HEADERS: [&str; 8] =
@@ -60,7 +60,14 @@ impl Workspaces {
         let mut admin = clients::admin(&target.grpc).await?;
         let workspaces = match self.command {
             Command::Create(create) => {
-                admin.create_workspace(create.request()).await?.into_inner().workspace.into_iter().collect()
+                let id = create.id.clone();
+                let made = admin.create_workspace(create.request()).await?.into_inner().workspace;
+                eprintln!(
+                    "It watches nothing yet: `{program} apply -w {id} -f FILE` says what it should, and `{program} keys create \
+                     -w {id}` lets events in.",
+                    program = myself::called()
+                );
+                made.into_iter().collect()
             }
             Command::Quota { quota } => {
                 let workspace = target.workspace.clone();

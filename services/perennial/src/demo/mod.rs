@@ -43,8 +43,9 @@ pub(crate) struct Demo {
     /// webhooks to this machine (`up --allow-loopback-webhooks`).
     #[arg(long, requires_all = ["grpc", "write_key"])]
     url: Option<String>,
-    /// Where its gRPC answers: one address for everything, or NAME=ADDRESS of each service, repeated.
-    #[arg(long, requires = "url", value_name = "[NAME=]ADDRESS")]
+    /// Where its gRPC answers: one address for everything, or NAME=ADDRESS of each service, repeated or with commas
+    /// between. Without --url nobody asks there.
+    #[arg(long, value_name = "[NAME=]ADDRESS", env = "PERENNIAL_GRPC", value_delimiter = ',')]
     grpc: Vec<Address>,
     /// A write key of the workspace.
     #[arg(long, requires = "url")]

@@ -30,7 +30,7 @@ pub(crate) struct ListenArgs {
 #[derive(Args, Clone)]
 pub(crate) struct PostgresArgs {
     /// Use this Postgres server (15 or later) instead of a private one.
-    #[arg(long, env = "PERENNIAL_DATABASE_URL", conflicts_with_all = ["data_dir", "no_download"])]
+    #[arg(long, env = "PERENNIAL_DATABASE_URL", hide_env_values = true, conflicts_with_all = ["data_dir", "no_download"])]
     database_url: Option<String>,
     /// Where the private Postgres keeps its data: an empty folder, or one of before. Absent: `~/.local/share/perennial`
     /// (as root `/var/lib/perennial`); of the demo one that goes with it.

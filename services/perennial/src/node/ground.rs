@@ -36,7 +36,8 @@ struct Held {
 
 /// A URL may hold a password, so what is wrong with one is said without it.
 fn server(url: &str) -> Result<PgConnectOptions> {
-    let Ok(options) = url.parse() else {
+    let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    let Some(options) = url.parse().ok().filter(|_| is_postgres) else {
         bail!(
             "what --database-url (PERENNIAL_DATABASE_URL) says is no URL such as postgres://user@host:5432/postgres"
         );

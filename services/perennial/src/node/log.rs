@@ -1,22 +1,19 @@
 //! The log that a process stands on: in its Postgres, or in Kafka.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chassis::metrics::Metrics;
 use chassis::{Tasks, postgres};
+use eventlog::Log;
 use eventlog::kafka::{KafkaLog, KafkaOptions};
 use eventlog::postgres::{MIGRATOR, PgLog, PgLogOptions};
-use eventlog::{Log, LogError};
 use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
 use super::services;
 
 const DATABASE: &str = "perennial_log";
-/// How long to leave brokers alone that do not answer.
-const AWAY: Duration = Duration::from_secs(1);
 
 /// Where the log is.
 pub(crate) enum LogSource {
@@ -64,24 +61,13 @@ async fn in_postgres(pool: PgPool, tasks: &Tasks) -> Result<Arc<dyn Log>> {
     Ok(log)
 }
 
-/// Brokers that are away at the start are waited for: in a cluster everything starts at once.
+/// Brokers that are away at the start are waited for beside everything else: what needs no log goes on.
 async fn in_kafka(options: KafkaOptions, metrics: &Metrics, tasks: &Tasks) -> Result<Arc<KafkaLog>> {
     let brokers = options.brokers.clone();
-    let (log, running) = loop {
-        match KafkaLog::open(options.clone()).await {
-            Ok(opened) => break opened,
-            Err(LogError::Transient(why)) => {
-                tracing::warn!("Kafka at {brokers} does not answer, waiting for it: {why}");
-                tokio::time::sleep(AWAY).await;
-            }
-            Err(refused) => return Err(refused).with_context(|| format!("Kafka at {brokers}")),
-        }
-    };
+    let refused = move || format!("Kafka at {brokers}");
+    let (log, running) = KafkaLog::open(options).await.with_context(refused.clone())?;
     chassis::kafka::register(metrics, log.clone());
     let until = tasks.shutdown_beneath();
-    tasks.spawn_beneath("log", async move {
-        running.run(until.wait()).await;
-        Ok(())
-    });
+    tasks.spawn_beneath("log", async move { running.run(until.wait()).await.with_context(refused) });
     Ok(log)
 }

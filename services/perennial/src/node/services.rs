@@ -166,6 +166,14 @@ fn budget(options: &ServiceOptions, worker: &mut engine::Settings) {
 
 /// A database whose role has its name, made where it is not there yet.
 pub(super) async fn open(server: &PgConnectOptions, name: &str) -> Result<PgPool> {
-    let options = postgres::service_database(server, name, name).await.context("preparing the databases")?;
+    let preparing = || match server.get_socket() {
+        Some(folder) => format!("preparing {name} in the Postgres at {}", folder.display()),
+        None => format!(
+            "preparing {name} in the Postgres at {}:{} (--database-url)",
+            server.get_host(),
+            server.get_port()
+        ),
+    };
+    let options = postgres::service_database(server, name, name).await.with_context(preparing)?;
     Ok(postgres::connect(options, CONNECTIONS))
 }

@@ -52,7 +52,12 @@ impl File {
     pub(super) fn check(&self, settings: &[Setting]) -> Result<()> {
         for (name, values) in &self.values {
             let message = match settings.iter().find(|setting| setting.name == *name) {
-                Some(setting) if setting.is_list || values.len() == 1 => continue,
+                Some(setting) if setting.is_list || values.len() == 1 => {
+                    let Some(objection) = values.iter().find_map(|value| setting.objection(value)) else {
+                        continue;
+                    };
+                    objection
+                }
                 Some(_) => "one value, and no list of them".to_owned(),
                 None => {
                     let nearest = suggestion(name, settings.iter().map(|setting| setting.name.as_str()));
@@ -113,6 +118,9 @@ mod tests {
         assert!(shown.contains("did you mean `kafka-brokers`?"), "{shown}");
         assert!(refused("log: {a: {b: c}}").starts_with("x.yaml:1:1: log: a text"));
         assert!(refused("- log").contains("NAME: VALUE"));
+        let shown = refused("log: info\nspool-mib: lots");
+        assert!(shown.starts_with("x.yaml:2:1: spool-mib: invalid value 'lots'"), "{shown}");
+        assert!(refused("listen-http: 5").contains("invalid socket address"));
         let shown = refused("kafka-inbox-partitions: [1, 2]");
         assert!(shown.starts_with("x.yaml:1:1: kafka-inbox-partitions: one value"), "{shown}");
     }

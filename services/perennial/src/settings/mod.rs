@@ -34,6 +34,7 @@ struct Setting {
     is_hidden: bool,
     /// Whether it may have several values.
     is_list: bool,
+    argument: Arg,
 }
 
 /// What was typed, with what the environment and the file say besides. Ends the process where nothing more is to be
@@ -126,7 +127,29 @@ impl Setting {
             of: vec![command],
             is_hidden: argument.is_hide_set(),
             is_list: argument.get_value_delimiter().is_some(),
+            argument: argument.clone().required(false),
         }
+    }
+}
+
+impl Setting {
+    /// Why a value cannot be, if it cannot.
+    fn objection(&self, value: &str) -> Option<String> {
+        if !self.argument.get_action().takes_values() {
+            return None;
+        }
+        let alone = self.argument.clone();
+        let alone = Arg::new("value")
+            .long("value")
+            .action(ArgAction::Append)
+            .value_parser(alone.get_value_parser().clone());
+        let typed = Command::new("")
+            .no_binary_name(true)
+            .arg(alone)
+            .try_get_matches_from([format!("--value={value}")]);
+        let error = typed.err()?.to_string();
+        let reason = error.lines().next().unwrap_or_default().split_once(": ").map_or("", |(_, rest)| rest);
+        Some(reason.replace("for '--value <value>'", "").replace(" :", ":"))
     }
 }
 

@@ -7,6 +7,7 @@ mod chaos;
 mod client;
 mod cluster;
 mod collector;
+mod commands;
 mod demo;
 #[path = "../../src/document/mod.rs"]
 mod document;
@@ -26,6 +27,7 @@ mod script;
 mod sdk;
 mod sigterm;
 mod spans;
+mod spooled;
 mod stage;
 mod told;
 mod trace;

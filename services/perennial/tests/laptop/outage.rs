@@ -1,4 +1,4 @@
-//! SIGTERM while what a cluster stands on is away: every process ends in time all the same, and what was acknowledged is
+//! What a cluster stands on is away: every process ends in time all the same, or begins; and what was acknowledged is
 //! there when all of it is back.
 
 use std::{
@@ -73,6 +73,36 @@ async fn outlived(world: &mut World) -> Result<()> {
         .context("Postgres is away")
 }
 
+/// They are killed, and come back before Kafka does: events wait on disk meanwhile, and questions are answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_starts_while_kafka_is_away_takes_events() -> Result<()> {
+    let _alone = alone().await;
+    let mut world = World::start().await?;
+    let restarted = restarted(&mut world).await;
+    restarted.with_context(|| format!("they said:\n{}", world.cluster.complaints()))
+}
+
+async fn restarted(world: &mut World) -> Result<()> {
+    let client = Client::new(world.answers.subscribe())?;
+    client.create(WORKSPACE, ClockKind::Wall).await?;
+    let key = client.write_key(WORKSPACE).await?;
+    world.take(&client, &key, BEFORE).await?;
+    world.check(&client).await?;
+    world.kafka.kill()?;
+    for service in SERVICES {
+        world.cluster.kill(service, 0)?;
+    }
+    block_in_place(|| world.cluster.start_all(1))?;
+    world.lead_to_ingest()?;
+    world.take(&client, &key, AFTER).await?;
+    let counted = client.workspace(WORKSPACE).await?.events;
+    ensure!(counted == (BEFORE * BATCH) as u64, "{counted} events are counted while Kafka is away");
+    block_in_place(|| world.kafka.start_again())?;
+    world.check(&client).await?;
+    world.terminate().await?;
+    Ok(())
+}
+
 impl World {
     async fn start() -> Result<Self> {
         let (kafka, postgres, redis) =
@@ -110,16 +140,13 @@ impl World {
         begins: impl FnOnce(&mut Self) -> Result<()>,
         ends: impl FnOnce(&mut Self) -> Result<()>,
     ) -> Result<()> {
+        self.take(client, key, BEFORE).await?;
         let first = self.sent;
-        for number in first..first + BEFORE {
-            let answer = client.post(key, "/v1/batch", batch(number)).await?;
-            ensure!(answer.status == 200, "{answer:?}");
-        }
         // They go on while everything ends, so that there is something under way.
         let under_way = Notify::new();
         let sending = async {
-            let mut acknowledged = BEFORE;
-            for number in first + BEFORE..first + BEFORE + AFTER {
+            let mut acknowledged = 0;
+            for number in first..first + AFTER {
                 let answer = client.post(key, "/v1/batch", batch(number)).await;
                 acknowledged += usize::from(answer.is_ok_and(|answer| answer.status == 200));
                 under_way.notify_one();
@@ -133,11 +160,21 @@ impl World {
         };
         let (acknowledged, took) = tokio::join!(sending, ending);
         println!("{acknowledged} batches acknowledged; they ended after {:?}", took?);
-        (self.sent, self.acknowledged) = (first + BEFORE + AFTER, self.acknowledged + acknowledged);
+        (self.sent, self.acknowledged) = (first + AFTER, self.acknowledged + acknowledged);
         block_in_place(|| ends(self))?;
         block_in_place(|| self.cluster.start_all(1))?;
         self.lead_to_ingest()?;
         self.check(client).await
+    }
+
+    /// Has so many batches taken.
+    async fn take(&mut self, client: &Client, key: &str, batches: usize) -> Result<()> {
+        for number in self.sent..self.sent + batches {
+            let answer = client.post(key, "/v1/batch", batch(number)).await?;
+            ensure!(answer.status == 200, "{answer:?}");
+        }
+        (self.sent, self.acknowledged) = (self.sent + batches, self.acknowledged + batches);
+        Ok(())
     }
 
     /// All of them at once.
