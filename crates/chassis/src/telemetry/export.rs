@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Context as _;
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithTonicConfig};
 use opentelemetry_sdk::{
     Resource,
     error::OTelSdkResult,
@@ -21,6 +21,8 @@ use opentelemetry_sdk::{
         SpanExporter as Exporter, SpanProcessor,
     },
 };
+
+use tonic::transport::ClientTlsConfig;
 
 use crate::{ids, metrics::Outcomes, trace::Ids};
 
@@ -48,7 +50,12 @@ pub struct Traces {
 
 /// Makes spans and sends them, counting in `spans` what becomes of them. To be called within a tokio runtime.
 pub(super) fn provider(traces: &Traces, spans: &Outcomes) -> anyhow::Result<SdkTracerProvider> {
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(&traces.endpoint).with_timeout(ANSWER);
+    let mut exporter =
+        SpanExporter::builder().with_tonic().with_endpoint(&traces.endpoint).with_timeout(ANSWER);
+    if traces.endpoint.starts_with("https://") {
+        // Left to itself it would trust nobody.
+        exporter = exporter.with_tls_config(ClientTlsConfig::new().with_enabled_roots());
+    }
     let exporter = exporter.build().with_context(|| format!("the OTLP endpoint {}", traces.endpoint))?;
     let (waiting, spans) = (Arc::new(AtomicUsize::new(0)), spans.clone());
     let watched = Watched {

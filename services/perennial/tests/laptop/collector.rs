@@ -16,8 +16,14 @@ use opentelemetry_proto::tonic::{
     common::v1::{KeyValue, any_value::Value},
     trace::v1::{Span, span::SpanKind},
 };
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::{net::TcpListener, time::timeout};
-use tonic::{Request, Response, Status, service::Routes};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{
+    Request, Response, Status,
+    service::Routes,
+    transport::{Identity, Server, ServerTlsConfig},
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(10);
@@ -52,6 +58,21 @@ impl Collector {
         let readiness = chassis::metrics::Readiness::new();
         chassis::grpc::serve(listener, routes, Reflected::default(), &readiness, tasks).await?;
         Ok(collector)
+    }
+
+    /// One that is asked over TLS, with a certificate that it signed itself.
+    pub(crate) async fn over_tls(tasks: &Tasks) -> Result<(Self, String)> {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["localhost".to_owned()])?;
+        let identity = Identity::from_pem(cert.pem(), signing_key.serialize_pem());
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let endpoint = format!("https://localhost:{}", listener.local_addr()?.port());
+        let collector = Self { endpoint, seen: Arc::default() };
+        let serving = Server::builder()
+            .tls_config(ServerTlsConfig::new().identity(identity))?
+            .add_service(TraceServiceServer::new(collector.clone()))
+            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), tasks.shutdown().wait());
+        tasks.spawn("a collector", async move { Ok(serving.await?) });
+        Ok((collector, cert.pem()))
     }
 
     /// What a process is told so that it sends its spans here: of the traces that begin there, none.

@@ -15,7 +15,8 @@ const PROTO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto");
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_in_another_language_and_one_that_knows_no_contract_find_all_they_need() -> Result<()> {
     let _alone = alone().await;
-    let stage = Stage::new(Home::new(20)?).await?;
+    // On Kafka, which no client can tell.
+    let stage = Stage::new(Home::new(20)?.on_kafka().await?).await?;
     understood(&stage).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
     stage.close().await
 }

@@ -51,6 +51,8 @@ pub(crate) struct Home {
     log: &'static str,
     /// What it is told beside.
     arguments: Vec<String>,
+    /// The certificate of whom it is to trust, if not of those whom the machine does.
+    trusts: Option<PathBuf>,
     /// The data of another home, whose server it uses instead of one of its own.
     beside: Option<PathBuf>,
     /// Where its log is, if that is not in Postgres.
@@ -79,6 +81,7 @@ impl Home {
             loopback: true,
             log: "warn,workflow=info",
             arguments: Vec::new(),
+            trusts: None,
             beside: None,
             kafka: None,
             answers: watch::Sender::new(None),
@@ -121,6 +124,13 @@ impl Home {
     /// Told this beside.
     pub(crate) fn telling(self, arguments: impl IntoIterator<Item = String>) -> Self {
         Self { arguments: arguments.into_iter().collect(), ..self }
+    }
+
+    /// Trusting whoever has this certificate, and nobody else.
+    pub(crate) fn trusting(self, certificate: &str) -> Result<Self> {
+        let file = self.folder.join("trusted.pem");
+        fs::write(&file, certificate)?;
+        Ok(Self { trusts: Some(file), ..self })
     }
 
     pub(crate) fn answers(&self) -> watch::Receiver<Option<Addresses>> {
@@ -205,6 +215,7 @@ impl<'a> Perennial<'a> {
         }
         command.args(home.loopback.then_some("--allow-loopback-webhooks"));
         command.args(&home.arguments);
+        command.envs(home.trusts.iter().map(|file| ("SSL_CERT_FILE", file)));
         command.args(home.kafka.iter().flat_map(Kafka::arguments));
         match &home.beside {
             None => command.arg("--data-dir").arg(home.data()),

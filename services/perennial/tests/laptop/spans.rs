@@ -259,11 +259,25 @@ async fn what_a_process_has_not_sent_yet_it_sends_before_it_ends() -> Result<()>
     let _alone = alone().await;
     let tasks = Tasks::new();
     let collector = Collector::start(&tasks).await?;
-    let stage = Stage::new(Home::new(20)?.telling(collector.arguments())).await?;
-    flushed(&stage, &collector).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
-    stage.close().await?;
+    to(&collector, Home::new(20)?).await?;
     tasks.stop();
     tasks.finish(END).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_may_be_asked_over_tls_and_the_log_be_in_kafka() -> Result<()> {
+    let _alone = alone().await;
+    let tasks = Tasks::new();
+    let (collector, certificate) = Collector::over_tls(&tasks).await?;
+    to(&collector, Home::new(20)?.on_kafka().await?.trusting(&certificate)?).await?;
+    tasks.stop();
+    tasks.finish(END).await
+}
+
+async fn to(collector: &Collector, home: Home) -> Result<()> {
+    let stage = Stage::new(home.telling(collector.arguments())).await?;
+    flushed(&stage, collector).await.with_context(|| format!("it said:\n{}\n", stage.home.complaints()))?;
+    stage.close().await
 }
 
 async fn flushed(stage: &Stage, collector: &Collector) -> Result<()> {
