@@ -5,11 +5,13 @@
 //! removes its files.
 
 mod kafka;
+mod log;
 mod postgres;
 mod reaper;
 mod redis;
 
 pub use kafka::{OwnKafka, kafka, kafka_log, keeping};
+pub use log::LogPlace;
 pub use postgres::{Database, OwnPostgres, Postgres, postgres};
 pub use reaper::Reaper;
 pub use redis::OwnRedis;

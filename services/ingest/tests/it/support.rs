@@ -28,17 +28,17 @@ use ephemera::{Ephemera, Options};
 use eventlog::{
     Log, Stored, Topic, TopicPartition,
     kafka::{KafkaLog, KafkaOptions},
-    postgres::{MIGRATOR, PgLog, PgLogOptions},
 };
 use prost::Message;
 use serde_json::Value as Json;
-use sqlx::PgPool;
-use testkit::servers::{Database, OwnRedis, kafka_log, postgres};
+use testkit::servers::{Database, LogPlace, OwnRedis, kafka_log, postgres};
 use tokio::net::TcpListener;
 use tonic::transport::Channel;
 
 use crate::switch::Switch;
 
+/// Whether this is the test binary whose logs lie in Kafka.
+const ON_KAFKA: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"on_kafka");
 /// How long something may take that is to happen soon.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
@@ -47,7 +47,7 @@ pub(crate) struct Ingest {
     pub(crate) admin: AdminServiceClient<Channel>,
     pub(crate) ingest: IngestServiceClient<Channel>,
     pub(crate) catalogue: CatalogueServiceClient<Channel>,
-    pub(crate) log: Arc<PgLog>,
+    pub(crate) log: Arc<dyn Log>,
     /// Takes the log away from it.
     pub(crate) switch: Arc<Switch>,
     pub(crate) database: Database,
@@ -56,7 +56,7 @@ pub(crate) struct Ingest {
     /// What it shares with those beside it.
     redis: Option<Options>,
     address: SocketAddr,
-    log_database: Database,
+    log_place: LogPlace,
     /// Where events of others are.
     kafka: Option<KafkaOptions>,
     tasks: Tasks,
@@ -83,34 +83,31 @@ impl Ingest {
     }
 
     pub(crate) async fn start_with(config: ingest::Config) -> anyhow::Result<Self> {
-        let (database, log_database) =
-            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
-        Self::start_on(database, log_database, None, config, None).await
+        let (database, log_place) = (postgres().database(&[]).await?, LogPlace::new(ON_KAFKA, 4, 4).await?);
+        Self::start_on(database, log_place, None, config, None).await
     }
 
     /// One that reads events of others.
     pub(crate) async fn start_reading(kafka: KafkaOptions, config: ingest::Config) -> anyhow::Result<Self> {
-        let (database, log_database) =
-            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
-        Self::start_on(database, log_database, Some(kafka), config, None).await
+        let (database, log_place) = (postgres().database(&[]).await?, LogPlace::new(ON_KAFKA, 4, 4).await?);
+        Self::start_on(database, log_place, Some(kafka), config, None).await
     }
 
     /// One that shares what may be lost by a Redis, once it has found it.
     pub(crate) async fn start_sharing(config: ingest::Config, redis: &OwnRedis) -> anyhow::Result<Self> {
-        let (database, log_database) =
-            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
+        let (database, log_place) = (postgres().database(&[]).await?, LogPlace::new(ON_KAFKA, 4, 4).await?);
         let url = redis.url().parse::<ephemera::Url>().map_err(|why| anyhow::anyhow!("{why}"))?;
         // Longer than a busy machine may take.
         let options = Options { patience: Duration::from_secs(10), ..Options::at(url) };
-        let ingest = Self::start_on(database, log_database, None, config, Some(options)).await?;
+        let ingest = Self::start_on(database, log_place, None, config, Some(options)).await?;
         ingest.soon("perennial_redis_up 1").await?;
         Ok(ingest)
     }
 
     /// Another replica on the same databases, with the same Redis.
     pub(crate) async fn beside(&self, config: ingest::Config) -> anyhow::Result<Self> {
-        let (database, log_database) = (self.database.clone(), self.log_database.clone());
-        let beside = Self::start_on(database, log_database, None, config, self.redis.clone()).await?;
+        let (database, log_place) = (self.database.clone(), self.log_place.clone());
+        let beside = Self::start_on(database, log_place, None, config, self.redis.clone()).await?;
         for replica in [self, &beside] {
             replica.soon("perennial_redis_replicas 2").await?;
         }
@@ -133,10 +130,10 @@ impl Ingest {
     }
 
     pub(crate) async fn restart_with(self, config: ingest::Config) -> anyhow::Result<Self> {
-        let (database, log_database) = (self.database.clone(), self.log_database.clone());
+        let (database, log_place) = (self.database.clone(), self.log_place.clone());
         let (kafka, redis) = (self.kafka.clone(), self.redis.clone());
         self.stop().await?;
-        Self::start_on(database, log_database, kafka, config, redis).await
+        Self::start_on(database, log_place, kafka, config, redis).await
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
@@ -153,13 +150,13 @@ impl Ingest {
 
     async fn start_on(
         database: Database,
-        log_database: Database,
+        log_place: LogPlace,
         kafka: Option<KafkaOptions>,
         config: ingest::Config,
         redis: Option<Options>,
     ) -> anyhow::Result<Self> {
         let log_tasks = Tasks::new();
-        let log = open_log(&log_database.pool, &log_tasks).await?;
+        let log = log_place.open(&log_tasks).await?;
         let tasks = Tasks::new();
         let readiness = Readiness::new();
         let metrics = Metrics::new();
@@ -196,7 +193,7 @@ impl Ingest {
             switch,
             database,
             address,
-            log_database,
+            log_place,
             kafka,
             tasks,
             log_tasks,
@@ -365,14 +362,4 @@ async fn open_kafka(options: Option<&KafkaOptions>, tasks: &Tasks) -> anyhow::Re
         Some(options) => Ok(Some(kafka_log(options.clone(), tasks).await?)),
         None => Ok(None),
     }
-}
-
-async fn open_log(pool: &PgPool, tasks: &Tasks) -> anyhow::Result<Arc<PgLog>> {
-    let (log, running) = PgLog::open(pool.clone(), PgLogOptions::default()).await?;
-    let shutdown = tasks.shutdown_beneath();
-    tasks.spawn_beneath("log", async move {
-        running.run(shutdown.wait()).await;
-        Ok(())
-    });
-    Ok(log)
 }

@@ -14,18 +14,17 @@ use contracts::{
     log::{CatalogueVersion, ClockAdvanced, ClockKind, Header, control},
     segment::{AwaitClockRequest, ListSegmentsRequest, segment_service_client::SegmentServiceClient},
 };
-use eventlog::{
-    FORMAT, GENERATION, Key, Log, NewRecord, Topic, TopicPartition, control_record,
-    postgres::{MIGRATOR, PgLog, PgLogOptions},
-};
+use eventlog::{FORMAT, GENERATION, Key, Log, NewRecord, Topic, TopicPartition, control_record};
 use prost::Message;
 use serde_json::{Value as Json, json};
-use testkit::servers::{Database, postgres};
+use testkit::servers::{Database, LogPlace, postgres};
 use tokio::{net::TcpListener, time::timeout};
 use tonic::transport::Channel;
 
 use crate::above::score;
 
+/// Whether this is the test binary whose logs lie in Kafka.
+const ON_KAFKA: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"on_kafka");
 pub(crate) const WORKSPACE: &str = "acme";
 pub(crate) const DAY: i64 = 86_400_000;
 
@@ -34,7 +33,7 @@ pub(crate) struct World {
     pub(crate) client: SegmentServiceClient<Channel>,
     pub(crate) database: Database,
     log: Arc<dyn Log>,
-    log_database: Database,
+    place: LogPlace,
     tasks: Tasks,
 }
 
@@ -52,18 +51,17 @@ pub(crate) fn catalogue() -> Json {
 
 impl World {
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        let (database, log_database) =
-            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
-        let world = Self::start_on(database, log_database).await?;
+        let (database, place) = (postgres().database(&[]).await?, LogPlace::new(ON_KAFKA, 1, 2).await?);
+        let world = Self::start_on(database, place).await?;
         world.apply(1, &catalogue()).await?;
         Ok(world)
     }
 
     /// Stops, and starts again on the same databases.
     pub(crate) async fn restart(self) -> anyhow::Result<Self> {
-        let (database, log_database) = (self.database.clone(), self.log_database.clone());
+        let (database, place) = (self.database.clone(), self.place.clone());
         self.stop().await?;
-        Self::start_on(database, log_database).await
+        Self::start_on(database, place).await
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
@@ -71,16 +69,9 @@ impl World {
         self.tasks.finish(Duration::from_secs(15)).await
     }
 
-    async fn start_on(database: Database, log_database: Database) -> anyhow::Result<Self> {
+    async fn start_on(database: Database, place: LogPlace) -> anyhow::Result<Self> {
         let tasks = Tasks::new();
-        let options = PgLogOptions { inbox_partitions: 1, account_partitions: 2, ..PgLogOptions::default() };
-        let (log, running) = PgLog::open(log_database.pool.clone(), options).await?;
-        let until = tasks.shutdown_beneath();
-        tasks.spawn_beneath("log", async move {
-            running.run(until.wait()).await;
-            Ok(())
-        });
-        let log: Arc<dyn Log> = log;
+        let log = place.open(&tasks).await?;
         score(&log, &tasks);
         let readiness = Readiness::new();
         let workers = Workers::new(log.clone(), &tasks, &Metrics::new(), &readiness);
@@ -92,7 +83,7 @@ impl World {
         let address = chassis::grpc::serve(listener, routes, reflected, &readiness, &tasks).await?;
         let client =
             SegmentServiceClient::new(Channel::from_shared(format!("http://{address}"))?.connect_lazy());
-        Ok(Self { client, database, log, log_database, tasks })
+        Ok(Self { client, database, log, place, tasks })
     }
 
     /// Hands a version of the catalogue to every partition.

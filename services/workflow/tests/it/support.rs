@@ -24,13 +24,10 @@ use contracts::{
     log::{CatalogueVersion, ClockKind, Header, control},
 };
 use ephemera::{Ephemera, Options};
-use eventlog::{
-    FORMAT, GENERATION, Key, Log, NewRecord, Topic, TopicPartition, control_record,
-    postgres::{MIGRATOR, PgLog, PgLogOptions},
-};
+use eventlog::{FORMAT, GENERATION, Key, Log, NewRecord, Topic, TopicPartition, control_record};
 use prost::Message;
 use serde_json::{Value as Json, json};
-use testkit::servers::{Database, OwnRedis, postgres};
+use testkit::servers::{Database, LogPlace, OwnRedis, postgres};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, SemaphorePermit},
@@ -40,6 +37,8 @@ use workflow::Config;
 
 use crate::above::pass_everything;
 
+/// Whether this is the test binary whose logs lie in Kafka.
+const ON_KAFKA: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"on_kafka");
 /// How long something may take that is to happen soon; a retry is due after five seconds.
 const SOON: Duration = Duration::from_secs(30);
 /// Between looks.
@@ -58,7 +57,7 @@ pub(crate) struct World {
     /// While set, the services above stand still, and so does workflow.
     pub(crate) held: Arc<AtomicBool>,
     log: Arc<dyn Log>,
-    log_database: Database,
+    log_place: LogPlace,
     tasks: Tasks,
     config: Config,
     place: SemaphorePermit<'static>,
@@ -95,9 +94,8 @@ impl World {
     /// A workspace on the wall clock, whose webhooks go to this address.
     pub(crate) async fn start(config: Config, url: &str) -> anyhow::Result<Self> {
         let place = PLACES.acquire().await?;
-        let (database, log_database) =
-            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
-        let world = Self::start_on(config, database, log_database, place, None).await?;
+        let (database, log_place) = (postgres().database(&[]).await?, LogPlace::new(ON_KAFKA, 1, 2).await?);
+        let world = Self::start_on(config, database, log_place, place, None).await?;
         world.apply(1, &catalogue(url)).await?;
         Ok(world)
     }
@@ -105,12 +103,11 @@ impl World {
     /// The same, sharing what may be lost by a Redis, once it has found it.
     pub(crate) async fn start_sharing(config: Config, url: &str, redis: &OwnRedis) -> anyhow::Result<Self> {
         let place = PLACES.acquire().await?;
-        let (database, log_database) =
-            (postgres().database(&[]).await?, postgres().database(&[&MIGRATOR]).await?);
+        let (database, log_place) = (postgres().database(&[]).await?, LogPlace::new(ON_KAFKA, 1, 2).await?);
         let at = redis.url().parse::<ephemera::Url>().map_err(|why| anyhow::anyhow!("{why}"))?;
         // Longer than a busy machine may take.
         let options = Options { patience: Duration::from_secs(10), ..Options::at(at) };
-        let world = Self::start_on(config, database, log_database, place, Some(options)).await?;
+        let world = Self::start_on(config, database, log_place, place, Some(options)).await?;
         world.soon("perennial_redis_up 1").await?;
         world.apply(1, &catalogue(url)).await?;
         Ok(world)
@@ -119,9 +116,9 @@ impl World {
     /// Another replica on the same databases, with the same Redis.
     pub(crate) async fn beside(&self) -> anyhow::Result<Self> {
         let place = PLACES.acquire().await?;
-        let (database, log_database) = (self.database.clone(), self.log_database.clone());
+        let (database, log_place) = (self.database.clone(), self.log_place.clone());
         let config = self.config.clone();
-        let beside = Self::start_on(config, database, log_database, place, self.redis.clone()).await?;
+        let beside = Self::start_on(config, database, log_place, place, self.redis.clone()).await?;
         beside.soon("perennial_redis_up 1").await?;
         Ok(beside)
     }
@@ -159,9 +156,9 @@ impl World {
 
     /// Stops, and starts again on the same databases.
     pub(crate) async fn restart(self) -> anyhow::Result<Self> {
-        let Self { config, database, log_database, place, tasks, redis, .. } = self;
+        let Self { config, database, log_place, place, tasks, redis, .. } = self;
         finish(&tasks).await?;
-        Self::start_on(config, database, log_database, place, redis).await
+        Self::start_on(config, database, log_place, place, redis).await
     }
 
     /// Ends, and leaves the databases to those beside it.
@@ -172,26 +169,18 @@ impl World {
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         finish(&self.tasks).await?;
         self.database.pool.close().await;
-        self.log_database.pool.close().await;
         Ok(())
     }
 
     async fn start_on(
         config: Config,
         database: Database,
-        log_database: Database,
+        log_place: LogPlace,
         place: SemaphorePermit<'static>,
         redis: Option<Options>,
     ) -> anyhow::Result<Self> {
         let tasks = Tasks::new();
-        let options = PgLogOptions { inbox_partitions: 1, account_partitions: 2, ..PgLogOptions::default() };
-        let (log, running) = PgLog::open(log_database.pool.clone(), options).await?;
-        let until = tasks.shutdown_beneath();
-        tasks.spawn_beneath("log", async move {
-            running.run(until.wait()).await;
-            Ok(())
-        });
-        let log: Arc<dyn Log> = log;
+        let log = log_place.open(&tasks).await?;
         let held = Arc::new(AtomicBool::new(false));
         pass_everything(&log, &tasks, &held);
         let readiness = Readiness::new();
@@ -209,7 +198,7 @@ impl World {
             chassis::grpc::serve(listener, routes, Reflected::default(), &readiness, &tasks).await?;
         let channel = Channel::from_shared(format!("http://{address}"))?.connect_lazy();
         let client = CtaServiceClient::new(channel);
-        Ok(Self { client, database, held, log, log_database, tasks, config, place, metrics, redis })
+        Ok(Self { client, database, held, log, log_place, tasks, config, place, metrics, redis })
     }
 
     /// Hands a version of the catalogue to every partition.

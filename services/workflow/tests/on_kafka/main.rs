@@ -1,0 +1,18 @@
+//! The same as in `it`, with the log in Kafka.
+
+#[path = "../it/above.rs"]
+mod above;
+#[path = "../it/busy.rs"]
+mod busy;
+#[path = "../it/commands.rs"]
+mod commands;
+#[path = "../it/receiver.rs"]
+mod receiver;
+#[path = "../it/replicas.rs"]
+mod replicas;
+#[path = "../it/signature.rs"]
+mod signature;
+#[path = "../it/support.rs"]
+mod support;
+#[path = "../it/webhooks.rs"]
+mod webhooks;
