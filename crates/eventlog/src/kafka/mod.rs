@@ -32,6 +32,8 @@ pub use headers::Kind;
 pub use numbers::{Broker, Client};
 pub use others::{Foreign, Others};
 
+use tokio::time::timeout;
+
 use lanes::Lanes;
 use outlet::Outlet;
 use producer::Producer;
@@ -48,7 +50,9 @@ use crate::{
 const ANSWER: Duration = Duration::from_secs(2);
 /// How often consumers are asked what they have to tell.
 const TEND: Duration = Duration::from_millis(100);
-/// How long to leave brokers alone that have never answered.
+/// How long the log's opening waits for an answer, ...
+const FIRST: Duration = Duration::from_secs(5);
+/// ... and how long brokers are left alone that have never answered.
 const AWAY: Duration = Duration::from_secs(1);
 
 /// Where Kafka is, and how the log lies there.
@@ -136,10 +140,11 @@ impl KafkaLog {
     /// must be.
     pub async fn open(options: KafkaOptions) -> Result<(Arc<Self>, Running), LogError> {
         let log = Arc::new(Self::new(options)?);
-        match log.check().await {
-            Ok(()) => {}
-            Err(LogError::Transient(why)) => log.tell_away(&why),
-            Err(refused) => return Err(refused),
+        match timeout(FIRST, log.check()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(LogError::Transient(why))) => log.tell_away(&why),
+            Ok(Err(refused)) => return Err(refused),
+            Err(late) => log.tell_away(&late.to_string()),
         }
         Ok((log.clone(), Running(log)))
     }

@@ -184,9 +184,13 @@ impl Drop for OwnKafka {
 /// A log, kept running beneath these tasks.
 pub async fn kafka_log(options: KafkaOptions, tasks: &Tasks) -> anyhow::Result<Arc<KafkaLog>> {
     let (log, running) = KafkaLog::open(options).await?;
-    ensure!(log.has_answered(), "Kafka does not answer");
     let until = tasks.shutdown_beneath();
     tasks.spawn_beneath("log", async move { Ok(running.run(until.wait()).await?) });
+    let begun = Instant::now();
+    while !log.has_answered() {
+        ensure!(begun.elapsed() < START, "Kafka does not answer");
+        tokio::time::sleep(LOOK).await;
+    }
     Ok(log)
 }
 

@@ -119,7 +119,7 @@ mod tests {
         assert!(refused("log: {a: {b: c}}").starts_with("x.yaml:1:1: log: a text"));
         assert!(refused("- log").contains("NAME: VALUE"));
         let shown = refused("log: info\nspool-mib: lots");
-        assert!(shown.starts_with("x.yaml:2:1: spool-mib: invalid value 'lots'"), "{shown}");
+        assert!(shown.starts_with("x.yaml:2:12: spool-mib: invalid value 'lots'"), "{shown}");
         assert!(refused("listen-http: 5").contains("invalid socket address"));
         let shown = refused("kafka-inbox-partitions: [1, 2]");
         assert!(shown.starts_with("x.yaml:1:1: kafka-inbox-partitions: one value"), "{shown}");
