@@ -65,7 +65,11 @@ async fn every_call_has_its_path_and_its_short_one() -> anyhow::Result<()> {
 async fn a_batch_as_large_as_rudderstacks_send_is_taken() -> anyhow::Result<()> {
     let mut ingest = Ingest::start().await?;
     let key = ingest.workspace("acme", ClockKind::Wall).await?;
-    let call = |bytes: usize| json!({"type": "track", "userId": "ada", "event": "E", "properties": {"p": "x".repeat(bytes)}});
+    // With an account: what waits for one has less room.
+    let call = |bytes: usize| {
+        json!({"type": "track", "userId": "ada", "event": "E", "context": {"groupId": "initech"},
+            "properties": {"p": "x".repeat(bytes)}})
+    };
     let mut calls: Vec<_> = std::iter::repeat_n(call(30 << 10), 130).collect();
     calls.push(call(40 << 10));
     let batch = json!({"batch": calls});

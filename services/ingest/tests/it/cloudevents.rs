@@ -194,9 +194,9 @@ async fn what_the_inbox_has_not_acknowledged_is_read_again_and_the_rest_is_not()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_is_not_there_is_named_at_the_start() -> anyhow::Result<()> {
+async fn a_topic_that_is_not_there_ends_it_and_is_named() -> anyhow::Result<()> {
     let theirs = Theirs { topic: "no.such.topic".into(), options: kafka().topics().await? };
-    let error = theirs.ingest().await.err().context("it started")?;
+    let error = theirs.ingest().await?.ended().await.err().context("it ended well")?;
     let said = format!("{error:#}");
     ensure!(said.contains("there is no topic \"no.such.topic\""), "{said}");
     Ok(())

@@ -32,7 +32,7 @@ use eventlog::{
 use prost::Message;
 use serde_json::Value as Json;
 use testkit::servers::{Database, LogPlace, OwnRedis, kafka_log, postgres};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 use tonic::transport::Channel;
 
 use crate::switch::Switch;
@@ -134,6 +134,11 @@ impl Ingest {
         let (kafka, redis) = (self.kafka.clone(), self.redis.clone());
         self.stop().await?;
         Self::start_on(database, log_place, kafka, config, redis).await
+    }
+
+    /// How it ends by itself.
+    pub(crate) async fn ended(self) -> anyhow::Result<()> {
+        timeout(SOON, self.tasks.finish(Duration::from_secs(10))).await?
     }
 
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
