@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use contracts::log::ClockKind;
+use eventlog::Feed;
 use serde_json::Value as Json;
-use tokio::time::timeout;
+use testkit::servers::kafka;
+use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{
     process::{Home, Perennial, alone},
@@ -55,6 +57,13 @@ async fn traced(stage: &Stage) -> Result<()> {
     let attempted = traces(&lines, "attempted");
     ensure!(!attempted.is_empty() && attempted.iter().all(|trace| *trace == TRACE), "{logged}");
     ensure!(traces(&lines, "decided").contains(&TRACE), "{logged}");
+    if let Some(log) = stage.home.kafka() {
+        // Everybody else hears of the trace too.
+        let topic = log.options.feed(Feed::HealthChanged);
+        let heard = spawn_blocking(move || kafka().heard(&topic)).await??;
+        let traced = format!("traceparent:00-{TRACE}-");
+        ensure!(!heard.is_empty() && heard.iter().all(|line| line.contains(&traced)), "{heard:#?}");
+    }
     Ok(())
 }
 
