@@ -1,6 +1,7 @@
 //! The store in Postgres: checkpoints and projections of one worker, written in order, one transaction a write.
 //!
-//! Invariant: a checkpoint is written whole or not at all, and never moves back, whoever writes it.
+//! Invariants: a checkpoint is written whole or not at all, and never moves back, whoever writes it; a write has each item
+//! once, in the log's order.
 
 mod patience;
 mod sql;
@@ -46,16 +47,24 @@ pub struct PgStore<P> {
     pool: PgPool,
     partition: u32,
     runtime: Handle,
-    queue: mpsc::UnboundedSender<Write<P>>,
+    queue: mpsc::UnboundedSender<Submitted<P>>,
     submitted: u64,
+    /// How often the worker has begun.
+    life: u64,
     done: Arc<AtomicU64>,
+}
+
+/// A write, and in which of its worker's lives it was handed over: who begins again may hand over again what still waits.
+struct Submitted<P> {
+    life: u64,
+    write: Write<P>,
 }
 
 /// The task that performs a store's writes. Ends when the store is dropped and everything submitted is written.
 pub struct Writer<P> {
     pool: PgPool,
     partition: u32,
-    queue: mpsc::UnboundedReceiver<Write<P>>,
+    queue: mpsc::UnboundedReceiver<Submitted<P>>,
     project: Project<P>,
     publish: Option<Publish<P>>,
     done: Arc<AtomicU64>,
@@ -91,12 +100,14 @@ impl<P: Send + Sync + 'static> PgStore<P> {
             done: done.clone(),
             metrics,
         };
-        (Self { pool, partition, runtime: Handle::current(), queue: sender, submitted: 0, done }, writer)
+        let runtime = Handle::current();
+        (Self { pool, partition, runtime, queue: sender, submitted: 0, life: 0, done }, writer)
     }
 }
 
 impl<P: Send + Sync + 'static> Store<P> for PgStore<P> {
     fn load(&mut self) -> Result<Option<Checkpoint>, StoreAway> {
+        self.life += 1;
         let loaded = self.runtime.block_on(answered(sql::load(&self.pool, self.partition.cast_signed())));
         loaded.map_err(|fault| StoreAway(fault.to_string()))
     }
@@ -104,7 +115,7 @@ impl<P: Send + Sync + 'static> Store<P> for PgStore<P> {
     fn submit(&mut self, write: Write<P>) {
         self.submitted += 1;
         // A writer that is gone has failed for good and takes its service down; nothing waits for this write.
-        let _ = self.queue.send(write);
+        let _ = self.queue.send(Submitted { life: self.life, write });
     }
 
     fn done(&self) -> u64 {
@@ -126,8 +137,8 @@ impl<P: Send + Sync + 'static> Writer<P> {
     /// not mend.
     pub async fn run(mut self) -> Result<(), WriterError> {
         let mut next = self.queue.recv().await;
-        while let Some(write) = next.take() {
-            let (write, merged, behind) = self.merge(write);
+        while let Some(submitted) = next.take() {
+            let (write, merged, behind) = self.merge(submitted);
             self.perform(&write).await?;
             self.publish(&write).await?;
             self.done.fetch_add(merged, Ordering::Release);
@@ -139,14 +150,17 @@ impl<P: Send + Sync + 'static> Writer<P> {
         Ok(())
     }
 
-    /// Joins projections that wait behind one another. Returns how many writes the result stands for, and a write
-    /// that was taken from the queue and did not fit.
-    fn merge(&mut self, first: Write<P>) -> (Write<P>, u64, Option<Write<P>>) {
-        let Write::Project { mut items, mut progress } = first else { return (first, 1, None) };
+    /// Joins projections of one life that wait behind one another. Returns how many writes the result stands for, and
+    /// what was taken from the queue and did not fit.
+    fn merge(&mut self, first: Submitted<P>) -> (Write<P>, u64, Option<Submitted<P>>) {
+        let life = first.life;
+        let Write::Project { mut items, mut progress } = first.write else { return (first.write, 1, None) };
         let mut merged = 1;
         while items.len() < TOGETHER {
             match self.queue.try_recv() {
-                Ok(Write::Project { items: more, progress: later }) => {
+                Ok(Submitted { life: its, write: Write::Project { items: more, progress: later } })
+                    if its == life =>
+                {
                     items.extend(more);
                     progress = progress.and(later);
                     merged += 1;

@@ -37,6 +37,18 @@ fn project<'a>(
     })
 }
 
+/// The same, by a statement that refuses to meet a number twice.
+fn project_strictly<'a>(
+    conn: &'a mut PgConnection,
+    numbers: &'a [i64],
+) -> Pin<Box<dyn Future<Output = sqlx::Result<()>> + Send + 'a>> {
+    Box::pin(async move {
+        let insert = "INSERT INTO numbers SELECT * FROM UNNEST($1::BIGINT[])
+                      ON CONFLICT (number) DO UPDATE SET number = excluded.number";
+        sqlx::query(insert).bind(numbers).execute(conn).await.map(drop)
+    })
+}
+
 async fn database() -> anyhow::Result<Database> {
     let database = postgres().database(&[&migrator()]).await?;
     make_numbers(&database.pool).await?;
@@ -122,6 +134,40 @@ async fn projections_are_counted_and_a_clock_is_reached_when_every_partition_has
     assert_eq!(reached(pool, "initech", 0).await?, Reached::WallClock);
     assert_eq!(reached(pool, "other", 0).await?, Reached::Unknown);
     assert_eq!(count(pool).await?, 100);
+    Ok(())
+}
+
+/// The first write waits for a lock meanwhile, so that those behind it could be written together.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_worker_that_begins_again_hands_over_again_is_a_write_of_its_own() -> anyhow::Result<()> {
+    let (database, tasks) = (database().await?, Tasks::new());
+    let (mut store, writer) = PgStore::new(database.pool.clone(), 0, project_strictly, Arc::default());
+    let mut lock = database.pool.begin().await?;
+    sqlx::query("LOCK TABLE numbers").execute(&mut *lock).await?;
+    tasks.spawn_once("writer", async move { Ok(writer.run().await?) });
+    store.submit(project_up_to(1, vec![0], 0));
+    held_up(&mut lock).await?;
+    for number in 1..3 {
+        store.submit(project_up_to(1, vec![number], 0));
+    }
+    let mut store = tokio::task::spawn_blocking(move || store.load().map(|_| store)).await??;
+    for number in 1..4 {
+        store.submit(project_up_to(1, vec![number], 0));
+    }
+    lock.commit().await?;
+    written(&store).await?;
+    assert_eq!(count(&database.pool).await?, 4);
+    Ok(())
+}
+
+/// Waits until somebody waits for a lock.
+async fn held_up(conn: &mut PgConnection) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'numbers'::regclass";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut *conn).await? == 0 {
+        ensure!(Instant::now() < deadline, "nobody is held up");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     Ok(())
 }
 
