@@ -1,12 +1,13 @@
-//! Who may know whom, all the way down.
+//! Who may know whom, all the way down, and which tests must stand in two places.
 //!
-//! Invariant: what decides does no IO, and what checks it shares none of its code.
+//! Invariant: what decides does no IO, and what checks it shares none of its code; a flow test of a service runs on both
+//! logs.
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::command::{cargo, output};
+use crate::command::{cargo, output, root};
 
 /// A crate, and what its dependency tree must not hold.
 struct Ban {
@@ -64,6 +65,9 @@ const BANS: [Ban; 4] = [
     },
 ];
 
+/// Services whose flow tests run with the log in Postgres, and in Kafka.
+const TESTED_TWICE: [&str; 4] = ["ingest", "health-score", "segmentation", "workflow"];
+
 pub(crate) fn check() -> Result<()> {
     let mut faults = Vec::new();
     for ban in BANS {
@@ -72,10 +76,24 @@ pub(crate) fn check() -> Result<()> {
         println!("{}: {} crates below it, {} of those banned", ban.of, below.len() - 1, found.len());
         faults.extend(found.iter().map(|name| format!("{} depends on {name}: {}", ban.of, ban.reason)));
     }
+    for service in TESTED_TWICE {
+        let of = |tests: &str| modules(&format!("services/{service}/tests/{tests}/main.rs"));
+        let (it, on_kafka) = (of("it")?, of("on_kafka")?);
+        faults.extend(it.difference(&on_kafka).map(|name| {
+            format!("services/{service}/tests/on_kafka/main.rs leaves out {name}, which stands in tests/it")
+        }));
+    }
     if !faults.is_empty() {
         bail!("{}", faults.join("\n"));
     }
     Ok(())
+}
+
+/// The modules of a Rust file.
+fn modules(file: &str) -> Result<BTreeSet<String>> {
+    let text = std::fs::read_to_string(root().join(file)).with_context(|| file.to_owned())?;
+    let name = |line: &str| Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned());
+    Ok(text.lines().filter_map(name).collect())
 }
 
 /// The names of a crate and everything it is built from.

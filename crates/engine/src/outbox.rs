@@ -185,8 +185,10 @@ impl Outbox {
             self.flown += 1;
             self.flights.push_back(Flight { number: self.flown, upto: self.next, landed: false });
             let (notes, number, waker, wake) = (self.notes.clone(), self.flown, log.clone(), self.wake);
-            let done = move |outcome| {
-                fail::fail_point!("engine-appended");
+            let done = move |outcome: Outcome| {
+                if outcome.is_ok() {
+                    fail::fail_point!("engine-appended");
+                }
                 notes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
                 waker.wake(wake);
             };

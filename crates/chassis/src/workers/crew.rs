@@ -46,23 +46,49 @@ pub(super) struct Crew {
     forget: Forget,
     at_work: BTreeMap<u32, AtWork>,
     has_joined: bool,
+    is_ready: bool,
     left: mpsc::UnboundedSender<u32>,
     leaves: mpsc::UnboundedReceiver<u32>,
 }
 
 impl Crew {
-    pub(super) fn new(
+    /// Joins the service's group once the log has been heard of; nothing if it is to stop before. Where that has to be
+    /// waited for the service counts as ready: it answers questions from Postgres, and ingest takes events.
+    pub(super) async fn join(
         log: Arc<dyn Log>,
         service: &str,
         topic: Topic,
         component: Component,
         begin: Begin,
         forget: Forget,
-    ) -> Self {
+        shutdown: &Shutdown,
+    ) -> Option<Self> {
+        let is_ready = !log.has_answered();
+        if is_ready {
+            component.set(Ok(()));
+        }
+        while !log.has_answered() {
+            tokio::select! {
+                () = shutdown.clone().wait() => return None,
+                () = tokio::time::sleep(GLANCE) => {}
+            }
+        }
         let (left, leaves) = mpsc::unbounded_channel();
         let membership = log.join(service, topic);
         let (at_work, has_joined) = (BTreeMap::new(), false);
-        Self { log, topic, membership, component, begin, forget, at_work, has_joined, left, leaves }
+        Some(Self {
+            log,
+            topic,
+            membership,
+            component,
+            begin,
+            forget,
+            at_work,
+            has_joined,
+            is_ready,
+            left,
+            leaves,
+        })
     }
 
     /// Follows the group until shutdown; then every worker is drained, also when the membership breaks down before.
@@ -79,13 +105,13 @@ impl Crew {
     }
 
     async fn follow_group(&mut self, shutdown: Shutdown) -> anyhow::Result<()> {
-        let (mut is_ready, mut commits) = (false, tokio::time::interval(COMMIT));
+        let mut commits = tokio::time::interval(COMMIT);
         while !shutdown.requested() {
             tokio::select! {
                 () = shutdown.clone().wait() => {}
                 change = self.membership.next() => self.follow(change.context("the membership has broken down")?),
                 Some(partition) = self.leaves.recv() => self.release(partition),
-                () = tokio::time::sleep(GLANCE), if !is_ready => is_ready = self.look(),
+                () = tokio::time::sleep(GLANCE), if !self.is_ready => self.look(),
                 _ = commits.tick() => self.commit(),
             }
         }
@@ -127,18 +153,16 @@ impl Crew {
     }
 
     /// Ready once its first share has caught up. What comes to it later catches up beside questions: those are answered
-    /// from Postgres, and so they are while the log is away.
-    fn look(&self) -> bool {
+    /// from Postgres.
+    fn look(&mut self) {
         let behind = self.at_work.iter().find(|(_, worker)| !worker.counters.is_caught_up());
         let state = match behind {
-            _ if !self.log.has_answered() => Ok(()),
             _ if !self.has_joined => Err("joining its group".to_owned()),
             Some((partition, _)) => Err(format!("partition {partition} is catching up")),
             None => Ok(()),
         };
-        let is_ready = state.is_ok();
+        self.is_ready = state.is_ok();
         self.component.set(state);
-        is_ready
     }
 }
 

@@ -1,6 +1,9 @@
 use std::{
     pin::Pin,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use eventlog::{Ack, LogError, NewRecord, Stored};
@@ -43,7 +46,10 @@ impl Membership for Group {
 }
 
 /// A log that has a group to join, and no records.
-struct Grouped(Mutex<Option<Group>>);
+struct Grouped {
+    group: Mutex<Option<Group>>,
+    has_answered: Arc<AtomicBool>,
+}
 
 impl Log for Grouped {
     fn partitions(&self, _: Topic) -> u32 {
@@ -65,8 +71,12 @@ impl Log for Grouped {
     fn wake(&self, _: TopicPartition) {}
 
     fn join(&self, _: &str, _: Topic) -> Box<dyn Membership> {
-        let group = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let group = self.group.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::new(group.expect("one member joins"))
+    }
+
+    fn has_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed)
     }
 }
 
@@ -74,6 +84,7 @@ impl Log for Grouped {
 struct World {
     tasks: Tasks,
     readiness: Readiness,
+    log_answers: Arc<AtomicBool>,
     /// Dropped, the membership has broken down.
     group: Option<mpsc::UnboundedSender<Change>>,
     said: mpsc::UnboundedReceiver<Said>,
@@ -88,11 +99,17 @@ struct Worker {
 
 impl World {
     fn new() -> Self {
+        Self::on(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// On a log that answers once this is so.
+    fn on(log_answers: Arc<AtomicBool>) -> Self {
         let (tasks, readiness) = (Tasks::new(), Readiness::new());
         let (group, changes) = mpsc::unbounded_channel();
         let (says, said) = mpsc::unbounded_channel();
         let (begins, begun) = mpsc::unbounded_channel();
-        let log = Arc::new(Grouped(Mutex::new(Some(Group { changes, says: says.clone() }))));
+        let group_of_log = Mutex::new(Some(Group { changes, says: says.clone() }));
+        let log = Arc::new(Grouped { group: group_of_log, has_answered: log_answers.clone() });
         let begin = Box::new(move |_, leaving| {
             let at_work = AtWork { stop: Stop::default(), counters: Arc::default(), committed: None };
             at_work.counters.checkpointed.set(STORED);
@@ -101,9 +118,14 @@ impl World {
             at_work
         });
         let forget = Box::new(move |partition| says.send(Forget(partition)).expect("the test listens"));
-        let crew = Crew::new(log, "scores", Topic::Account, readiness.component("scores"), begin, forget);
-        tasks.spawn("scores partitions", crew.run(tasks.shutdown()));
-        Self { tasks, readiness, group: Some(group), said, begun }
+        let (component, shutdown) = (readiness.component("scores"), tasks.shutdown());
+        tasks.spawn("scores partitions", async move {
+            match Crew::join(log, "scores", Topic::Account, component, begin, forget, &shutdown).await {
+                Some(crew) => crew.run(shutdown).await,
+                None => Ok(()),
+            }
+        });
+        Self { tasks, readiness, log_answers, group: Some(group), said, begun }
     }
 
     fn change(&self, change: Change) {
@@ -192,5 +214,18 @@ async fn a_service_is_ready_once_it_has_joined_its_group_and_its_share_has_caugh
     drop(behind);
     timeout(SOON, world.readiness.ready()).await.expect("nothing is behind any more");
     world.tasks.stop();
+    world.tasks.finish(SOON).await.unwrap();
+}
+
+#[tokio::test]
+async fn while_nobody_has_heard_of_the_log_a_service_counts_as_ready_and_joins_once_somebody_has() {
+    let mut world = World::on(Arc::default());
+    timeout(SOON, world.readiness.ready()).await.expect("it does not wait for the log");
+    world.change(Change::Assigned(3));
+    assert!(world.begun.try_recv().is_err(), "it has not joined");
+    world.log_answers.store(true, Ordering::Relaxed);
+    let worker = timeout(SOON, world.begun.recv()).await.expect("it joins").expect("a worker");
+    world.tasks.stop();
+    drop(worker);
     world.tasks.finish(SOON).await.unwrap();
 }

@@ -105,8 +105,13 @@ impl Workers {
         let collected = self.collected.clone();
         let forget = Box::new(move |partition| collected.forget(service, partition));
         let begin = self.beginning(work, machine);
-        let crew = Crew::new(self.log.clone(), service, topic, component, begin, forget);
-        self.tasks.spawn(format!("{service} partitions"), crew.run(self.tasks.shutdown()));
+        let (log, shutdown) = (self.log.clone(), self.tasks.shutdown());
+        self.tasks.spawn(format!("{service} partitions"), async move {
+            match Crew::join(log, service, topic, component, begin, forget, &shutdown).await {
+                Some(crew) => crew.run(shutdown).await,
+                None => Ok(()),
+            }
+        });
     }
 
     /// The clocks of a service that folds this topic and projects to this database.

@@ -32,8 +32,6 @@ pub use headers::Kind;
 pub use numbers::{Broker, Client};
 pub use others::{Foreign, Others};
 
-use tokio::time::timeout;
-
 use lanes::Lanes;
 use outlet::Outlet;
 use producer::Producer;
@@ -50,9 +48,9 @@ use crate::{
 const ANSWER: Duration = Duration::from_secs(2);
 /// How often consumers are asked what they have to tell.
 const TEND: Duration = Duration::from_millis(100);
-/// How long the log's opening waits for an answer, ...
+/// How long brokers that have never answered may take to, ...
 const FIRST: Duration = Duration::from_secs(5);
-/// ... and how long brokers are left alone that have never answered.
+/// ... and how long they are left alone then.
 const AWAY: Duration = Duration::from_secs(1);
 
 /// Where Kafka is, and how the log lies there.
@@ -140,11 +138,10 @@ impl KafkaLog {
     /// must be.
     pub async fn open(options: KafkaOptions) -> Result<(Arc<Self>, Running), LogError> {
         let log = Arc::new(Self::new(options)?);
-        match timeout(FIRST, log.check()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(LogError::Transient(why))) => log.tell_away(&why),
-            Ok(Err(refused)) => return Err(refused),
-            Err(late) => log.tell_away(&late.to_string()),
+        match log.check().await {
+            Ok(()) => {}
+            Err(LogError::Transient(why)) => log.tell_away(&why),
+            Err(refused) => return Err(refused),
         }
         Ok((log.clone(), Running(log)))
     }
@@ -174,7 +171,7 @@ impl KafkaLog {
 
     /// Asks how its topics are; if they are as they must be, the log may be used.
     async fn check(&self) -> Result<(), LogError> {
-        topics::check(&self.options, &self.configs).await?;
+        topics::check(&self.options, &self.configs, FIRST).await?;
         self.has_answered.store(true, Ordering::Release);
         Ok(())
     }
@@ -267,7 +264,8 @@ impl Running {
         while self.0.answered().is_err() {
             tokio::time::sleep(AWAY).await;
             match self.0.check().await {
-                Ok(()) => tracing::info!("Kafka at {} answers", self.0.options.brokers),
+                // As loud as that it did not.
+                Ok(()) => tracing::warn!("Kafka at {} answers now", self.0.options.brokers),
                 Err(LogError::Transient(why)) => self.0.tell_away(&why),
                 Err(refused) => return Err(refused),
             }

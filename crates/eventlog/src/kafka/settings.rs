@@ -73,9 +73,10 @@ const OTHERS: [Setting; 6] = [
 ];
 
 /// What no operator may change, because guarantees stand on it.
-const FIXED: [&str; 17] = [
+const FIXED: [&str; 18] = [
     "allow.auto.create.topics",
     "delivery.report.only.error",
+    "delivery.timeout.ms",
     "enable.partition.eof",
     "group.id",
     "group.instance.id",

@@ -112,12 +112,16 @@ impl Reading {
 
     /// Nothing if the service is to stop before.
     async fn join(&self) -> anyhow::Result<Option<Others>> {
+        let mut complained = None;
         while !self.shutdown.requested() {
             let (kafka, topic) = (self.kafka.clone(), self.from.topic.clone());
             let joining = spawn_blocking(move || kafka.read_others(&format!("{GROUP}.{topic}"), &topic));
             match joining.await? {
                 Err(LogError::Transient(why)) => {
-                    tracing::warn!("events of {} cannot be read yet: {why}", self.from.topic);
+                    if complained.as_ref() != Some(&why) {
+                        tracing::warn!("events of {} cannot be read yet: {why}", self.from.topic);
+                        complained = Some(why);
+                    }
                     sleep(AGAIN).await;
                 }
                 joined => return Ok(Some(joined?)),

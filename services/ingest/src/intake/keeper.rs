@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Batch, SpoolAt,
+    confirmed::Confirmed,
     kept::{self, Kept},
 };
 use crate::edge::Refusal;
@@ -39,6 +40,8 @@ const AWAY: Duration = Duration::from_millis(500);
 pub(super) struct Keeper {
     says: Sender<Said>,
     holds: Arc<AtomicBool>,
+    /// The log has as many partitions as this process was told.
+    is_confirmed: Arc<AtomicBool>,
     told: Outcomes,
 }
 
@@ -65,6 +68,7 @@ struct Work {
     says: Sender<Said>,
     /// Something waits in the spool: what comes waits behind it.
     holds: Arc<AtomicBool>,
+    partitions: Confirmed,
     on_its_way: Option<OnItsWay>,
     try_at: Instant,
     numbers: Numbers,
@@ -97,8 +101,15 @@ impl Keeper {
         let (says, said) = channel();
         let holds = Arc::new(AtomicBool::new(!spool.is_empty()));
         let numbers = Numbers::new(metrics);
-        let keeper = Self { says: says.clone(), holds: holds.clone(), told: numbers.told.clone() };
-        let work = Work { spool, log, said, says, holds, on_its_way: None, try_at: Instant::now(), numbers };
+        let partitions = Confirmed::open(&at.folder, log.partitions(Topic::Inbox));
+        let keeper = Self {
+            says: says.clone(),
+            holds: holds.clone(),
+            is_confirmed: partitions.is_so.clone(),
+            told: numbers.told.clone(),
+        };
+        let (on_its_way, try_at) = (None, Instant::now());
+        let work = Work { spool, log, said, says, holds, partitions, on_its_way, try_at, numbers };
         let shutdown = tasks.shutdown();
         tasks.spawn_thread("spool", move || work.run(&shutdown));
         Ok(keeper)
@@ -111,6 +122,9 @@ impl Keeper {
 
     /// Returns when the batches are durable.
     pub(super) async fn keep(&self, batches: &[Batch]) -> Result<(), Refusal> {
+        if !self.is_confirmed.load(Ordering::Acquire) {
+            return Err(Refusal::away("the log"));
+        }
         let (done, kept) = oneshot::channel();
         let records = kept::encode(batches);
         let events = records.len() as u64;
@@ -158,6 +172,7 @@ impl Work {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.partitions.confirm(&*self.log);
             self.drain();
             self.show();
         }

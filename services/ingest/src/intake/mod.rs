@@ -4,6 +4,7 @@
 //! something waits here, what comes after it waits behind it, so that a contact's events stay in order. Events of a
 //! workspace on the log's clock never wait here: time would be told to move past them.
 
+mod confirmed;
 mod keeper;
 mod kept;
 

@@ -1,4 +1,5 @@
 //! ingest as a client meets it: over HTTP and gRPC, on real Postgres and a real log.
+//! `on_kafka` runs the same modules with the log in Kafka.
 
 mod answers;
 mod attribution;

@@ -63,7 +63,7 @@ impl Workspaces {
                 let id = create.id.clone();
                 let made = admin.create_workspace(create.request()).await?.into_inner().workspace;
                 eprintln!(
-                    "It watches nothing yet: `{program} apply -w {id} -f FILE` says what it should, and `{program} keys create \
+                    "A new one watches nothing: `{program} apply -w {id} -f FILE` says what it should, and `{program} keys create \
                      -w {id}` lets events in.",
                     program = myself::called()
                 );

@@ -31,6 +31,8 @@ pub(crate) use log::LogSource;
 pub(crate) use options::{Bind, ServiceOptions, Settings, Source};
 pub(crate) use services::Role;
 
+/// Between looks whether the log answers.
+const LOOK: Duration = Duration::from_millis(100);
 /// What SIGTERM leaves to finish.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -43,7 +45,8 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts everything; returns once it is ready: what is sent from then on is decided about.
+    /// Starts everything; returns once it is ready: what is sent from then on is decided about, or, where the log is away,
+    /// will be.
     pub(crate) async fn start(settings: Settings, ground: &Ground, tasks: &Tasks) -> Result<Self> {
         // The ports first: who finds one taken hears it at once.
         let http = listen(settings.http).await?;
@@ -91,6 +94,13 @@ impl Node {
 
     pub(crate) fn log(&self) -> &Arc<dyn Log> {
         &self.log
+    }
+
+    /// Returns once the log has been heard of: until then it serves what it can without.
+    pub(crate) async fn log_answers(&self) {
+        while !self.log.has_answered() {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Where it keeps its data, unless somebody else's server does.

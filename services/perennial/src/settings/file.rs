@@ -120,7 +120,15 @@ mod tests {
         assert!(refused("- log").contains("NAME: VALUE"));
         let shown = refused("log: info\nspool-mib: lots");
         assert!(shown.starts_with("x.yaml:2:12: spool-mib: invalid value 'lots'"), "{shown}");
-        assert!(refused("listen-http: 5").contains("invalid socket address"));
+        for (text, why) in [
+            ("listen-http: 5", "invalid socket address"),
+            ("allow-loopback-webhooks: maybe", "possible values: true, false"),
+            ("log-format: xml", "possible values: pretty, json"),
+            ("cloudevents-topic: 'orders=acme,billing'", "it must be TOPIC=WORKSPACE"),
+        ] {
+            assert!(refused(text).contains(why), "{}", refused(text));
+        }
+        assert_eq!(refused("allow-loopback-webhooks: true\nkafka-brokers: 'a:1,b:2'"), "");
         let shown = refused("kafka-inbox-partitions: [1, 2]");
         assert!(shown.starts_with("x.yaml:1:1: kafka-inbox-partitions: one value"), "{shown}");
     }

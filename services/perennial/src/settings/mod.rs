@@ -135,21 +135,21 @@ impl Setting {
 impl Setting {
     /// Why a value cannot be, if it cannot.
     fn objection(&self, value: &str) -> Option<String> {
-        if !self.argument.get_action().takes_values() {
-            return None;
-        }
-        let alone = self.argument.clone();
-        let alone = Arg::new("value")
-            .long("value")
-            .action(ArgAction::Append)
-            .value_parser(alone.get_value_parser().clone());
-        let typed = Command::new("")
-            .no_binary_name(true)
-            .arg(alone)
-            .try_get_matches_from([format!("--value={value}")]);
-        let error = typed.err()?.to_string();
-        let reason = error.lines().next().unwrap_or_default().split_once(": ").map_or("", |(_, rest)| rest);
-        Some(reason.replace("for '--value <value>'", "").replace(" :", ":"))
+        let alone = Arg::new("value").long("value").action(ArgAction::Append).allow_hyphen_values(true);
+        let alone = if self.argument.get_action().takes_values() {
+            alone.value_parser(self.argument.get_value_parser().clone())
+        } else {
+            alone.value_parser(clap::value_parser!(bool))
+        };
+        let alone = match self.argument.get_value_delimiter() {
+            Some(between) => alone.value_delimiter(between),
+            None => alone,
+        };
+        let read = Command::new("").no_binary_name(true).arg(alone);
+        let said = read.try_get_matches_from([format!("--value={value}")]).err()?.to_string();
+        let reason: Vec<&str> = said.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let reason = reason.join(" ").replace(" for '--value <value>'", "");
+        Some(reason.trim_start_matches("error: ").to_owned())
     }
 }
 

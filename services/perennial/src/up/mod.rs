@@ -57,6 +57,7 @@ impl Up {
 
 async fn start(settings: Settings, quiet: bool, ground: &Ground, tasks: &Tasks) -> Result<()> {
     let node = Node::start(settings, ground, tasks).await?;
+    node.log_answers().await;
     if !quiet {
         live::follow(node.log(), tasks);
     }

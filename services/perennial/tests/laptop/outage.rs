@@ -3,6 +3,7 @@
 
 use std::{
     ops::RangeInclusive,
+    process::ExitStatus,
     time::{Duration, Instant},
 };
 
@@ -101,6 +102,41 @@ async fn restarted(world: &mut World) -> Result<()> {
     world.check(&client).await?;
     world.terminate().await?;
     Ok(())
+}
+
+/// Topics are found out to be missing only when somebody answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_kafka_never_answered_ends_when_told_to_and_when_topics_prove_to_be_missing()
+-> Result<()> {
+    let _alone = alone().await;
+    let (mut kafka, postgres, redis) =
+        block_in_place(|| anyhow::Ok((OwnKafka::start()?, OwnPostgres::start()?, OwnRedis::start()?)))?;
+    let program = env!("CARGO_BIN_EXE_perennial");
+    let mut cluster = Cluster::on(program, kafka.options(), postgres.url(), redis.url());
+    kafka.kill()?;
+    block_in_place(|| cluster.start("segmentation", 0))?;
+    let replica = cluster.replica_mut("segmentation", 0).context("it was started")?;
+    replica.signal("TERM")?;
+    let ended = ended(&mut cluster).await?;
+    ensure!(ended.success(), "it ended with {ended}:\n{}", cluster.complaints());
+    block_in_place(|| cluster.start("segmentation", 0))?;
+    block_in_place(|| kafka.start_again())?;
+    let ended = self::ended(&mut cluster).await?;
+    ensure!(!ended.success() && cluster.complaints().contains("is missing"), "{}", cluster.complaints());
+    Ok(())
+}
+
+/// How segmentation's replica ends.
+async fn ended(cluster: &mut Cluster) -> Result<ExitStatus> {
+    let begun = Instant::now();
+    loop {
+        let replica = cluster.replica_mut("segmentation", 0).context("it was started")?;
+        if let Some(ended) = replica.ended()? {
+            return Ok(ended);
+        }
+        ensure!(begun.elapsed() < SETTLE, "it has not ended:\n{}", cluster.complaints());
+        sleep(LOOK).await;
+    }
 }
 
 impl World {

@@ -1,4 +1,5 @@
 //! workflow as its users meet it: its gRPC API and its webhooks, on real Postgres, a real log and a real receiver.
+//! `on_kafka` runs the same modules with the log in Kafka.
 
 mod above;
 mod busy;

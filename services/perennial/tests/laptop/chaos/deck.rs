@@ -1,5 +1,5 @@
-//! Which faults a cluster meets: they are dealt from an endless deck of three suits in turn, so that every kind comes
-//! before any comes again.
+//! Which faults a cluster meets: they are dealt from an endless deck of three suits in turn, so that every kind of a suit
+//! comes before any of it comes again.
 //!
 //! Invariant: what is dealt depends on its number alone, and each suit goes round by itself. The suits differ in
 //! length, so that what follows what differs from one time round to the next. They are in such an order that the seed of
