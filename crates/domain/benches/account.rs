@@ -12,7 +12,7 @@ use domain::{
     measure::{Aggregate, End, Measure, MeasureIx, MeasureKind, Measures, Reach, Selection, Side},
     quantity::Quantity,
     time::{DAY_MS, Instant},
-    usage::{series::SeriesSet, window::Window},
+    usage::{events::Events, series::SeriesSet, window::Window},
     value::{Decimal, Value},
 };
 
@@ -22,7 +22,7 @@ const EVENTS: usize = 120;
 /// The measures of the demo, on a zone with summer time.
 fn measures() -> (Measures, SeriesSet) {
     let order = |property: Option<&str>| Selection {
-        event: Some("Order Completed".to_owned()),
+        events: Events::One("Order Completed".to_owned()),
         property: property.map(str::to_owned),
         filters: Vec::new(),
     };
@@ -32,7 +32,7 @@ fn measures() -> (Measures, SeriesSet) {
     let (before, _) = over("orders_84d_before", Aggregate::Count, order(None), days(84, 84));
     let (revenue, series) = over("revenue_364d", Aggregate::Sum, order(Some("revenue")), days(364, 0));
     let trend = MeasureKind::Ratio { of: MeasureIx(0), to: MeasureIx(1) };
-    let silent = MeasureKind::Since { end: End::Last, event: Some("Order Completed".to_owned()) };
+    let silent = MeasureKind::Since { end: End::Last, events: Events::One("Order Completed".to_owned()) };
     let named = |name: &str, kind| Measure { name: name.to_owned(), kind };
     let list = vec![now, before, revenue, named("trend", trend), named("silent", silent)];
     (Measures::new(list), SeriesSet::new(series, Instant(0)))

@@ -9,6 +9,7 @@ use crate::{
     fact::{Fact, FactKind},
     quantity::Quantity,
     usage::{
+        events::Events,
         series::{Filter, Keeps, SeriesId, SeriesSpec},
         window::{Grain, Window},
     },
@@ -34,7 +35,7 @@ pub enum MeasureKind {
     /// Days of 24 hours elapsed since the first or the last active usage.
     Since {
         end: End,
-        event: Option<String>,
+        events: Events,
     },
     /// The value of a windowed measure less that of the window of the same length before it.
     Change {
@@ -75,17 +76,16 @@ pub enum End {
 /// Where a windowed measure's numbers are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// The counts a day that are kept anyway, of one event or of all usage: true over the past at once.
-    Always { event: Option<String> },
+    /// The counts a day that are kept anyway, of each event and of all usage: true over the past at once.
+    Always { events: Events },
     /// A series, known from its activation on.
-    Series { id: SeriesId, event: Option<String> },
+    Series { id: SeriesId, events: Events },
 }
 
 /// Which usage a windowed measure looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
-    /// `None`: all usage.
-    pub event: Option<String>,
+    pub events: Events,
     pub property: Option<String>,
     pub filters: Vec<Filter>,
 }
@@ -115,17 +115,17 @@ impl Measure {
         selection: Selection,
         window: Window,
     ) -> (Self, Option<SeriesSpec>) {
-        let Selection { event, property, filters } = selection;
+        let Selection { events, property, filters } = selection;
         let keeps = aggregate.keeps();
         let property = property.filter(|_| matches!(keeps, Keeps::Numbers | Keeps::Values));
         let kept_anyway = keeps == Keeps::Count && filters.is_empty() && window.grain() == Grain::Day;
         if kept_anyway {
-            let kind = MeasureKind::Windowed { aggregate, source: Source::Always { event }, window };
+            let kind = MeasureKind::Windowed { aggregate, source: Source::Always { events }, window };
             return (Self { name, kind }, None);
         }
-        let spec = SeriesSpec { event: event.clone(), property, filters, keeps, grain: window.grain() };
+        let spec = SeriesSpec { events: events.clone(), property, filters, keeps, grain: window.grain() };
         let kind =
-            MeasureKind::Windowed { aggregate, source: Source::Series { id: spec.id(), event }, window };
+            MeasureKind::Windowed { aggregate, source: Source::Series { id: spec.id(), events }, window };
         (Self { name, kind }, Some(spec))
     }
 
@@ -155,13 +155,14 @@ impl Measure {
         first.into_iter().chain(second)
     }
 
-    /// The usage that it reads itself: `Some(None)` is all usage.
-    fn event(&self) -> Option<Option<&str>> {
+    /// The usage that it reads itself.
+    fn events(&self) -> Option<&Events> {
         match &self.kind {
             MeasureKind::Windowed {
-                source: Source::Always { event } | Source::Series { event, .. }, ..
+                source: Source::Always { events } | Source::Series { events, .. },
+                ..
             }
-            | MeasureKind::Since { event, .. } => Some(event.as_deref()),
+            | MeasureKind::Since { events, .. } => Some(events),
             _ => None,
         }
     }
@@ -201,16 +202,16 @@ pub struct Measures {
 impl Measures {
     pub fn new(list: Vec<Measure>) -> Self {
         let by_name = place_of(&list).map(|(ix, measure)| (measure.name.clone(), ix)).collect();
-        let events: BTreeSet<&str> = list.iter().filter_map(|measure| measure.event().flatten()).collect();
+        let events: BTreeSet<&str> =
+            list.iter().filter_map(Measure::events).flat_map(Events::names).collect();
         let traits: BTreeSet<&str> = list.iter().filter_map(Measure::account_trait).collect();
-        let reads = |event: Option<&str>, measure: &Measure| {
-            measure.event().is_some_and(|reads| reads.is_none() || reads == event)
-        };
+        let reads =
+            |event: &str, measure: &Measure| measure.events().is_some_and(|events| events.takes(event));
         let by_event = events
             .iter()
-            .map(|event| ((*event).to_owned(), touched(&list, |measure| reads(Some(event), measure))))
+            .map(|event| ((*event).to_owned(), touched(&list, |measure| reads(event, measure))))
             .collect();
-        let by_any_event = touched(&list, |measure| reads(None, measure));
+        let by_any_event = touched(&list, |measure| measure.events().is_some_and(Events::is_all));
         let by_trait = traits
             .iter()
             .map(|name| ((*name).to_owned(), touched(&list, |measure| measure.account_trait() == Some(name))))

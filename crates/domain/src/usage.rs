@@ -6,6 +6,7 @@
 
 pub(crate) mod buckets;
 pub(crate) mod distinct;
+pub mod events;
 pub(crate) mod kept;
 pub mod series;
 pub mod window;

@@ -9,6 +9,7 @@ use domain::{
     measure::{Aggregate, Measure, Selection},
     time::{DAY_MS, Instant},
     usage::{
+        events::Events,
         series::{Filter, SeriesSet},
         window::Window,
     },
@@ -102,7 +103,7 @@ fn a_typical_account_of_four_hundred_days_fits_its_budget() {
 /// Something of everything.
 fn varied() -> Account {
     let selection = |property: Option<&str>, filters| Selection {
-        event: Some("Order Completed".to_owned()),
+        events: Events::One("Order Completed".to_owned()),
         property: property.map(str::to_owned),
         filters,
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{number::Number, wire::perennial::account::v1 as account};
+use crate::{catalogue::Events, number::Number, wire::perennial::account::v1 as account};
 
 /// What a trait or a property is. Null is `None` around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,10 +79,12 @@ impl Account {
         })
     }
 
-    /// Event times of active usage, of one event or of all.
-    pub(crate) fn active(&self, event: Option<&str>) -> impl Iterator<Item = i64> {
+    /// Event times of active usage, of some events or of all.
+    pub(crate) fn active(&self, events: &Events) -> impl Iterator<Item = i64> {
         self.usage()
-            .filter(move |(_, usage)| usage.active && event.is_none_or(|name| usage.event == name))
+            .filter(move |(_, usage)| {
+                usage.active && events.as_ref().is_none_or(|names| names.contains(&usage.event))
+            })
             .map(|(fact, _)| fact.event_at)
     }
 

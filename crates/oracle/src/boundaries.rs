@@ -61,9 +61,9 @@ fn midnights(view: &View<'_>, horizon: i64, found: &mut BTreeSet<i64>) {
 fn crossings(view: &View<'_>, found: &mut BTreeSet<i64>) {
     let mut since: BTreeSet<i64> = BTreeSet::new();
     for measure in view.catalogue.measures.values() {
-        if let Measure::Elapsed { event, .. } = measure {
-            since.extend(view.account.active(event.as_deref()).min());
-            since.extend(view.account.active(event.as_deref()).max());
+        if let Measure::Elapsed { events, .. } = measure {
+            since.extend(view.account.active(events).min());
+            since.extend(view.account.active(events).max());
         }
     }
     since.extend(view.account.members().into_iter().filter_map(|contact| view.account.last_seen(contact)));

@@ -1,6 +1,6 @@
 //! A catalogue document as `docs/catalogue.md` has it. Only documents that were validated come here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
@@ -24,7 +24,7 @@ pub(crate) struct Catalogue {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Measure {
     Windowed { aggregate: Aggregate, of: Selection, window: Window },
-    Elapsed { first: bool, event: Option<String> },
+    Elapsed { first: bool, events: Events },
     Change(String),
     Ratio { of: String, to: String },
     Trait(String),
@@ -43,10 +43,13 @@ pub(crate) enum Aggregate {
     DaysActive,
 }
 
+/// The names of the events that count; `None`: all of them do.
+pub(crate) type Events = Option<BTreeSet<String>>;
+
 /// Which usage, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Selection {
-    pub(crate) event: Option<String>,
+    pub(crate) events: Events,
     pub(crate) property: Option<String>,
     pub(crate) filters: Vec<(String, Comparison)>,
 }
@@ -106,7 +109,7 @@ pub(crate) enum Trigger {
     Enters(String),
     Leaves(String),
     Band { from: Option<String>, to: Option<String> },
-    Event { name: String, filters: Vec<(String, Comparison)> },
+    Event { events: Events, filters: Vec<(String, Comparison)> },
 }
 
 #[derive(Debug, Clone)]
@@ -121,14 +124,33 @@ pub(crate) enum Action {
 impl Catalogue {
     /// `None`: it is not as the document says a catalogue is.
     pub(crate) fn read(document: &Json) -> Option<Self> {
+        let sets = map(document, "event_sets", |set| {
+            set.as_array().map(|names| names.iter().filter_map(name).collect())
+        })?;
         Some(Self {
-            measures: map(document, "measures", measure)?,
+            measures: map(document, "measures", |at| measure(at, &sets))?,
             conditions: map(document, "conditions", condition)?,
             scorecards: list(document, "scorecards", scorecard)?,
             segments: map(document, "segments", |s| condition(s.get("when")?))?,
-            playbooks: map(document, "playbooks", playbook)?,
+            playbooks: map(document, "playbooks", |at| playbook(at, &sets))?,
             endpoints: map(document, "endpoints", |_| Some(()))?,
         })
+    }
+}
+
+/// The events of each set.
+type Sets = BTreeMap<String, BTreeSet<String>>;
+
+fn name(at: &Json) -> Option<String> {
+    at.as_str().map(str::to_owned)
+}
+
+/// An event's name, or a set of them; absent: all.
+fn events(at: Option<&Json>, sets: &Sets) -> Option<Events> {
+    let Some(at) = at else { return Some(None) };
+    match text(at, "set") {
+        Some(set) => Some(Some(sets.get(&set)?.clone())),
+        None => Some(Some(BTreeSet::from([name(at)?]))),
     }
 }
 
@@ -154,11 +176,11 @@ pub(crate) fn number(at: &Json) -> Option<Number> {
     at.as_number().and_then(|n| Number::parse(&n.to_string()))
 }
 
-fn measure(at: &Json) -> Option<Measure> {
+fn measure(at: &Json, sets: &Sets) -> Option<Measure> {
     let (form, body) = at.as_object()?.iter().next()?;
     Some(match form.as_str() {
-        "days_since_first" => Measure::Elapsed { first: true, event: text(body, "event") },
-        "days_since_last" => Measure::Elapsed { first: false, event: text(body, "event") },
+        "days_since_first" => Measure::Elapsed { first: true, events: events(body.get("event"), sets)? },
+        "days_since_last" => Measure::Elapsed { first: false, events: events(body.get("event"), sets)? },
         "change" => Measure::Change(text(body, "measure")?),
         "ratio" => Measure::Ratio { of: text(body, "of")?, to: text(body, "to")? },
         "trait" => Measure::Trait(text(body, "name")?),
@@ -166,7 +188,7 @@ fn measure(at: &Json) -> Option<Measure> {
         name => Measure::Windowed {
             aggregate: aggregate(name)?,
             of: Selection {
-                event: text(body, "event"),
+                events: events(body.get("event"), sets)?,
                 property: text(body, "property"),
                 filters: list(body, "where", filter)?,
             },
@@ -240,19 +262,19 @@ fn cap(at: &Json) -> Option<Cap> {
     })
 }
 
-fn playbook(at: &Json) -> Option<Playbook> {
+fn playbook(at: &Json, sets: &Sets) -> Option<Playbook> {
     let numbered = |(place, step): (usize, &Json)| {
         let (kind, action) = action(step)?;
         Some((text(step, "name").unwrap_or_else(|| format!("{kind}_{}", place + 1)), action))
     };
     Some(Playbook {
-        trigger: trigger(at.get("trigger")?)?,
+        trigger: trigger(at.get("trigger")?, sets)?,
         only_while: optional(at.get("only_while"), condition)?,
         steps: at.get("steps")?.as_array()?.iter().enumerate().map(numbered).collect::<Option<_>>()?,
     })
 }
 
-fn trigger(at: &Json) -> Option<Trigger> {
+fn trigger(at: &Json, sets: &Sets) -> Option<Trigger> {
     if let Some(segment) = text(at, "enters") {
         return Some(Trigger::Enters(segment));
     }
@@ -263,7 +285,7 @@ fn trigger(at: &Json) -> Option<Trigger> {
         return Some(Trigger::Band { from: text(band, "from"), to: text(band, "to") });
     }
     let event = at.get("event")?;
-    Some(Trigger::Event { name: text(event, "name")?, filters: list(event, "where", filter)? })
+    Some(Trigger::Event { events: events(event.get("name"), sets)?, filters: list(event, "where", filter)? })
 }
 
 fn action(at: &Json) -> Option<(&'static str, Action)> {

@@ -30,7 +30,7 @@ pub(crate) fn tracker(measure: &Measure) -> Option<String> {
     let mut filters: Vec<String> = of.filters.iter().map(|filter| format!("{filter:?}")).collect();
     filters.sort();
     filters.dedup();
-    Some(format!("{kind} {hours} {:?} {:?} {filters:?}", of.event, of.property))
+    Some(format!("{kind} {hours} {:?} {:?} {filters:?}", of.events, of.property))
 }
 
 impl Window {
@@ -50,8 +50,8 @@ impl View<'_> {
             measure @ Measure::Windowed { aggregate, of, window } => {
                 self.windowed(*aggregate, of, *window, self.known_from(measure))
             }
-            Measure::Elapsed { first, event } => {
-                let active = self.account.active(event.as_deref());
+            Measure::Elapsed { first, events } => {
+                let active = self.account.active(events);
                 let since = if *first { active.min() } else { active.max() };
                 since.map(|at| elapsed_days(at, self.now))
             }
@@ -87,7 +87,7 @@ impl View<'_> {
             .account
             .usage()
             .filter(|(fact, _)| fact.place >= known_from && self.within(window, fact.event_at))
-            .filter(|(_, usage)| of.event.as_ref().is_none_or(|event| usage.event == *event))
+            .filter(|(_, usage)| of.events.as_ref().is_none_or(|events| events.contains(&usage.event)))
             .filter(|(_, usage)| of.filters.iter().all(|(p, c)| c.of(usage.property(p)) == Some(true)))
             .collect();
         let values = || {

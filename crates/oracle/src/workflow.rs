@@ -125,10 +125,11 @@ impl Desk {
             && let Body::Usage(usage) = &fact.body
         {
             for (name, playbook) in playbooks {
-                if let Trigger::Event { name: event, filters } = &playbook.trigger
-                    && *event == usage.event
+                if let Trigger::Event { events, filters } = &playbook.trigger
+                    && events.as_ref().is_none_or(|names| names.contains(&usage.event))
                     && filters.iter().all(|(p, c)| c.of(usage.property(p)) == Some(true))
                 {
+                    let event = &usage.event;
                     let reasons = vec![holds(format!("event {event}"), "")];
                     let news = News { trigger: fact.id, reasons, kind: Kind::Happened(event.clone()) };
                     self.start(scene, name, playbook, &news);

@@ -1,5 +1,7 @@
 //! A measure of an account: its value at an instant.
 
+use std::collections::BTreeSet;
+
 use crate::{
     account::Account,
     calendar::Calendar,
@@ -9,7 +11,8 @@ use crate::{
     usage::{
         buckets::{Buckets, Numbers},
         distinct::Distinct,
-        kept::{Counted, Seen, SeriesState, hour_of},
+        events::Events,
+        kept::{Seen, SeriesState, hour_of},
         window::{Bucket, Grain, Span},
     },
     value::Decimal,
@@ -42,6 +45,8 @@ pub(super) struct Windowed<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Kept<'a> {
     Counts(&'a Buckets<u32>),
+    /// Of several events, each by itself.
+    Several(&'a Account, &'a BTreeSet<String>),
     Numbers(&'a Buckets<Numbers>),
     Distinct(&'a Distinct),
     Nothing,
@@ -73,13 +78,22 @@ impl Account {
         Measured { account: self, measure, all, now, calendar, windowed }
     }
 
-    fn kept(&self, source: &Source) -> Kept<'_> {
+    fn kept<'a>(&'a self, source: &'a Source) -> Kept<'a> {
         match source {
-            Source::Always { event } => match self.counted(event.as_deref()) {
+            Source::Always { events: Events::All } => Kept::Counts(&self.usage.days),
+            Source::Always { events: Events::One(event) } => match self.events.get(event.as_str()) {
                 Some(counted) => Kept::Counts(&counted.days),
                 None if self.events.saturated => Kept::Unknown,
                 None => Kept::Nothing,
             },
+            Source::Always { events: Events::Set(set) } => {
+                let may_be_missing = |event: &String| self.events.get(event.as_str()).is_none();
+                if self.events.saturated && set.iter().any(may_be_missing) {
+                    Kept::Unknown
+                } else {
+                    Kept::Several(self, set)
+                }
+            }
             Source::Series { id, .. } => match self.series(*id) {
                 Some(SeriesState::Counts(buckets)) => Kept::Counts(buckets),
                 Some(SeriesState::Numbers(buckets)) => Kept::Numbers(buckets),
@@ -89,12 +103,18 @@ impl Account {
         }
     }
 
-    /// The days of one event, or of all usage.
-    fn counted(&self, event: Option<&str>) -> Option<&Counted> {
-        match event {
-            Some(event) => self.events.get(event),
-            None => Some(&self.usage),
+    /// First and last time of active usage.
+    fn seen(&self, events: &Events) -> Option<Seen> {
+        if events.is_all() {
+            return self.usage.seen;
         }
+        let seen = events.names().filter_map(|event| self.events.get(event)?.seen);
+        seen.reduce(|one, other| Seen { first: one.first.min(other.first), last: one.last.max(other.last) })
+    }
+
+    /// The days on which these events happened.
+    fn days_of<'a>(&'a self, events: &'a BTreeSet<String>) -> impl Iterator<Item = &'a Buckets<u32>> {
+        events.iter().filter_map(|event| Some(&self.events.get(event.as_str())?.days))
     }
 }
 
@@ -105,8 +125,8 @@ impl<'a> Measured<'a> {
         match &self.measure.kind {
             MeasureKind::Windowed { .. } => self.windowed?.value(),
             MeasureKind::Change { .. } => self.windowed?.change(),
-            MeasureKind::Since { end, event } => {
-                let from = self.grows_from(*end, event.as_deref())?;
+            MeasureKind::Since { end, events } => {
+                let from = self.grows_from(*end, events)?;
                 Quantity::ratio(i128::from(now.0.saturating_sub(from.0).max(0)), i128::from(DAY_MS))
             }
             MeasureKind::Ratio { of, to } => self.input(*of).value()?.checked_div(self.input(*to).value()?),
@@ -148,8 +168,8 @@ impl<'a> Measured<'a> {
     }
 
     /// The instant since which elapsed time is counted.
-    pub(super) fn grows_from(&self, end: End, event: Option<&str>) -> Option<Instant> {
-        let Seen { first, last } = self.account.counted(event)?.seen?;
+    pub(super) fn grows_from(&self, end: End, events: &Events) -> Option<Instant> {
+        let Seen { first, last } = self.account.seen(events)?;
         Some(match end {
             End::First => first,
             End::Last => last,
@@ -176,6 +196,9 @@ impl Windowed<'_> {
     pub(super) fn next_shift(self, span: Span) -> Option<Bucket> {
         match self.kept {
             Kept::Counts(buckets) => buckets.next_shift(span, self.current),
+            Kept::Several(account, events) => {
+                account.days_of(events).filter_map(|buckets| buckets.next_shift(span, self.current)).min()
+            }
             Kept::Numbers(buckets) => buckets.next_shift(span, self.current),
             Kept::Distinct(distinct) => distinct.buckets.next_shift(span, self.current),
             Kept::Nothing | Kept::Unknown => None,
@@ -189,6 +212,10 @@ impl Windowed<'_> {
     fn over(self, span: Span) -> Option<Quantity> {
         match self.kept {
             Kept::Counts(buckets) => Some(count(self.aggregate, buckets.within(span, self.current))),
+            Kept::Several(account, events) => {
+                let each = account.days_of(events).map(|buckets| buckets.within(span, self.current));
+                Some(count_together(self.aggregate, each))
+            }
             Kept::Numbers(buckets) => number(self.aggregate, buckets.within(span, self.current)),
             Kept::Distinct(distinct) => Some(whole(distinct.count(span, self.current))),
             Kept::Nothing => number(self.aggregate, &[]),
@@ -209,6 +236,14 @@ fn count(aggregate: Aggregate, buckets: &[(Bucket, u32)]) -> Quantity {
     match aggregate {
         Aggregate::DaysActive => whole(buckets.len()),
         _ => Quantity::int(i128::from(buckets.iter().map(|(_, count)| u64::from(*count)).sum::<u64>())),
+    }
+}
+
+/// The same of several events: a day on which some of them happened is one active day.
+fn count_together<'a>(aggregate: Aggregate, each: impl Iterator<Item = &'a [(Bucket, u32)]>) -> Quantity {
+    match aggregate {
+        Aggregate::DaysActive => whole(each.flatten().map(|(day, _)| day).collect::<BTreeSet<_>>().len()),
+        _ => Quantity::int(each.flatten().map(|(_, count)| i128::from(*count)).sum()),
     }
 }
 

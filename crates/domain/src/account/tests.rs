@@ -14,7 +14,7 @@ use crate::{
     measure::{Aggregate, End, Measure, MeasureIx, MeasureKind, Reach, Selection, Side},
     quantity::Quantity,
     time::{DAY_MS, HOUR_MS},
-    usage::{series::Filter, window::Window},
+    usage::{events::Events, series::Filter, window::Window},
     value::{Decimal, Value},
 };
 
@@ -73,7 +73,8 @@ fn story(usage: impl Strategy<Value = Vec<(i64, Fact)>>) -> impl Strategy<Value 
 
 fn list() -> (Vec<Measure>, SeriesSet) {
     let days = |days, before| Window::Days { days, before };
-    let of = |event: Option<&str>| Selection { event: event.map(str::to_owned), ..Selection::default() };
+    let of = |event: Option<&str>| Selection { events: Events::from(event), ..Selection::default() };
+    let set = || Selection { events: Events::Set(["a", "c", "z"].map(str::to_owned).into()), ..of(None) };
     let paid = |event: Option<&str>| Selection { property: Some("paid".to_owned()), ..of(event) };
     let above = Filter { property: "paid".to_owned(), comparison: Comparison::MoreThan(Decimal(1_500_000)) };
     let filtered = Selection { filters: vec![above], ..paid(Some("a")) };
@@ -93,6 +94,10 @@ fn list() -> (Vec<Measure>, SeriesSet) {
         (Aggregate::DistinctValues, paid(Some("a")), days(8, 0)),
         (Aggregate::DaysActive, of(Some("c")), days(200, 0)),
         (Aggregate::DaysActive, of(None), days(2, 1)),
+        (Aggregate::Count, set(), days(6, 1)),
+        (Aggregate::DaysActive, set(), days(20, 0)),
+        (Aggregate::Sum, Selection { property: Some("paid".to_owned()), ..set() }, days(7, 0)),
+        (Aggregate::DistinctContacts, set(), Window::Hours { hours: 50 }),
     ] {
         let name = format!("windowed_{}", measures.len());
         let (measure, spec) = Measure::windowed(name, aggregate, selection, window);
@@ -101,15 +106,16 @@ fn list() -> (Vec<Measure>, SeriesSet) {
     }
     let ix = MeasureIx;
     for kind in [
-        MeasureKind::Since { end: End::First, event: Some("a".to_owned()) },
-        MeasureKind::Since { end: End::Last, event: None },
+        MeasureKind::Since { end: End::First, events: Events::from(Some("a")) },
+        MeasureKind::Since { end: End::Last, events: set().events },
         MeasureKind::Change { of: ix(0) },
         MeasureKind::Change { of: ix(4) },
         MeasureKind::Change { of: ix(8) },
+        MeasureKind::Change { of: ix(15) },
         MeasureKind::Ratio { of: ix(0), to: ix(2) },
-        MeasureKind::Ratio { of: ix(15), to: ix(2) },
-        MeasureKind::Ratio { of: ix(0), to: ix(15) },
-        MeasureKind::Ratio { of: ix(14), to: ix(15) },
+        MeasureKind::Ratio { of: ix(19), to: ix(2) },
+        MeasureKind::Ratio { of: ix(0), to: ix(19) },
+        MeasureKind::Ratio { of: ix(18), to: ix(19) },
         MeasureKind::Trait { name: "seats".to_owned() },
         MeasureKind::DaysUntil { name: "renews".to_owned() },
     ] {

@@ -53,8 +53,8 @@ impl Measured<'_> {
     /// with no new fact: of every kind of measure, elapsed time included.
     pub fn next_reach(&self, reaches: &[Reach]) -> Option<Instant> {
         match &self.measure.kind {
-            MeasureKind::Since { end, event } => {
-                let from = self.grows_from(*end, event.as_deref())?;
+            MeasureKind::Since { end, events } => {
+                let from = self.grows_from(*end, events)?;
                 let reached = reaches.iter().filter_map(|reach| elapsed_reaches(from, reach));
                 reached.filter(|at| *at > self.now).min()
             }
@@ -73,8 +73,8 @@ impl Measured<'_> {
 
     fn course(&self) -> Course {
         match &self.measure.kind {
-            MeasureKind::Since { end, event } => {
-                let from = self.grows_from(*end, event.as_deref());
+            MeasureKind::Since { end, events } => {
+                let from = self.grows_from(*end, events);
                 from.map_or(Course::Unknown, |from| Course::Elapsed { from })
             }
             _ => self.value().map_or(Course::Unknown, Course::Constant),

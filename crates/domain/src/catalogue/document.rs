@@ -14,6 +14,8 @@ pub type Json = serde_json::Value;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CatalogueDoc {
+    /// Events that definitions may name together.
+    pub event_sets: BTreeMap<String, Vec<String>>,
     pub measures: BTreeMap<String, MeasureDoc>,
     pub conditions: BTreeMap<String, ConditionDoc>,
     pub scorecards: Vec<ScorecardDoc>,
@@ -46,7 +48,7 @@ pub struct MeasureDoc {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsageDoc {
-    pub event: Option<String>,
+    pub event: Option<EventDoc>,
     pub property: Option<String>,
     pub window: WindowDoc,
     #[serde(rename = "where", default)]
@@ -64,7 +66,21 @@ pub struct WindowDoc {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SinceDoc {
-    pub event: Option<String>,
+    pub event: Option<EventDoc>,
+}
+
+/// An event by its name, or a set of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "must be an event's name, or {set: NAME}")]
+pub enum EventDoc {
+    Name(String),
+    Set(EventSetDoc),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventSetDoc {
+    pub set: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -298,7 +314,7 @@ pub enum BandBeforeDoc {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventTriggerDoc {
-    pub name: String,
+    pub name: EventDoc,
     #[serde(rename = "where", default)]
     pub where_: Vec<FilterDoc>,
 }

@@ -3,6 +3,7 @@
 use crate::{
     condition::{ConditionId, Filter},
     decision::{Band, CtaType},
+    usage::events::Events,
 };
 
 /// Where notifications go.
@@ -40,7 +41,7 @@ pub enum Trigger {
         to: Option<Band>,
     },
     Event {
-        name: String,
+        events: Events,
         filters: Vec<Filter>,
     },
 }

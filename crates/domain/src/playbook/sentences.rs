@@ -14,6 +14,7 @@ use crate::{
     fact::Usage,
     ids::{CommandId, CtaId, EpisodeId, FactId},
     time::{DAY_MS, Instant},
+    usage::events::Events,
     value::{Decimal, Value},
 };
 
@@ -248,7 +249,7 @@ fn a_change_of_band_starts_what_waits_for_it() {
 #[test]
 fn an_event_starts_what_waits_for_it() {
     let large = Filter { property: "amount".into(), comparison: Comparison::AtLeast(Decimal(100_000_000)) };
-    let trigger = Trigger::Event { name: "Order Completed".into(), filters: vec![large] };
+    let trigger = Trigger::Event { events: Events::One("Order Completed".into()), filters: vec![large] };
     let mut account = Account::with(vec![playbook("p", trigger, vec![notify()])]);
     let mut check = |event: &str, amount, starts: bool| {
         let usage = usage(event, amount);

@@ -79,10 +79,10 @@ impl Signal {
     /// An event that a trigger waits for.
     pub(super) fn of_usage(trigger: &Trigger, usage: &Usage, fact: FactId) -> Option<Self> {
         match trigger {
-            Trigger::Event { name, filters }
-                if *name == usage.event && filters.iter().all(|filter| holds_of(usage, filter)) =>
+            Trigger::Event { events, filters }
+                if events.takes(&usage.event) && filters.iter().all(|filter| holds_of(usage, filter)) =>
             {
-                Some(Self::Happened { event: name.clone(), fact })
+                Some(Self::Happened { event: usage.event.clone(), fact })
             }
             _ => None,
         }

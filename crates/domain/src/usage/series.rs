@@ -6,7 +6,12 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    comparison::Comparison, fact::Usage, ids::derived, time::Instant, usage::window::Grain, value::Value,
+    comparison::Comparison,
+    fact::Usage,
+    ids::derived,
+    time::Instant,
+    usage::{events::Events, window::Grain},
+    value::Value,
 };
 
 /// A stable name for what a series keeps.
@@ -36,8 +41,7 @@ pub enum Keeps {
 /// Which usage, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SeriesSpec {
-    /// `None`: all usage.
-    pub event: Option<String>,
+    pub events: Events,
     /// For `Numbers` and `Values`.
     pub property: Option<String>,
     pub filters: Vec<Filter>,
@@ -51,16 +55,21 @@ impl SeriesSpec {
         let mut filters: Vec<String> = self.filters.iter().map(canonical).collect();
         filters.sort_unstable();
         filters.dedup();
-        let keeps =
-            format!("{:?} {:?} {} {}", self.keeps, self.grain, self.event.is_some(), self.property.is_some());
+        let events = match &self.events {
+            Events::All => "false".to_owned(),
+            Events::One(_) => "true".to_owned(),
+            Events::Set(set) => format!("set of {}", set.len()),
+        };
+        let keeps = format!("{:?} {:?} {events} {}", self.keeps, self.grain, self.property.is_some());
         let mut parts: Vec<&[u8]> = vec![b"series", keeps.as_bytes()];
-        parts.extend(self.event.iter().chain(&self.property).chain(&filters).map(|part| part.as_bytes()));
+        let others = self.property.iter().chain(&filters).map(String::as_str);
+        parts.extend(self.events.names().chain(others).map(str::as_bytes));
         SeriesId((derived(&parts) >> 64) as u64)
     }
 
     /// Whether a usage of this name and these properties belongs to it.
     pub fn takes(&self, usage: &Usage) -> bool {
-        self.event.as_ref().is_none_or(|event| *event == usage.event)
+        self.events.takes(&usage.event)
             && self
                 .filters
                 .iter()
@@ -146,9 +155,11 @@ impl From<Vec<(SeriesSpec, Instant)>> for SeriesSet {
         series.dedup_by_key(|(id, ..)| *id);
         let (mut by_event, mut of_any) = (HashMap::<String, Vec<usize>>::new(), Vec::new());
         for (place, (_, spec, _)) in series.iter().enumerate() {
-            match &spec.event {
-                Some(event) => by_event.entry(event.clone()).or_default().push(place),
-                None => of_any.push(place),
+            for event in spec.events.names() {
+                by_event.entry(event.to_owned()).or_default().push(place);
+            }
+            if spec.events.is_all() {
+                of_any.push(place);
             }
         }
         Self { series, by_event, of_any }

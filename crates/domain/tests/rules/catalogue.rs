@@ -42,10 +42,31 @@ fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
 }
 
 #[test]
+fn a_set_of_events_may_stand_where_an_event_may() {
+    check(
+        "event_sets: {core: [A, B]}\nmeasures: {a: {days_active: {event: {set: core}, window: {days: 7}}}, b: {days_since_last: {event: {set: core}}}}",
+        &[],
+    );
+    check(
+        "event_sets: {core: [A]}\nmeasures: {a: {days_since_last: {event: {set: cor}}}}",
+        &["measures.a.days_since_last.event.set: no event set named `cor`; did you mean `core`?"],
+    );
+    check(
+        "event_sets: {core: [], other: [A, B, A], Third: [\"\"]}",
+        &[
+            "event_sets.Third: `Third` is no name",
+            "event_sets.Third[0]: must not be empty",
+            "event_sets.core: 0 events; there may be 1 to 256",
+            "event_sets.other[2]: `A` stands there already",
+        ],
+    );
+}
+
+#[test]
 fn what_is_of_another_kind_is_said_in_plain_words() {
     check(
         "measures: {a: {count: {event: 7, window: {days: 1}}}}",
-        &["measures.a.count.event: must be a text, not a number"],
+        &["measures.a.count.event: must be an event's name, or {set: NAME}"],
     );
     check(
         "measures: {a: {count: {window: {days: -1}}}}",

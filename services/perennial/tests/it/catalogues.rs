@@ -32,6 +32,7 @@ pub(crate) fn catalogue(dice: &mut Dice) -> Json {
     let playbooks: Map<String, Json> =
         (0..rules.dice.below(5)).map(|n| (format!("p_{n}"), rules.playbook(&segments))).collect();
     json!({
+        "event_sets": sets(dice),
         "measures": measures,
         "conditions": conditions,
         "scorecards": scorecards,
@@ -52,7 +53,7 @@ fn measure(dice: &mut Dice, name: &str) -> Json {
         }
         "m_c" => {
             let form = dice.word(&["days_since_first", "days_since_last"]);
-            if dice.once_in(3) { json!({form: {}}) } else { json!({form: {"event": dice.word(&EVENTS)}}) }
+            if dice.once_in(3) { json!({form: {}}) } else { json!({form: {"event": event(dice)}}) }
         }
         "m_d" => json!({"trait": {"name": "seats"}}),
         "m_e" => match dice.below(3) {
@@ -72,11 +73,28 @@ fn measure(dice: &mut Dice, name: &str) -> Json {
     }
 }
 
+/// Of one event, of two, and of one that nobody sends with another.
+fn sets(dice: &mut Dice) -> Json {
+    json!({
+        "one": [dice.word(&EVENTS)],
+        "two": if dice.once_in(2) { &EVENTS[..2] } else { &EVENTS[1..] },
+        "rare": ["Never Sent", dice.word(&EVENTS)],
+    })
+}
+
+fn event(dice: &mut Dice) -> Json {
+    if dice.once_in(3) {
+        json!({"set": dice.word(&["one", "two", "rare"])})
+    } else {
+        json!(dice.word(&EVENTS))
+    }
+}
+
 fn windowed(dice: &mut Dice, form: &str) -> Json {
     let mut body = Map::new();
     let needs_event = ["sum", "min", "max", "average", "distinct_values"].contains(&form);
     if needs_event || !dice.once_in(4) {
-        body.insert("event".into(), json!(dice.word(&EVENTS)));
+        body.insert("event".into(), event(dice));
     }
     if needs_event {
         let property = if form == "distinct_values" { dice.word(&["revenue", "plan"]) } else { "revenue" };
@@ -263,7 +281,7 @@ impl Rules<'_> {
             2 => json!({"leaves": self.dice.pick(&names)}),
             3 => json!({"band": {"to": self.dice.word(&BANDS)}}),
             4 => json!({"band": {"from": self.dice.word(&["none", "red", "yellow", "green"])}}),
-            _ => json!({"event": {"name": self.dice.word(&EVENTS), "where": filters(self.dice)}}),
+            _ => json!({"event": {"name": event(self.dice), "where": filters(self.dice)}}),
         };
         let steps: Vec<Json> = (0..1 + self.dice.below(4)).map(|_| self.step()).collect();
         let mut playbook = json!({"trigger": trigger, "steps": steps});

@@ -61,7 +61,7 @@ fn more_event_names_than_are_kept_are_unknown_and_not_nought() {
         );
     }
     let count = |event: Option<&str>| {
-        let selection = Selection { event: event.map(str::to_owned), ..Selection::default() };
+        let selection = Selection { events: Events::from(event), ..Selection::default() };
         let window = Window::Days { days: 1, before: 0 };
         let (measure, _) = Measure::windowed("n".to_owned(), Aggregate::Count, selection, window);
         account.measured(&measure, &[], Instant(8), &Calendar::utc()).value()

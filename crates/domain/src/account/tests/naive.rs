@@ -13,9 +13,8 @@ pub(super) fn naive(
     let value = |ix: MeasureIx| naive(story, set, &all[ix.0 as usize], all, now);
     match &measure.kind {
         MeasureKind::Windowed { window, .. } => naive_over(story, set, measure, *window, now),
-        MeasureKind::Since { end, event } => {
-            let times = usages(story)
-                .filter(|(_, usage)| usage.active && event.as_ref().is_none_or(|e| *e == usage.event));
+        MeasureKind::Since { end, events } => {
+            let times = usages(story).filter(|(_, usage)| usage.active && events.takes(&usage.event));
             let from = match end {
                 End::First => times.map(|(at, _)| at).min(),
                 End::Last => times.map(|(at, _)| at).max(),
@@ -53,9 +52,9 @@ fn naive_over(
     let MeasureKind::Windowed { aggregate, source, .. } = &measure.kind else {
         unreachable!("only windowed measures come here");
     };
-    let (event, spec) = match source {
-        crate::measure::Source::Always { event } => (event, None),
-        crate::measure::Source::Series { id, event } => (event, set.spec(*id)),
+    let (events, spec) = match source {
+        crate::measure::Source::Always { events } => (events, None),
+        crate::measure::Source::Series { id, events } => (events, set.spec(*id)),
     };
     let within = |at: Instant| match window {
         Window::Days { days, before } => {
@@ -68,7 +67,7 @@ fn naive_over(
         }
     };
     let taken: Vec<(Instant, &Usage)> = usages(story)
-        .filter(|(at, usage)| within(*at) && event.as_ref().is_none_or(|event| *event == usage.event))
+        .filter(|(at, usage)| within(*at) && events.takes(&usage.event))
         .filter(|(_, usage)| spec.is_none_or(|spec| spec.takes(usage)))
         .collect();
     let numbers: Vec<i128> = taken

@@ -25,7 +25,7 @@ proptest! {
         let (all, series) = list();
         let account = folded(&story, &story.facts, &series);
         let now = story.base.plus_ms(at);
-        for measure in &all[..22] {
+        for measure in &all[..27] {
             let value = |at: Instant| account.measured(measure, &all, at, &story.calendar).value();
             if matches!(measure.kind, MeasureKind::Since { .. }) || reads_elapsed(measure) {
                 continue;
@@ -76,15 +76,17 @@ proptest! {
 }
 
 fn reads_elapsed(measure: &Measure) -> bool {
-    measure.inputs().any(|input| [14, 15].contains(&input.0))
+    measure.inputs().any(|input| [18, 19].contains(&input.0))
 }
 
 fn check_reach(from_last: &str, side: Side, expected_ms: i64) {
     let calendar = Calendar::utc();
     let mut account = Account::default();
     account.fold(&usage(Instant(1_000), "a", Some(1), None), &SeriesSet::default(), &calendar);
-    let measure =
-        Measure { name: "silent".to_owned(), kind: MeasureKind::Since { end: End::Last, event: None } };
+    let measure = Measure {
+        name: "silent".to_owned(),
+        kind: MeasureKind::Since { end: End::Last, events: Events::All },
+    };
     let value = Quantity::from(Decimal::parse(from_last).unwrap());
     let next =
         account.measured(&measure, &[], Instant(1_000), &calendar).next_reach(&[Reach { value, side }]);

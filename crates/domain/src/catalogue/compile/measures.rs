@@ -49,10 +49,10 @@ impl Compiler<'_> {
         let place = place.key(form.key());
         let kind = match form {
             MeasureForm::Usage(_, aggregate, doc) => return self.windowed(&place, name, *aggregate, doc),
-            MeasureForm::Since(_, end, doc) => {
-                self.event(&place, doc.event.as_deref());
-                MeasureKind::Since { end: *end, event: doc.event.clone() }
-            }
+            MeasureForm::Since(_, end, doc) => MeasureKind::Since {
+                end: *end,
+                events: self.events(&place.key("event"), doc.event.as_ref())?,
+            },
             MeasureForm::Change(of) => MeasureKind::Change { of: self.changing(&place, of)? },
             MeasureForm::Ratio(of, to) => {
                 let of = self.part_of_ratio(&place.key("of"), of);
@@ -78,24 +78,17 @@ impl Compiler<'_> {
         aggregate: Aggregate,
         doc: &UsageDoc,
     ) -> Option<Measure> {
-        self.event(place, doc.event.as_deref());
+        let events = self.events(&place.key("event"), doc.event.as_ref());
         self.property(place, aggregate, doc);
         let filters = self.filters(&place.key("where"), &doc.where_);
         let window = self.window(&place.key("window"), &doc.window)?;
         if aggregate == Aggregate::DaysActive && matches!(window, Window::Hours { .. }) {
             self.problems.say(&place.key("window"), "active days are counted over a window of days");
         }
-        let selection =
-            Selection { event: doc.event.clone(), property: doc.property.clone(), filters: filters? };
+        let selection = Selection { events: events?, property: doc.property.clone(), filters: filters? };
         let (measure, series) = Measure::windowed(name.to_owned(), aggregate, selection, window);
         self.series.extend(series);
         Some(measure)
-    }
-
-    fn event(&mut self, place: &Place<'_>, event: Option<&str>) {
-        if let Some(event) = event {
-            self.text(&place.key("event"), event);
-        }
     }
 
     fn property(&mut self, place: &Place<'_>, aggregate: Aggregate, doc: &UsageDoc) {

@@ -12,17 +12,18 @@ use std::collections::HashMap;
 
 use super::{
     Catalogue, CatalogueDoc, Clock, Problem, canonical,
-    document::Json,
+    document::{EventDoc, EventSetDoc, Json},
     parse,
     problem::{Place, Problems},
 };
 use crate::{
+    account::EVENTS_MOST,
     calendar::Calendar,
     condition::Expressions,
     ids::derived,
     measure::{MeasureIx, Measures},
     segment::Segment,
-    usage::series::SeriesSpec,
+    usage::{events::Events, series::SeriesSpec},
     view::Rules,
 };
 use conditions::Named;
@@ -74,6 +75,7 @@ impl<'d> Compiler<'d> {
     fn compile(mut self, calendar: Calendar, clock: Clock) -> Result<Catalogue, Vec<Problem>> {
         self.counts();
         self.names();
+        self.all_event_sets();
         let measures = self.all_measures();
         self.all_named();
         let scorecards = self.all_scorecards();
@@ -107,6 +109,7 @@ impl<'d> Compiler<'d> {
     fn counts(&mut self) {
         let doc = self.doc;
         for (what, count, most) in [
+            ("event_sets", doc.event_sets.len(), OTHERS_MOST),
             ("measures", doc.measures.len(), MEASURES_MOST),
             ("conditions", doc.conditions.len(), CONDITIONS_MOST),
             ("scorecards", doc.scorecards.len(), OTHERS_MOST),
@@ -123,7 +126,8 @@ impl<'d> Compiler<'d> {
     fn names(&mut self) {
         let doc = self.doc;
         let names = [
-            ("measures", doc.measures.keys().collect::<Vec<_>>()),
+            ("event_sets", doc.event_sets.keys().collect::<Vec<_>>()),
+            ("measures", doc.measures.keys().collect()),
             ("conditions", doc.conditions.keys().collect()),
             ("segments", doc.segments.keys().collect()),
             ("endpoints", doc.endpoints.keys().collect()),
@@ -164,6 +168,48 @@ impl<'d> Compiler<'d> {
             self.problems.unknown(place, "measure", name, self.doc.measures.keys().map(String::as_str));
         }
         found
+    }
+
+    fn all_event_sets(&mut self) {
+        let doc = self.doc;
+        let sets = Place::Root.key("event_sets");
+        for (name, events) in &doc.event_sets {
+            let place = sets.key(name);
+            if events.is_empty() || events.len() > EVENTS_MOST {
+                self.problems
+                    .say(&place, format!("{} events; there may be 1 to {EVENTS_MOST}", events.len()));
+            }
+            for (at, event) in events.iter().enumerate() {
+                self.text(&place.item(at), event);
+                if events[..at].contains(event) {
+                    self.problems.say(&place.item(at), format!("`{event}` stands there already"));
+                }
+            }
+        }
+    }
+
+    /// The events that are meant; absent: all.
+    fn events(&mut self, place: &Place<'_>, doc: Option<&EventDoc>) -> Option<Events> {
+        match doc {
+            None => Some(Events::All),
+            Some(EventDoc::Name(event)) => {
+                self.text(place, event);
+                Some(Events::One(event.clone()))
+            }
+            Some(EventDoc::Set(EventSetDoc { set })) => {
+                let known = &self.doc.event_sets;
+                let Some(events) = known.get(set) else {
+                    self.problems.unknown(
+                        &place.key("set"),
+                        "event set",
+                        set,
+                        known.keys().map(String::as_str),
+                    );
+                    return None;
+                };
+                Some(Events::of_set(events.iter().cloned()))
+            }
+        }
     }
 
     fn all_segments(&mut self) -> Vec<Segment> {

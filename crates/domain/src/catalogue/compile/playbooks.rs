@@ -73,9 +73,9 @@ impl<'d> Compiler<'d> {
             }
             (None, None, None, Some(event)) => {
                 let place = place.key("event");
-                self.text(&place.key("name"), &event.name);
+                let events = self.events(&place.key("name"), Some(&event.name));
                 let filters = self.filters(&place.key("where"), &event.where_)?;
-                Some(Trigger::Event { name: event.name.clone(), filters })
+                Some(Trigger::Event { events: events?, filters })
             }
             _ => {
                 self.problems.say(place, "a trigger is exactly one of enters, leaves, band, event");
