@@ -2,11 +2,20 @@
 
 use crate::condition::ConditionId;
 
-/// An account is a member as long as the condition is true.
+/// An account enters when the one condition is true, and leaves when the other is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     pub name: String,
     /// Its name, if none was given.
     pub title: String,
-    pub when: ConditionId,
+    pub enters: ConditionId,
+    /// True wherever `enters` is, so that nobody leaves at once; most often the same.
+    pub stays: ConditionId,
+}
+
+impl Segment {
+    /// What is asked of somebody who is a member, or is not.
+    pub fn condition(&self, is_member: bool) -> ConditionId {
+        if is_member { self.stays } else { self.enters }
+    }
 }

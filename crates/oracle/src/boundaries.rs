@@ -193,7 +193,7 @@ fn each_condition(catalogue: &Catalogue, seen: &mut dyn FnMut(&Condition)) {
     let roots = catalogue
         .conditions
         .values()
-        .chain(catalogue.segments.values())
+        .chain(catalogue.segments.values().map(|segment| &segment.stays))
         .chain(cards.iter().filter_map(|card| card.applies.as_ref()))
         .chain(cards.iter().flat_map(|card| card.caps.iter().map(|cap| &cap.when)))
         .chain(catalogue.playbooks.values().filter_map(|playbook| playbook.only_while.as_ref()));

@@ -15,7 +15,7 @@ pub(crate) struct Catalogue {
     pub(crate) measures: BTreeMap<String, Measure>,
     pub(crate) conditions: BTreeMap<String, Condition>,
     pub(crate) scorecards: Vec<Scorecard>,
-    pub(crate) segments: BTreeMap<String, Condition>,
+    pub(crate) segments: BTreeMap<String, Segment>,
     pub(crate) playbooks: BTreeMap<String, Playbook>,
     /// Their addresses decide nothing.
     pub(crate) endpoints: BTreeMap<String, ()>,
@@ -58,6 +58,13 @@ pub(crate) struct Selection {
 pub(crate) enum Window {
     Days { days: i64, before: i64 },
     Hours { hours: i64, before: i64 },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    pub(crate) enters: Condition,
+    /// Asked of whoever is a member.
+    pub(crate) stays: Condition,
 }
 
 #[derive(Debug, Clone)]
@@ -131,7 +138,7 @@ impl Catalogue {
             measures: map(document, "measures", |at| measure(at, &sets))?,
             conditions: map(document, "conditions", condition)?,
             scorecards: list(document, "scorecards", scorecard)?,
-            segments: map(document, "segments", |s| condition(s.get("when")?))?,
+            segments: map(document, "segments", segment)?,
             playbooks: map(document, "playbooks", |at| playbook(at, &sets))?,
             endpoints: map(document, "endpoints", |_| Some(()))?,
         })
@@ -195,6 +202,15 @@ fn measure(at: &Json, sets: &Sets) -> Option<Measure> {
             window: window(body.get("window")?)?,
         },
     })
+}
+
+fn segment(at: &Json) -> Option<Segment> {
+    let enters = condition(at.get("when")?)?;
+    let stays = match at.get("stays_while") {
+        Some(more) => Condition::Any(vec![enters.clone(), condition(more)?]),
+        None => enters.clone(),
+    };
+    Some(Segment { enters, stays })
 }
 
 fn aggregate(name: &str) -> Option<Aggregate> {

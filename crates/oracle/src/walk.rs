@@ -148,9 +148,10 @@ impl Walk {
         let names: BTreeSet<&String> = segments.keys().chain(self.members.keys()).collect();
         let mut changes = Vec::new();
         for segment in names {
-            let rule = segments.get(segment);
-            let member = rule.is_some_and(|rule| view.holds(rule) == Some(true));
             let episode = self.members.get(segment).copied();
+            let rule = segments.get(segment);
+            let rule = rule.map(|rule| if episode.is_some() { &rule.stays } else { &rule.enters });
+            let member = rule.is_some_and(|rule| view.holds(rule) == Some(true));
             if member == episode.is_some() {
                 continue;
             }

@@ -268,6 +268,8 @@ pub struct SegmentDoc {
     pub purpose: Option<String>,
     pub owner: Option<String>,
     pub when: ConditionDoc,
+    /// Keeps whoever is a member already.
+    pub stays_while: Option<ConditionDoc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -27,12 +27,13 @@ impl View {
             let mut of = |atom| cache.truth(&catalogue.segment_rules, &sight, atom);
             for rule in dirty {
                 let segment = &catalogue.segments[rule as usize];
-                let member = catalogue.conditions.truth(segment.when, &mut of).holds();
                 let known = open.get(&segment.name);
+                let condition = segment.condition(known.is_some());
+                let member = catalogue.conditions.truth(condition, &mut of).holds();
                 if member != known.is_some() {
                     flipped.push(rule);
                     let episode = known.copied().unwrap_or_else(|| episode(&segment.name));
-                    let reasons = sight.reasons(segment.when, &mut of);
+                    let reasons = sight.reasons(condition, &mut of);
                     changes.push(change(&segment.name, member, episode, reasons));
                 }
             }

@@ -75,7 +75,8 @@ impl Rules {
         for segment in segments {
             let rule = rules.count;
             rules.count += 1;
-            rules.add(expressions, rule, segment.when);
+            // Whatever moves entering moves staying.
+            rules.add(expressions, rule, segment.stays);
         }
         rules.finish(expressions)
     }

@@ -46,7 +46,7 @@ fn check(condition: &str, facts: &[Fact], at: i64, expected: Truth) {
         view.advance(&catalogue, wake);
         take(&mut view, &catalogue, &mut open);
     }
-    let truth = view.truth(&catalogue, catalogue.segments[0].when, day(at));
+    let truth = view.truth(&catalogue, catalogue.segments[0].enters, day(at));
     assert_eq!(truth, expected, "{condition} on day {at}");
     assert_eq!(!open.is_empty(), expected.holds(), "{condition} as a segment on day {at}");
 }
@@ -192,6 +192,25 @@ fn members_of_a_segment_that_is_gone_leave_it() {
     let changes = take(&mut view, &new, &mut open);
     let changes: Vec<_> = changes.iter().map(|change| (change.segment.as_str(), change.member)).collect();
     assert_eq!(changes, [("a", false), ("c", true)]);
+}
+
+#[test]
+fn between_entering_and_leaving_nobody_comes_and_nobody_goes() {
+    let catalogue =
+        compiled("segments: {hot: {when: {trait: x, at_least: 10}, stays_while: {trait: x, at_least: 7}}}");
+    let mut view = View::fresh(Scope::Segments);
+    let mut open = BTreeMap::new();
+    let said = [("8", None), ("10", Some(true)), ("7", None), ("9", None), ("6", Some(false)), ("9", None)];
+    for (id, (value, expected)) in (1..).zip(said) {
+        view.fold(&catalogue, &traits(id, day(id as i64), "x", number(value)), day(id as i64));
+        let changes = take(&mut view, &catalogue, &mut open);
+        let found: Vec<bool> = changes.iter().map(|change| change.member).collect();
+        assert_eq!(found, Vec::from_iter(expected), "x is {value}");
+        if expected == Some(false) {
+            let reasons: Vec<&str> = changes[0].reasons.iter().map(|it| it.comparison.as_str()).collect();
+            assert_eq!(reasons, ["x at least 10", "x at least 7"]);
+        }
+    }
 }
 
 #[test]

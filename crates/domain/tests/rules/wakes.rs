@@ -56,6 +56,7 @@ segments:
   l: {when: {missing: {measure: most}}}
   m: {when: {measure: people, is_not: 1}}
   n: {when: {measure: active, at_least: 2}}
+  o: {when: {measure: orders, at_least: 2}, stays_while: {measure: last, less_than: 1.25}}
 ";
 
 #[derive(Debug, Clone)]
@@ -125,8 +126,14 @@ fn anew(scope: Scope, view: &View, catalogue: &Catalogue, at: Instant) -> View {
     view
 }
 
-fn truths(view: &View, catalogue: &Catalogue, at: Instant) -> Vec<Truth> {
-    catalogue.segments.iter().map(|segment| view.truth(catalogue, segment.when, at)).collect()
+/// Of every segment, for who is none of its members and for who is.
+fn truths(view: &View, catalogue: &Catalogue, at: Instant) -> Vec<[Truth; 2]> {
+    let truth = |condition| view.truth(catalogue, condition, at);
+    catalogue
+        .segments
+        .iter()
+        .map(|segment| [false, true].map(|member| truth(segment.condition(member))))
+        .collect()
 }
 
 type Shown = (Option<u8>, Option<String>);
@@ -161,8 +168,9 @@ proptest! {
             }
             let before = truths(&view, &catalogue, now);
             let members: Vec<&str> = open.keys().map(String::as_str).collect();
-            let holding = catalogue.segments.iter().zip(&before).filter(|(_, truth)| truth.holds());
-            let holding: Vec<&str> = holding.map(|(segment, _)| segment.name.as_str()).collect();
+            let of_each = catalogue.segments.iter().map(|segment| segment.name.as_str()).zip(&before);
+            let holding = of_each.filter(|(name, truth)| truth[usize::from(open.contains_key(*name))].holds());
+            let holding: Vec<&str> = holding.map(|(name, _)| name).collect();
             prop_assert_eq!(members, holding, "what is remembered is what is so");
             let wake = view.wake(&catalogue);
             prop_assert_eq!(wake, anew(Scope::Segments, &view, &catalogue, now).wake(&catalogue));

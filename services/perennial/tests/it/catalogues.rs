@@ -25,7 +25,7 @@ pub(crate) fn catalogue(dice: &mut Dice) -> Json {
     let mut segments = Map::new();
     for name in SEGMENTS {
         if !rules.dice.once_in(4) {
-            segments.insert(name.into(), json!({"title": name, "when": rules.condition(3)}));
+            segments.insert(name.into(), rules.segment(name));
         }
     }
     segments.entry(SEGMENTS[0]).or_insert_with(|| json!({"when": {"named": "c_health"}}));
@@ -133,6 +133,14 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
+    fn segment(&mut self, name: &str) -> Json {
+        let mut segment = json!({"title": name, "when": self.condition(3)});
+        if self.dice.once_in(3) {
+            segment["stays_while"] = self.condition(2);
+        }
+        segment
+    }
+
     fn condition(&mut self, depth: u32) -> Json {
         if depth == 0 || self.dice.once_in(3) {
             return self.comparison();

@@ -217,12 +217,16 @@ impl<'d> Compiler<'d> {
         let doc = self.doc;
         let compiled = doc.segments.iter().filter_map(|(name, segment)| {
             let place = segments.key(name);
-            let when = self.condition(&place.key("when"), &segment.when)?;
+            let enters = self.condition(&place.key("when"), &segment.when);
+            let stays_while = segment.stays_while.as_ref();
+            let stays = stays_while.map(|doc| self.condition(&place.key("stays_while"), doc));
             if let Some(title) = &segment.title {
                 self.text(&place.key("title"), title);
             }
             let title = segment.title.clone().unwrap_or_else(|| name.clone());
-            Some(Segment { name: name.clone(), title, when })
+            let enters = enters?;
+            let stays = stays.map_or(Some(enters), |stays| Some(self.expressions.any(&[enters, stays?])))?;
+            Some(Segment { name: name.clone(), title, enters, stays })
         });
         compiled.collect()
     }
