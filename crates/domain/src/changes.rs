@@ -86,6 +86,19 @@ impl<T: Ord> Changes<T> {
         Some(earlier.map_or(began, |earlier| earlier.since))
     }
 
+    /// The value that held at an instant; unknown before what is remembered.
+    pub fn at(&self, at: Instant) -> Option<&T> {
+        match self.kept.partition_point(|change| change.at <= at) {
+            0 => self.earlier.as_ref().filter(|earlier| earlier.since <= at).map(|earlier| &earlier.value),
+            later => Some(&self.kept[later - 1].value),
+        }
+    }
+
+    /// The first setting after an instant.
+    pub fn after(&self, at: Instant) -> Option<Instant> {
+        self.kept.get(self.kept.partition_point(|change| change.at <= at)).map(|change| change.at)
+    }
+
     fn forget(&mut self, oldest: Change<T>) {
         match &mut self.earlier {
             Some(run) if oldest.at < run.until => {}
@@ -140,6 +153,22 @@ mod tests {
         check(&said, 7, 0);
         let then_other: Vec<_> = said.into_iter().chain((500..600).map(|day| (day, 8))).collect();
         check(&then_other, 8, 500);
+    }
+
+    #[test]
+    fn what_held_before_is_known_as_far_as_it_is_remembered() {
+        let changes = of([change(10, 1), change(20, 2), change(30, 1)]);
+        let at = |at: i64| changes.at(Instant(at)).copied();
+        assert_eq!(
+            [9, 10, 19, 20, 29, 30, 99].map(at),
+            [None, Some(1), Some(1), Some(2), Some(2), Some(1), Some(1)]
+        );
+        assert_eq!(
+            [9, 10, 30].map(|at| changes.after(Instant(at))),
+            [Some(Instant(10)), Some(Instant(20)), None]
+        );
+        let many = of((0..40).map(|at| change(at, u8::from(at >= 5))));
+        assert_eq!([4, 5, 7, 8].map(|at| many.at(Instant(at)).copied()), [None, Some(1), Some(1), Some(1)]);
     }
 
     proptest! {

@@ -49,6 +49,11 @@ pub enum MeasureKind {
     Trait {
         name: String,
     },
+    /// What an account trait was so many days of 24 hours ago, if that is a number.
+    TraitBefore {
+        name: String,
+        days: u32,
+    },
     /// Calendar days until the day that an account trait names.
     DaysUntil {
         name: String,
@@ -170,7 +175,9 @@ impl Measure {
     /// The account trait that it reads itself.
     fn account_trait(&self) -> Option<&str> {
         match &self.kind {
-            MeasureKind::Trait { name } | MeasureKind::DaysUntil { name } => Some(name),
+            MeasureKind::Trait { name }
+            | MeasureKind::TraitBefore { name, .. }
+            | MeasureKind::DaysUntil { name } => Some(name),
             _ => None,
         }
     }

@@ -145,6 +145,19 @@ impl Traits {
         self.of(name).next_back()?.1.clone()
     }
 
+    /// The value at an instant. Of the last 32 settings each is remembered, of those before only how long the last value
+    /// had been the same by then.
+    pub(crate) fn value_at(&self, name: &str, at: i64) -> Option<Value> {
+        let all: Vec<(i64, &Option<Value>)> = self.of(name).collect();
+        let (before, kept) = all.split_at(all.len().saturating_sub(32));
+        if let Some((_, value)) = kept.iter().rev().find(|(set, _)| *set <= at) {
+            return (*value).clone();
+        }
+        let (_, last) = before.last()?;
+        let (since, _) = before.iter().rev().take_while(|(_, value)| value == last).last()?;
+        if *since <= at { (*last).clone() } else { None }
+    }
+
     /// When the present value began: the earliest of the equal changes that end in the last one.
     pub(crate) fn since(&self, name: &str) -> Option<i64> {
         let (_, now) = self.of(name).next_back()?;

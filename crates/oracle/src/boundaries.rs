@@ -185,6 +185,10 @@ pub(crate) fn ages(catalogue: &Catalogue) -> BTreeSet<i64> {
         }
         _ => {}
     });
+    ages.extend(catalogue.measures.values().filter_map(|measure| match measure {
+        Measure::TraitBefore { days, .. } => Some(*days),
+        _ => None,
+    }));
     ages
 }
 

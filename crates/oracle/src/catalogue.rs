@@ -28,6 +28,7 @@ pub(crate) enum Measure {
     Change(String),
     Ratio { of: String, to: String },
     Trait(String),
+    TraitBefore { name: String, days: i64 },
     DaysUntil(String),
 }
 
@@ -191,6 +192,7 @@ fn measure(at: &Json, sets: &Sets) -> Option<Measure> {
         "change" => Measure::Change(text(body, "measure")?),
         "ratio" => Measure::Ratio { of: text(body, "of")?, to: text(body, "to")? },
         "trait" => Measure::Trait(text(body, "name")?),
+        "trait_before" => Measure::TraitBefore { name: text(body, "name")?, days: integer(body, "days")? },
         "days_until" => Measure::DaysUntil(text(body, "trait")?),
         name => Measure::Windowed {
             aggregate: aggregate(name)?,

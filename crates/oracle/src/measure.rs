@@ -67,6 +67,12 @@ impl View<'_> {
                 Value::Number(n) => Some(n),
                 _ => None,
             },
+            Measure::TraitBefore { name, days } => {
+                match self.account.traits().value_at(name, self.now - days * DAY_MS)? {
+                    Value::Number(n) => Some(n),
+                    _ => None,
+                }
+            }
             Measure::DaysUntil(name) => match self.account.traits().value(name)? {
                 Value::Text(date) => {
                     let until = self.calendar.date(&date)? - self.calendar.day_of(self.now);

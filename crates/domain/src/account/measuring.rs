@@ -131,6 +131,10 @@ impl<'a> Measured<'a> {
             }
             MeasureKind::Ratio { of, to } => self.input(*of).value()?.checked_div(self.input(*to).value()?),
             MeasureKind::Trait { name } => self.account.traits.value(name)?.as_decimal().map(Quantity::from),
+            MeasureKind::TraitBefore { name, days } => {
+                let value = self.account.traits.value_at(name, days_before(now, *days))?;
+                value.as_decimal().map(Quantity::from)
+            }
             MeasureKind::DaysUntil { name } => {
                 let left = i128::from(self.day_named(name)?) - i128::from(self.calendar.day_of(now).0);
                 Some(Quantity::int(left))
@@ -158,7 +162,10 @@ impl<'a> Measured<'a> {
                 [windowed.span, windowed.span.before()].into_iter().any(|span| windowed.is_saturated(span))
             }),
             MeasureKind::Ratio { of, to } => [of, to].into_iter().any(|ix| self.input(*ix).is_saturated()),
-            MeasureKind::Since { .. } | MeasureKind::Trait { .. } | MeasureKind::DaysUntil { .. } => false,
+            MeasureKind::Since { .. }
+            | MeasureKind::Trait { .. }
+            | MeasureKind::TraitBefore { .. }
+            | MeasureKind::DaysUntil { .. } => false,
         }
     }
 
@@ -174,6 +181,12 @@ impl<'a> Measured<'a> {
             End::First => first,
             End::Last => last,
         })
+    }
+
+    /// When what a trait was so long ago comes to be what it was set to next.
+    pub(super) fn next_before(&self, name: &str, days: u32) -> Option<Instant> {
+        let set = self.account.traits.set_after(name, days_before(self.now, days))?;
+        Some(set.plus_ms(i64::from(days) * DAY_MS))
     }
 
     /// The day that a date trait names.
@@ -222,6 +235,10 @@ impl Windowed<'_> {
             Kept::Unknown => None,
         }
     }
+}
+
+fn days_before(now: Instant, days: u32) -> Instant {
+    now.plus_ms(-i64::from(days) * DAY_MS)
 }
 
 /// The bucket that is going on.

@@ -20,6 +20,16 @@ impl Traits {
         self.changes(name)?.current().filter(|value| !value.is_null())
     }
 
+    /// The value that held at an instant, as far as that is remembered.
+    pub fn value_at(&self, name: &str, at: Instant) -> Option<&Value> {
+        self.changes(name)?.at(at).filter(|value| !value.is_null())
+    }
+
+    /// When it was first set after an instant.
+    pub(crate) fn set_after(&self, name: &str, at: Instant) -> Option<Instant> {
+        self.changes(name)?.after(at)
+    }
+
     /// Since when the value has been what it is; `None` when there is no value.
     pub fn since(&self, name: &str) -> Option<Instant> {
         self.value(name)?;

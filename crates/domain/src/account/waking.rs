@@ -45,6 +45,7 @@ impl Measured<'_> {
             MeasureKind::DaysUntil { name } => {
                 self.day_named(name).map(|_| self.calendar.next_midnight(self.now))
             }
+            MeasureKind::TraitBefore { name, days } => self.next_before(name, *days),
             MeasureKind::Since { .. } | MeasureKind::Trait { .. } => None,
         }
     }

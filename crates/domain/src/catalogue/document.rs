@@ -41,6 +41,7 @@ pub struct MeasureDoc {
     pub ratio: Option<RatioDoc>,
     #[serde(rename = "trait")]
     pub trait_: Option<TraitDoc>,
+    pub trait_before: Option<TraitBeforeDoc>,
     pub days_until: Option<DaysUntilDoc>,
 }
 
@@ -100,6 +101,13 @@ pub struct RatioDoc {
 #[serde(deny_unknown_fields)]
 pub struct TraitDoc {
     pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraitBeforeDoc {
+    pub name: String,
+    pub days: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -33,6 +33,9 @@ measures:
   pace: {ratio: {of: first, to: orders}}
   share: {ratio: {of: last, to: first}}
   renewal: {days_until: {trait: renews}}
+  seats: {trait: {name: seats}}
+  seats_before: {trait_before: {name: seats, days: 2}}
+  kept_seats: {ratio: {of: seats, to: seats_before}}
 scorecards:
   - name: card
     for: {any: [{missing: {trait: plan}}, {trait: plan, is: pro}]}
@@ -57,6 +60,7 @@ segments:
   m: {when: {measure: people, is_not: 1}}
   n: {when: {measure: active, at_least: 2}}
   o: {when: {measure: orders, at_least: 2}, stays_while: {measure: last, less_than: 1.25}}
+  p: {when: {measure: kept_seats, less_than: 0.8}}
 ";
 
 #[derive(Debug, Clone)]
@@ -64,6 +68,7 @@ enum Said {
     Order { contact: u128, revenue: i64 },
     Plan(&'static str),
     Renews(u8),
+    Seats(i64),
     Joins { contact: u128, member: bool },
     Role { contact: u128, role: &'static str },
 }
@@ -73,6 +78,7 @@ fn said() -> impl Strategy<Value = Said> {
         4 => (1..4_u128, 0..11_i64).prop_map(|(contact, revenue)| Said::Order { contact, revenue }),
         1 => prop_oneof![Just("pro"), Just("free")].prop_map(Said::Plan),
         1 => (1..28_u8).prop_map(Said::Renews),
+        1 => (0..6_i64).prop_map(Said::Seats),
         1 => (1..4_u128, any::<bool>()).prop_map(|(contact, member)| Said::Joins { contact, member }),
         1 => (1..4_u128, prop_oneof![Just("boss"), Just("cook")])
             .prop_map(|(contact, role)| Said::Role { contact, role }),
@@ -91,6 +97,7 @@ fn fact(id: u128, at: Instant, said: &Said) -> Fact {
         }
         Said::Plan(plan) => traits(id, at, "plan", text(plan)),
         Said::Renews(day) => traits(id, at, "renews", text(&format!("1970-01-{day:02}"))),
+        Said::Seats(seats) => traits(id, at, "seats", number(&seats.to_string())),
         Said::Joins { contact, member } => {
             of(FactKind::ContactMembership { contact: ContactId(*contact), member: *member })
         }

@@ -55,6 +55,9 @@ fn measure(dice: &mut Dice, name: &str) -> Json {
             let form = dice.word(&["days_since_first", "days_since_last"]);
             if dice.once_in(3) { json!({form: {}}) } else { json!({form: {"event": event(dice)}}) }
         }
+        "m_d" if dice.once_in(3) => {
+            json!({"trait_before": {"name": "seats", "days": dice.range(1, 20)}})
+        }
         "m_d" => json!({"trait": {"name": "seats"}}),
         "m_e" => match dice.below(3) {
             0 => json!({"days_until": {"trait": "renewal"}}),

@@ -31,7 +31,7 @@ pub(super) fn naive(
             naive_over(story, set, of, of.window().unwrap(), now)?.checked_sub(earlier)
         }
         MeasureKind::Ratio { of, to } => value(*of)?.checked_div(value(*to)?),
-        MeasureKind::Trait { .. } | MeasureKind::DaysUntil { .. } => None,
+        MeasureKind::Trait { .. } | MeasureKind::TraitBefore { .. } | MeasureKind::DaysUntil { .. } => None,
     }
 }
 

@@ -13,6 +13,7 @@ pub(super) enum MeasureForm<'d> {
     Change(&'d str),
     Ratio(&'d str, &'d str),
     Trait(&'d str),
+    TraitBefore(&'d str, u32),
     DaysUntil(&'d str),
 }
 
@@ -23,6 +24,7 @@ impl MeasureForm<'_> {
             Self::Change(_) => "change",
             Self::Ratio(..) => "ratio",
             Self::Trait(_) => "trait",
+            Self::TraitBefore(..) => "trait_before",
             Self::DaysUntil(_) => "days_until",
         }
     }
@@ -30,7 +32,7 @@ impl MeasureForm<'_> {
 
 /// Every form that was written.
 pub(super) fn measure_forms(doc: &MeasureDoc) -> Vec<MeasureForm<'_>> {
-    use MeasureForm::{Change, DaysUntil, Ratio, Since, Trait, Usage};
+    use MeasureForm::{Change, DaysUntil, Ratio, Since, Trait, TraitBefore, Usage};
     let usage = [
         ("count", Aggregate::Count, &doc.count),
         ("sum", Aggregate::Sum, &doc.sum),
@@ -52,6 +54,7 @@ pub(super) fn measure_forms(doc: &MeasureDoc) -> Vec<MeasureForm<'_>> {
         .chain(doc.change.as_ref().map(|doc| Change(&doc.measure)))
         .chain(doc.ratio.as_ref().map(|doc| Ratio(&doc.of, &doc.to)))
         .chain(doc.trait_.as_ref().map(|doc| Trait(&doc.name)))
+        .chain(doc.trait_before.as_ref().map(|doc| TraitBefore(&doc.name, doc.days)))
         .chain(doc.days_until.as_ref().map(|doc| DaysUntil(&doc.trait_)))
         .collect()
 }

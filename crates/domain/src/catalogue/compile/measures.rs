@@ -13,7 +13,7 @@ use crate::{
     usage::window::{DAYS_KEPT, HOURS_MOST, Window},
 };
 
-const FORMS: [&str; 14] = [
+const FORMS: [&str; 15] = [
     "count",
     "sum",
     "min",
@@ -27,6 +27,7 @@ const FORMS: [&str; 14] = [
     "change",
     "ratio",
     "trait",
+    "trait_before",
     "days_until",
 ];
 
@@ -62,6 +63,11 @@ impl Compiler<'_> {
             MeasureForm::Trait(trait_name) => {
                 self.text(&place.key("name"), trait_name);
                 MeasureKind::Trait { name: (*trait_name).to_owned() }
+            }
+            MeasureForm::TraitBefore(trait_name, days) => {
+                self.text(&place.key("name"), trait_name);
+                self.problems.within(&place.key("days"), *days, 1, DAYS_KEPT);
+                MeasureKind::TraitBefore { name: (*trait_name).to_owned(), days: *days }
             }
             MeasureForm::DaysUntil(trait_name) => {
                 self.text(&place.key("trait"), trait_name);
