@@ -2,7 +2,7 @@
 
 use crate::condition::ConditionId;
 
-/// An account enters when the one condition is true, and leaves when the other is not.
+/// An account enters when the one condition has been true for so long, and leaves when the other is not true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     pub name: String,
@@ -11,6 +11,8 @@ pub struct Segment {
     pub enters: ConditionId,
     /// True wherever `enters` is, so that nobody leaves at once; most often the same.
     pub stays: ConditionId,
+    /// How long `enters` must have been true without a break, milliseconds; mostly 0.
+    pub hold_ms: i64,
 }
 
 impl Segment {

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::{
     account::Value,
+    calendar::HOUR_MS,
     condition::{Comparison, Condition, condition},
     number::Number,
 };
@@ -66,6 +67,8 @@ pub(crate) struct Segment {
     pub(crate) enters: Condition,
     /// Asked of whoever is a member.
     pub(crate) stays: Condition,
+    /// Milliseconds for which the first must have been true.
+    pub(crate) hold: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -212,7 +215,8 @@ fn segment(at: &Json) -> Option<Segment> {
         Some(more) => Condition::Any(vec![enters.clone(), condition(more)?]),
         None => enters.clone(),
     };
-    Some(Segment { enters, stays })
+    let hours = |hold: &Json| integer(hold, "hours").unwrap_or(0) + 24 * integer(hold, "days").unwrap_or(0);
+    Some(Segment { enters, stays, hold: at.get("hold").map_or(0, hours) * HOUR_MS })
 }
 
 fn aggregate(name: &str) -> Option<Aggregate> {

@@ -47,6 +47,9 @@ pub(crate) struct Walk {
     account: Account,
     reading: Reading,
     members: BTreeMap<String, u128>,
+    /// Segments whose condition is true of no member, since when, and whether only because of the service's beginning or of
+    /// another version.
+    nearly: BTreeMap<String, (i64, bool, bool)>,
     pub(crate) desk: Desk,
     /// Instants to look at, ascending, as far as the log goes.
     ahead: VecDeque<i64>,
@@ -71,6 +74,7 @@ impl Walk {
             account: Account::default(),
             reading: Reading::default(),
             members: BTreeMap::new(),
+            nearly: BTreeMap::new(),
             desk: Desk::default(),
             ahead: VecDeque::new(),
             story: Story::default(),
@@ -81,7 +85,10 @@ impl Walk {
     pub(crate) fn advance(&mut self, around: &Around<'_>, to: i64) {
         loop {
             let ahead = self.ahead.front().copied();
-            let Some(next) = ahead.into_iter().chain(self.desk.wake()).min().filter(|at| *at <= to) else {
+            let entering = self.entering(around);
+            let Some(next) =
+                ahead.into_iter().chain(entering).chain(self.desk.wake()).min().filter(|at| *at <= to)
+            else {
                 return;
             };
             if ahead == Some(next) {
@@ -89,6 +96,13 @@ impl Walk {
             }
             self.step(around, next, Step::Timer);
         }
+    }
+
+    /// When a segment is entered next if nothing changes.
+    fn entering(&self, around: &Around<'_>) -> Option<i64> {
+        let segments = &around.rules.catalogue.segments;
+        let at = self.nearly.iter().filter_map(|(name, (since, ..))| Some(since + segments.get(name)?.hold));
+        at.min()
     }
 
     pub(crate) fn step(&mut self, around: &Around<'_>, now: i64, step: Step) {
@@ -145,20 +159,34 @@ impl Walk {
         let view = around.rules.view(&self.account, self.health(), when.at);
         let segments = &around.rules.catalogue.segments;
         let by = begun_by(step, around.rules.version);
+        self.nearly.retain(|name, _| segments.contains_key(name));
         let names: BTreeSet<&String> = segments.keys().chain(self.members.keys()).collect();
         let mut changes = Vec::new();
         for segment in names {
             let episode = self.members.get(segment).copied();
             let rule = segments.get(segment);
+            let hold = rule.map_or(0, |rule| rule.hold);
             let rule = rule.map(|rule| if episode.is_some() { &rule.stays } else { &rule.enters });
-            let member = rule.is_some_and(|rule| view.holds(rule) == Some(true));
+            let holds = rule.is_some_and(|rule| view.holds(rule) == Some(true));
+            let mut initial = matches!(step, Step::Joined(Role::Segmentation));
+            let mut by_catalogue = matches!(step, Step::Catalogue { .. });
+            if episode.is_none() && holds && hold > 0 {
+                let begun = (when.at, initial, by_catalogue);
+                let since;
+                (since, initial, by_catalogue) = *self.nearly.entry(segment.clone()).or_insert(begun);
+                if when.at < since + hold {
+                    continue;
+                }
+            }
+            self.nearly.remove(segment);
+            let member = holds;
             if member == episode.is_some() {
                 continue;
             }
             changes.push(MembershipChange {
                 when,
-                initial: matches!(step, Step::Joined(Role::Segmentation)),
-                by_catalogue: matches!(step, Step::Catalogue { .. }),
+                initial,
+                by_catalogue,
                 segment: segment.clone(),
                 member,
                 episode: episode

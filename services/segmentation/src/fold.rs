@@ -6,11 +6,11 @@ use chassis::{Met, Saver};
 use contracts::{Malformed, Said, account::account_record::Kind};
 use domain::{
     catalogue::Catalogue,
-    decision::{Decision, MembershipChanged},
+    decision::Decision,
     fact::Fact,
     ids::{EpisodeId, derived},
     time::Instant,
-    view::{Scope, View},
+    view::{Because, Scope, View},
 };
 use engine::{Context, Decided, Fold, Poison, Step, Wake, WrittenDecision};
 use eventlog::{
@@ -118,13 +118,13 @@ impl Fold for SegmentFold {
         if !state.view.exists() || matches!(step, Step::Deliver) {
             return Vec::new();
         }
-        let (initial, by_catalogue) = (matches!(step, Step::Joined), matches!(step, Step::Catalogue { .. }));
-        let changes =
-            state.view.membership_changes(at.catalogue, &state.stays, |segment| episode(at, step, segment));
-        changes
-            .into_iter()
-            .map(|change| Decision::Membership(MembershipChanged { initial, by_catalogue, ..change }))
-            .collect()
+        let because = Because {
+            initial: matches!(step, Step::Joined),
+            by_catalogue: matches!(step, Step::Catalogue { .. }),
+        };
+        let episode = |segment: &str| episode(at, step, segment);
+        let changes = state.view.membership_changes(at.catalogue, &state.stays, because, episode);
+        changes.into_iter().map(Decision::Membership).collect()
     }
 
     fn apply(&self, _: &Context<'_, Catalogue>, state: &mut State, decision: &Decision, repaired: bool) {

@@ -276,6 +276,8 @@ pub struct SegmentDoc {
     pub purpose: Option<String>,
     pub owner: Option<String>,
     pub when: ConditionDoc,
+    /// For so long `when` must have been true.
+    pub hold: Option<WaitDoc>,
     /// Keeps whoever is a member already.
     pub stays_while: Option<ConditionDoc>,
 }

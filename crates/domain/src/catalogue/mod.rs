@@ -20,6 +20,7 @@ use crate::{
     measure::{Measure, Measures},
     scorecard::Scorecard,
     segment::Segment,
+    threshold::RuleIx,
     usage::series::{SeriesSet, SeriesSpec},
     view::Rules,
 };
@@ -59,6 +60,12 @@ pub struct Catalogue {
 impl Catalogue {
     pub fn segment(&self, name: &str) -> Option<&Segment> {
         find(&self.segments, name, |segment| &segment.name)
+    }
+
+    /// The rule that a segment is among those of segments.
+    pub(crate) fn segment_rule(&self, name: &str) -> Option<RuleIx> {
+        let place = self.segments.binary_search_by(|segment| segment.name.as_str().cmp(name)).ok()?;
+        RuleIx::try_from(place).ok()
     }
 
     pub fn endpoint(&self, name: &str) -> Option<&Endpoint> {

@@ -2,14 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scope, View};
+use super::{Holding, Scope, View};
 use crate::{
     account::{Account, DecodeError},
     decision::Score,
     time::Instant,
 };
 
+/// Without segments that are waited for, ...
 const VERSION: u8 = 1;
+/// ... and with them, behind the rest.
+const HOLDING: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -31,7 +34,10 @@ impl View {
             account: self.account.encode(),
         };
         // Writing plain data to memory cannot fail.
-        postcard::to_extend(&stored, vec![VERSION]).unwrap_or_default()
+        if self.holding.is_empty() {
+            return postcard::to_extend(&stored, vec![VERSION]).unwrap_or_default();
+        }
+        postcard::to_extend(&(stored, &self.holding), vec![HOLDING]).unwrap_or_default()
     }
 
     /// The view that was encoded.
@@ -40,12 +46,14 @@ impl View {
     /// When the bytes are of a later format, or damaged.
     pub fn decode(scope: Scope, bytes: &[u8]) -> Result<Self, DecodeError> {
         let (version, bytes) = bytes.split_first().ok_or(DecodeError::Damaged)?;
-        if *version != VERSION {
-            return Err(DecodeError::UnknownFormat(*version));
+        let (stored, holding): (Stored, Holding) = match *version {
+            VERSION => postcard::from_bytes(bytes).map(|stored| (stored, Holding::default())),
+            HOLDING => postcard::from_bytes(bytes),
+            other => return Err(DecodeError::UnknownFormat(other)),
         }
-        let stored: Stored = postcard::from_bytes(bytes).map_err(|_| DecodeError::Damaged)?;
+        .map_err(|_| DecodeError::Damaged)?;
         let account = Account::decode(&stored.account)?;
         let Stored { exists, review, now, health, .. } = stored;
-        Ok(Self { scope, account, health, exists, now, review, cache: None })
+        Ok(Self { scope, account, health, exists, now, review, holding, cache: None })
     }
 }

@@ -7,10 +7,13 @@
 mod cache;
 mod codec;
 mod health;
+mod holding;
 mod members;
 mod rules;
 
 use cache::Cache;
+pub use holding::Because;
+use holding::Holding;
 pub(crate) use rules::Rules;
 
 use crate::{
@@ -47,6 +50,8 @@ pub struct View {
     now: Instant,
     /// Everything is to be looked at again.
     review: bool,
+    /// Segments to be entered if nothing changes.
+    holding: Holding,
     cache: Option<Cache>,
 }
 
@@ -59,6 +64,7 @@ impl View {
             exists: false,
             now: Instant::default(),
             review: false,
+            holding: Holding::default(),
             cache: None,
         }
     }
@@ -164,7 +170,7 @@ impl View {
             Scope::Health => health::drift_wake(catalogue, &self.sight(catalogue, self.now), cache),
             Scope::Segments | Scope::Unwatched => None,
         };
-        cache.wake().into_iter().chain(drift).min()
+        cache.wake().into_iter().chain(drift).chain(self.holding.wake(catalogue)).min()
     }
 
     /// Any condition of the catalogue, asked now.

@@ -10,7 +10,7 @@ use domain::{
     decision::{HealthChanged, MembershipChanged},
     ids::{EpisodeId, derived},
     time::{Day, HOUR_MS, Instant},
-    view::{Scope, View},
+    view::{Because, Scope, View},
 };
 
 use crate::support::{compiled, number, usage};
@@ -65,7 +65,7 @@ impl<'c> Replay<'c> {
 
     fn decide(&mut self) {
         let episode = |segment: &str| EpisodeId(derived(&[segment.as_bytes()]));
-        for change in self.view.membership_changes(self.catalogue, &self.open, episode) {
+        for change in self.view.membership_changes(self.catalogue, &self.open, Because::default(), episode) {
             if change.member {
                 self.open.insert(change.segment.clone(), change.episode);
             } else {

@@ -10,7 +10,7 @@ use domain::{
     ids::{ContactId, EpisodeId, FactId},
     time::{DAY_MS, Instant},
     value::Value,
-    view::{Scope, View},
+    view::{Because, Scope, View},
 };
 
 use crate::support::{compiled, number, text, traits, usage};
@@ -56,7 +56,7 @@ fn take(
     catalogue: &Catalogue,
     open: &mut BTreeMap<String, EpisodeId>,
 ) -> Vec<MembershipChanged> {
-    let changes = view.membership_changes(catalogue, open, |_| EpisodeId(7));
+    let changes = view.membership_changes(catalogue, open, Because::default(), |_| EpisodeId(7));
     for change in &changes {
         match change.member {
             true => drop(open.insert(change.segment.clone(), change.episode)),
@@ -210,6 +210,25 @@ fn between_entering_and_leaving_nobody_comes_and_nobody_goes() {
             let reasons: Vec<&str> = changes[0].reasons.iter().map(|it| it.comparison.as_str()).collect();
             assert_eq!(reasons, ["x at least 10", "x at least 7"]);
         }
+    }
+}
+
+#[test]
+fn what_is_asked_of_an_account_must_hold_for_as_long_as_the_segment_says() {
+    let catalogue = compiled("segments: {hot: {when: {trait: x, at_least: 10}, hold: {days: 3}}}");
+    let mut view = View::fresh(Scope::Segments);
+    let mut open = BTreeMap::new();
+    for (id, (at, value)) in (1..).zip([(1, "10"), (3, "9"), (5, "11"), (6, "12")]) {
+        view.fold(&catalogue, &traits(id, day(at), "x", number(value)), day(at));
+        assert_eq!(take(&mut view, &catalogue, &mut open), [], "on day {at}");
+    }
+    assert_eq!(view.wake(&catalogue), Some(day(8)));
+    let mut stored = View::decode(Scope::Segments, &view.encode()).unwrap();
+    for view in [&mut view, &mut stored] {
+        view.advance(&catalogue, day(8));
+        let mut open = BTreeMap::new();
+        assert_eq!(take(view, &catalogue, &mut open).len(), 1);
+        assert_eq!(view.wake(&catalogue), None);
     }
 }
 

@@ -4,7 +4,7 @@ use domain::{
     account::DecodeError,
     decision::{Band, Score},
     time::{DAY_MS, Instant},
-    view::{Scope, View},
+    view::{Because, Scope, View},
 };
 
 use crate::support::{compiled, number, text, traits, usage};
@@ -34,7 +34,9 @@ fn a_view_is_stored_as_ever() {
     assert_eq!(read.wake(&catalogue), Some(Instant(4 * DAY_MS)));
     assert_eq!(read.health(), Some(Score { points: 12, band: Band::Red }));
     read.advance(&catalogue, Instant(4 * DAY_MS));
-    let changes = read.membership_changes(&catalogue, &Default::default(), |_| domain::ids::EpisodeId(1));
+    let changes = read.membership_changes(&catalogue, &Default::default(), Because::default(), |_| {
+        domain::ids::EpisodeId(1)
+    });
     assert_eq!(changes.len(), 1, "it goes on where it was");
     assert_eq!(view().encode(), FIXTURE, "what is written has not changed");
 }
@@ -43,7 +45,7 @@ fn a_view_is_stored_as_ever() {
 fn damaged_and_later_bytes_are_refused() {
     let mut stored = view().encode();
     assert_eq!(View::decode(Scope::Health, &stored[..stored.len() - 1]).unwrap_err(), DecodeError::Damaged);
-    stored[0] = 2;
-    assert_eq!(View::decode(Scope::Health, &stored).unwrap_err(), DecodeError::UnknownFormat(2));
+    stored[0] = 3;
+    assert_eq!(View::decode(Scope::Health, &stored).unwrap_err(), DecodeError::UnknownFormat(3));
     assert_eq!(View::decode(Scope::Health, &[]).unwrap_err(), DecodeError::Damaged);
 }

@@ -10,7 +10,7 @@ use domain::{
     ids::{ContactId, EpisodeId, FactId},
     time::{DAY_MS, HOUR_MS, Instant},
     value::Value,
-    view::{Scope, View},
+    view::{Because, Scope, View},
 };
 use proptest::prelude::*;
 
@@ -166,7 +166,7 @@ proptest! {
             let event_at = now.plus_ms(-late);
             facts.push(event_at);
             view.fold(&catalogue, &fact(id as u128, event_at, said), now);
-            for change in view.membership_changes(&catalogue, &open, |_| EpisodeId(1)) {
+            for change in view.membership_changes(&catalogue, &open, Because::default(), |_| EpisodeId(1)) {
                 if change.member {
                     open.insert(change.segment, change.episode);
                 } else {

@@ -141,6 +141,13 @@ impl Rules<'_> {
         if self.dice.once_in(3) {
             segment["stays_while"] = self.condition(2);
         }
+        if self.dice.once_in(3) {
+            segment["hold"] = if self.dice.once_in(2) {
+                json!({"hours": self.dice.range(1, 40)})
+            } else {
+                json!({"days": self.dice.range(1, 9)})
+            };
+        }
         segment
     }
 

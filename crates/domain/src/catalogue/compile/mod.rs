@@ -226,7 +226,8 @@ impl<'d> Compiler<'d> {
             let title = segment.title.clone().unwrap_or_else(|| name.clone());
             let enters = enters?;
             let stays = stays.map_or(Some(enters), |stays| Some(self.expressions.any(&[enters, stays?])))?;
-            Some(Segment { name: name.clone(), title, enters, stays })
+            let hold_ms = segment.hold.map_or(Some(0), |hold| self.wait(&place.key("hold"), hold))?;
+            Some(Segment { name: name.clone(), title, enters, stays, hold_ms })
         });
         compiled.collect()
     }

@@ -158,7 +158,7 @@ impl<'d> Compiler<'d> {
         }
     }
 
-    fn wait(&mut self, place: &Place<'_>, doc: WaitDoc) -> Option<i64> {
+    pub(super) fn wait(&mut self, place: &Place<'_>, doc: WaitDoc) -> Option<i64> {
         match (doc.days, doc.hours) {
             (Some(days), None) => {
                 self.problems.within(&place.key("days"), days, 1, WAIT_DAYS_MOST);
@@ -169,7 +169,7 @@ impl<'d> Compiler<'d> {
                 Some(i64::from(hours) * HOUR_MS)
             }
             _ => {
-                self.problems.say(place, "a wait is exactly one of days, hours");
+                self.problems.say(place, "is exactly one of days, hours");
                 None
             }
         }
