@@ -208,7 +208,9 @@ fn each_part(condition: &Condition, seen: &mut dyn FnMut(&Condition)) {
     seen(condition);
     match condition {
         Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| each_part(part, seen)),
-        Condition::Not(inner) | Condition::Contacts(_, inner) => each_part(inner, seen),
+        Condition::Not(inner) | Condition::NotTrue(inner) | Condition::Contacts(_, inner) => {
+            each_part(inner, seen);
+        }
         _ => {}
     }
 }

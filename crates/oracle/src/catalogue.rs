@@ -142,7 +142,7 @@ impl Catalogue {
             measures: map(document, "measures", |at| measure(at, &sets))?,
             conditions: map(document, "conditions", condition)?,
             scorecards: list(document, "scorecards", scorecard)?,
-            segments: map(document, "segments", segment)?,
+            segments: map(document, "segments", segment)?.into_iter().chain(ordered(document)?).collect(),
             playbooks: map(document, "playbooks", |at| playbook(at, &sets))?,
             endpoints: map(document, "endpoints", |_| Some(()))?,
         })
@@ -207,6 +207,22 @@ fn measure(at: &Json, sets: &Sets) -> Option<Measure> {
             window: window(body.get("window")?)?,
         },
     })
+}
+
+/// The segments of ordered sets: each for whom no one before it is.
+fn ordered(document: &Json) -> Option<Vec<(String, Segment)>> {
+    let mut all = Vec::new();
+    for places in map(document, "ordered_sets", |set| set.as_array().cloned())?.into_values() {
+        let mut before: Vec<Condition> = Vec::new();
+        for place in &places {
+            let own = optional(place.get("when"), condition)?;
+            let parts = own.iter().chain(&before).cloned().collect();
+            before.extend(own.map(|own| Condition::NotTrue(Box::new(own))));
+            let enters = Condition::All(parts);
+            all.push((text(place, "name")?, Segment { enters: enters.clone(), stays: enters, hold: 0 }));
+        }
+    }
+    Some(all)
 }
 
 fn segment(at: &Json) -> Option<Segment> {

@@ -34,16 +34,25 @@ pub(crate) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
+    /// False or unknown.
+    NotTrue(Box<Condition>),
     Measure(String, Comparison),
     Trait(String, Comparison),
-    TraitFor { name: String, value: Option<Value>, days: i64 },
+    TraitFor {
+        name: String,
+        value: Option<Value>,
+        days: i64,
+    },
     Score(Comparison),
     Band(Comparison),
     Contacts(Quantifier, Box<Condition>),
     MissingMeasure(String),
     MissingTrait(String),
     MissingScore,
-    Stale { name: String, days: i64 },
+    Stale {
+        name: String,
+        days: i64,
+    },
     LastSeen(Comparison),
     Named(String),
 }
@@ -177,6 +186,7 @@ impl View<'_> {
             Condition::All(parts) => and(parts.iter().map(|part| self.holds(part))),
             Condition::Any(parts) => or(parts.iter().map(|part| self.holds(part))),
             Condition::Not(inner) => self.holds(inner).map(|truth| !truth),
+            Condition::NotTrue(inner) => Some(self.holds(inner) != Some(true)),
             Condition::Measure(name, comparison) => {
                 comparison.of(self.measure(name).map(Value::Number).as_ref())
             }

@@ -27,7 +27,7 @@ impl View<'_> {
                     self.gather(part, found);
                 }
             }
-            Condition::Not(inner) => self.gather(inner, found),
+            Condition::Not(inner) | Condition::NotTrue(inner) => self.gather(inner, found),
             Condition::Named(name) => {
                 if let Some(named) = self.catalogue.conditions.get(name) {
                     self.gather(named, found);
@@ -76,7 +76,7 @@ impl Condition {
         match self {
             Self::All(parts) => joined(parts, " and "),
             Self::Any(parts) => joined(parts, " or "),
-            Self::Not(inner) => format!("not {}", inner.text()),
+            Self::Not(inner) | Self::NotTrue(inner) => format!("not {}", inner.text()),
             Self::Measure(name, comparison) | Self::Trait(name, comparison) => {
                 format!("{name} {}", comparison.text())
             }

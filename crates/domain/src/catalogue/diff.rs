@@ -43,7 +43,8 @@ fn leave_out_absent(json: &mut Json) {
 /// By kind of definition, then by name.
 pub fn diff(old: &CatalogueDoc, new: &CatalogueDoc) -> Vec<Change> {
     let (old, new) = (definitions(old), definitions(new));
-    let kinds = ["event set", "measure", "condition", "scorecard", "segment", "endpoint", "playbook"];
+    let kinds =
+        ["event set", "measure", "condition", "scorecard", "segment", "ordered set", "endpoint", "playbook"];
     let changes = kinds.iter().zip(old.iter().zip(&new)).flat_map(|(kind, (old, new))| {
         let names: BTreeSet<&str> = old.iter().chain(new).map(|(name, _)| name.as_str()).collect();
         let changed = |name: &str| change(kind, name, find(old, name), find(new, name));
@@ -54,7 +55,7 @@ pub fn diff(old: &CatalogueDoc, new: &CatalogueDoc) -> Vec<Change> {
 
 type Definitions = Vec<(String, Json)>;
 
-fn definitions(doc: &CatalogueDoc) -> [Definitions; 7] {
+fn definitions(doc: &CatalogueDoc) -> [Definitions; 8] {
     let json = canonical(doc);
     let named = |key: &str| match &json[key] {
         Json::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
@@ -64,7 +65,17 @@ fn definitions(doc: &CatalogueDoc) -> [Definitions; 7] {
             .collect(),
         _ => Vec::new(),
     };
-    ["event_sets", "measures", "conditions", "scorecards", "segments", "endpoints", "playbooks"].map(named)
+    [
+        "event_sets",
+        "measures",
+        "conditions",
+        "scorecards",
+        "segments",
+        "ordered_sets",
+        "endpoints",
+        "playbooks",
+    ]
+    .map(named)
 }
 
 fn find<'a>(definitions: &'a Definitions, name: &str) -> Option<&'a Json> {

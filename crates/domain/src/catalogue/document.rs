@@ -20,6 +20,8 @@ pub struct CatalogueDoc {
     pub conditions: BTreeMap<String, ConditionDoc>,
     pub scorecards: Vec<ScorecardDoc>,
     pub segments: BTreeMap<String, SegmentDoc>,
+    /// Segments of which an account is in one at most: the first that it fits.
+    pub ordered_sets: BTreeMap<String, Vec<PlaceDoc>>,
     pub endpoints: BTreeMap<String, EndpointDoc>,
     pub playbooks: BTreeMap<String, PlaybookDoc>,
 }
@@ -280,6 +282,16 @@ pub struct SegmentDoc {
     pub hold: Option<WaitDoc>,
     /// Keeps whoever is a member already.
     pub stays_while: Option<ConditionDoc>,
+}
+
+/// A segment among others, in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceDoc {
+    pub name: String,
+    pub title: Option<String>,
+    /// Absent, of the last one: everybody else.
+    pub when: Option<ConditionDoc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,8 @@ enum Node {
     All(Span),
     Any(Span),
     Not(ConditionId),
+    /// True where it is false or unknown; never unknown itself.
+    NotTrue(ConditionId),
     Atom(AtomId),
 }
 
@@ -51,6 +53,10 @@ impl Expressions {
         self.push(Node::Not(part))
     }
 
+    pub(crate) fn not_true(&mut self, part: ConditionId) -> ConditionId {
+        self.push(Node::NotTrue(part))
+    }
+
     pub(crate) fn atom(&mut self, atom: Atom) -> ConditionId {
         if let Some(known) = self.known.get(&atom) {
             return *known;
@@ -76,6 +82,7 @@ impl Expressions {
         match self.node(condition) {
             Node::Atom(atom) => of(atom),
             Node::Not(part) => !self.truth(part, of),
+            Node::NotTrue(part) => Some(!self.truth(part, of).holds()).into(),
             Node::All(span) => self.join(span, Truth::True, Truth::False, Truth::and, of),
             Node::Any(span) => self.join(span, Truth::False, Truth::True, Truth::or, of),
         }
@@ -96,7 +103,7 @@ impl Expressions {
             match self.node(next) {
                 Node::Atom(atom) if !found.contains(&atom) => found.push(atom),
                 Node::Atom(_) => {}
-                Node::Not(part) => open.push(part),
+                Node::Not(part) | Node::NotTrue(part) => open.push(part),
                 Node::All(span) | Node::Any(span) => open.extend(self.parts(span).iter().rev()),
             }
         }
@@ -130,7 +137,7 @@ impl Expressions {
         match self.node(condition) {
             Node::Atom(atom) if !found.contains(&atom) => found.push(atom),
             Node::Atom(_) => {}
-            Node::Not(part) => self.collect_decisive(part, of, found),
+            Node::Not(part) | Node::NotTrue(part) => self.collect_decisive(part, of, found),
             Node::All(span) | Node::Any(span) => {
                 let whole = self.truth(condition, of);
                 for part in self.parts(span) {

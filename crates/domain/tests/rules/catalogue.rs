@@ -63,6 +63,24 @@ fn a_set_of_events_may_stand_where_an_event_may() {
 }
 
 #[test]
+fn an_ordered_set_has_names_of_its_own_and_one_place_for_everybody_else() {
+    check(
+        "ordered_sets: {tier: [{name: a, when: {trait: arr, at_least: 10}}, {name: b}]}\nplaybooks: {p: {trigger: {enters: a}, steps: [{end: {}}]}}",
+        &[],
+    );
+    check(
+        "ordered_sets: {tier: [{name: a}, {name: b, when: {trait: arr, at_least: 1}}, {name: b}], none: []}\nsegments: {a: {when: {trait: x, is: 1}}}",
+        &[
+            "ordered_sets.none: 0 segments; there may be 1 to 20",
+            "ordered_sets.tier[0].name: another segment is called `a`",
+            "ordered_sets.tier[0]: `when` is missing: only the last one is for everybody else",
+            "ordered_sets.tier[1].name: another segment is called `b`",
+            "ordered_sets.tier[2].name: another segment is called `b`",
+        ],
+    );
+}
+
+#[test]
 fn what_is_of_another_kind_is_said_in_plain_words() {
     check(
         "measures: {a: {count: {event: 7, window: {days: 1}}}}",

@@ -233,6 +233,28 @@ fn what_is_asked_of_an_account_must_hold_for_as_long_as_the_segment_says() {
 }
 
 #[test]
+fn of_an_ordered_set_an_account_is_in_the_first_that_it_fits() {
+    let catalogue = compiled(
+        "ordered_sets: {tier: [{name: a, when: {trait: arr, at_least: 50}}, {name: b, when: {trait: seats, at_least: 10}}, {name: c}]}",
+    );
+    let mut view = View::fresh(Scope::Segments);
+    let mut open = BTreeMap::new();
+    let mut said = |id: u128, name, value, expected: &[(&str, bool)]| {
+        view.fold(&catalogue, &traits(id, day(id as i64), name, number(value)), day(id as i64));
+        let changes = take(&mut view, &catalogue, &mut open);
+        let found: Vec<_> = changes.iter().map(|change| (change.segment.as_str(), change.member)).collect();
+        assert_eq!(found, expected, "{name} is {value}");
+    };
+    // What is not known is no reason to wait.
+    said(1, "seats", "3", &[("c", true)]);
+    said(2, "seats", "12", &[("b", true), ("c", false)]);
+    said(3, "arr", "49", &[]);
+    said(4, "arr", "50", &[("a", true), ("b", false)]);
+    said(5, "seats", "2", &[]);
+    said(6, "arr", "1", &[("a", false), ("c", true)]);
+}
+
+#[test]
 fn health_said_above_moves_segments() {
     let catalogue = compiled(
         "segments: {s: {when: {all: [{health: band, in: [red]}, {health: score, at_most: 20}]}}, m: {when: {missing: {health: score}}}}",

@@ -61,6 +61,8 @@ segments:
   n: {when: {measure: active, at_least: 2}}
   o: {when: {measure: orders, at_least: 2}, stays_while: {measure: last, less_than: 1.25}}
   p: {when: {measure: kept_seats, less_than: 0.8}}
+ordered_sets:
+  set: [{name: x, when: {measure: ratio, at_most: 0.5}}, {name: y, when: {measure: last, at_least: 1.5}}, {name: z}]
 ";
 
 #[derive(Debug, Clone)]

@@ -31,7 +31,9 @@ pub(crate) fn catalogue(dice: &mut Dice) -> Json {
     segments.entry(SEGMENTS[0]).or_insert_with(|| json!({"when": {"named": "c_health"}}));
     let playbooks: Map<String, Json> =
         (0..rules.dice.below(5)).map(|n| (format!("p_{n}"), rules.playbook(&segments))).collect();
+    let places: Vec<Json> = (0..3).map(|place| rules.place(place)).collect();
     json!({
+        "ordered_sets": {"o": places},
         "event_sets": sets(dice),
         "measures": measures,
         "conditions": conditions,
@@ -136,6 +138,16 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
+    /// The last one is for everybody else now and then.
+    fn place(&mut self, place: usize) -> Json {
+        let name = format!("o_{place}");
+        if place == 2 && self.dice.once_in(2) {
+            json!({"name": name})
+        } else {
+            json!({"name": name, "when": self.condition(2)})
+        }
+    }
+
     fn segment(&mut self, name: &str) -> Json {
         let mut segment = json!({"title": name, "when": self.condition(3)});
         if self.dice.once_in(3) {

@@ -7,6 +7,7 @@ mod forms;
 mod measures;
 mod playbooks;
 mod scorecards;
+mod segments;
 
 use std::collections::HashMap;
 
@@ -22,7 +23,6 @@ use crate::{
     condition::Expressions,
     ids::derived,
     measure::{MeasureIx, Measures},
-    segment::Segment,
     usage::{events::Events, series::SeriesSpec},
     view::Rules,
 };
@@ -113,7 +113,8 @@ impl<'d> Compiler<'d> {
             ("measures", doc.measures.len(), MEASURES_MOST),
             ("conditions", doc.conditions.len(), CONDITIONS_MOST),
             ("scorecards", doc.scorecards.len(), OTHERS_MOST),
-            ("segments", doc.segments.len(), SEGMENTS_MOST),
+            ("segments", self.segment_names().count(), SEGMENTS_MOST),
+            ("ordered_sets", doc.ordered_sets.len(), OTHERS_MOST),
             ("endpoints", doc.endpoints.len(), OTHERS_MOST),
             ("playbooks", doc.playbooks.len(), OTHERS_MOST),
         ] {
@@ -130,6 +131,7 @@ impl<'d> Compiler<'d> {
             ("measures", doc.measures.keys().collect()),
             ("conditions", doc.conditions.keys().collect()),
             ("segments", doc.segments.keys().collect()),
+            ("ordered_sets", doc.ordered_sets.keys().collect()),
             ("endpoints", doc.endpoints.keys().collect()),
             ("playbooks", doc.playbooks.keys().collect()),
         ];
@@ -210,25 +212,5 @@ impl<'d> Compiler<'d> {
                 Some(Events::of_set(events.iter().cloned()))
             }
         }
-    }
-
-    fn all_segments(&mut self) -> Vec<Segment> {
-        let segments = Place::Root.key("segments");
-        let doc = self.doc;
-        let compiled = doc.segments.iter().filter_map(|(name, segment)| {
-            let place = segments.key(name);
-            let enters = self.condition(&place.key("when"), &segment.when);
-            let stays_while = segment.stays_while.as_ref();
-            let stays = stays_while.map(|doc| self.condition(&place.key("stays_while"), doc));
-            if let Some(title) = &segment.title {
-                self.text(&place.key("title"), title);
-            }
-            let title = segment.title.clone().unwrap_or_else(|| name.clone());
-            let enters = enters?;
-            let stays = stays.map_or(Some(enters), |stays| Some(self.expressions.any(&[enters, stays?])))?;
-            let hold_ms = segment.hold.map_or(Some(0), |hold| self.wait(&place.key("hold"), hold))?;
-            Some(Segment { name: name.clone(), title, enters, stays, hold_ms })
-        });
-        compiled.collect()
     }
 }

@@ -84,13 +84,6 @@ impl<'d> Compiler<'d> {
         }
     }
 
-    fn known_segment(&mut self, place: &Place<'_>, name: &str) {
-        if !self.doc.segments.contains_key(name) {
-            let known = self.doc.segments.keys().map(String::as_str);
-            self.problems.unknown(place, "segment", name, known);
-        }
-    }
-
     fn steps(&mut self, place: &Place<'_>, docs: &[StepDoc]) -> Option<Vec<Step>> {
         if docs.is_empty() || docs.len() > STEPS_MOST {
             self.problems.say(place, format!("a playbook has 1 to {STEPS_MOST} steps"));
