@@ -1,0 +1,98 @@
+//! Measures as people write them.
+
+use serde::{Deserialize, Serialize};
+
+use super::FilterDoc;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MeasureDoc {
+    pub count: Option<UsageDoc>,
+    pub sum: Option<UsageDoc>,
+    pub min: Option<UsageDoc>,
+    pub max: Option<UsageDoc>,
+    pub average: Option<UsageDoc>,
+    pub distinct_contacts: Option<UsageDoc>,
+    pub distinct_values: Option<UsageDoc>,
+    pub days_active: Option<UsageDoc>,
+    pub days_since_first: Option<SinceDoc>,
+    pub days_since_last: Option<SinceDoc>,
+    pub change: Option<ChangeDoc>,
+    pub ratio: Option<RatioDoc>,
+    #[serde(rename = "trait")]
+    pub trait_: Option<TraitDoc>,
+    pub trait_before: Option<TraitBeforeDoc>,
+    pub days_until: Option<DaysUntilDoc>,
+}
+
+/// What of the usage is counted. Which keys a form takes is checked by `compile`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsageDoc {
+    pub event: Option<EventDoc>,
+    pub property: Option<String>,
+    pub window: WindowDoc,
+    #[serde(rename = "where", default)]
+    pub where_: Vec<FilterDoc>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WindowDoc {
+    pub days: Option<u32>,
+    pub before: Option<u32>,
+    pub hours: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SinceDoc {
+    pub event: Option<EventDoc>,
+}
+
+/// An event by its name, or a set of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "must be an event's name, or {set: NAME}")]
+pub enum EventDoc {
+    Name(String),
+    Set(EventSetDoc),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventSetDoc {
+    pub set: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeDoc {
+    pub measure: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RatioDoc {
+    pub of: String,
+    pub to: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraitDoc {
+    pub name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraitBeforeDoc {
+    pub name: String,
+    pub days: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DaysUntilDoc {
+    #[serde(rename = "trait")]
+    pub trait_: String,
+}
