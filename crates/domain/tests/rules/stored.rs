@@ -3,6 +3,7 @@
 use domain::{
     account::DecodeError,
     decision::{Band, Score},
+    ids::EpisodeId,
     time::{DAY_MS, Instant},
     view::{Because, Scope, View},
 };
@@ -11,6 +12,8 @@ use crate::support::{compiled, number, text, traits, usage};
 
 /// What format 1 looks like, from the day it was first written.
 const FIXTURE: &[u8] = include_bytes!("../fixtures/view_v1.bin");
+
+const WAITING: &[u8] = include_bytes!("../fixtures/view_v2.bin");
 
 const RULES: &str = "
 measures: {last: {days_since_last: {}}, spent: {sum: {event: Order, property: revenue, window: {days: 28}}}}
@@ -34,11 +37,27 @@ fn a_view_is_stored_as_ever() {
     assert_eq!(read.wake(&catalogue), Some(Instant(4 * DAY_MS)));
     assert_eq!(read.health(), Some(Score { points: 12, band: Band::Red }));
     read.advance(&catalogue, Instant(4 * DAY_MS));
-    let changes = read.membership_changes(&catalogue, &Default::default(), Because::default(), |_| {
-        domain::ids::EpisodeId(1)
-    });
+    let changes =
+        read.membership_changes(&catalogue, &Default::default(), Because::default(), |_| EpisodeId(1));
     assert_eq!(changes.len(), 1, "it goes on where it was");
     assert_eq!(view().encode(), FIXTURE, "what is written has not changed");
+}
+
+/// One that waits for a segment to be entered: format 2.
+#[test]
+fn a_view_that_waits_is_stored_as_ever() {
+    let catalogue = compiled("segments: {a: {when: {trait: plan, is: pro}, hold: {days: 3}}}");
+    let (mut view, at) = (View::fresh(Scope::Segments), Instant(DAY_MS));
+    view.fold(&catalogue, &traits(1, at, "plan", text("pro")), at);
+    let because = Because { initial: false, by_catalogue: true };
+    assert_eq!(view.membership_changes(&catalogue, &Default::default(), because, |_| EpisodeId(1)), []);
+    assert_eq!(view.encode(), WAITING, "what is written has not changed");
+    let mut read = View::decode(Scope::Segments, WAITING).unwrap();
+    assert_eq!(read.wake(&catalogue), Some(Instant(4 * DAY_MS)));
+    read.advance(&catalogue, Instant(4 * DAY_MS));
+    let changes =
+        read.membership_changes(&catalogue, &Default::default(), Because::default(), |_| EpisodeId(1));
+    assert!(matches!(&changes[..], [change] if change.member && change.by_catalogue), "{changes:?}");
 }
 
 #[test]
