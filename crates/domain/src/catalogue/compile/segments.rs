@@ -93,7 +93,7 @@ impl<'d> Compiler<'d> {
     pub(super) fn known_segment(&mut self, place: &Place<'_>, name: &str) {
         let known: BTreeSet<&str> = self.segment_names().collect();
         if !known.contains(name) {
-            self.problems.unknown(place, "segment", name, known.into_iter());
+            self.problems.unknown(place, "segment", name, known);
         }
     }
 }
