@@ -1,8 +1,9 @@
 //! Where accepted events go: into the log or, while that is away, onto this replica's own disk.
 //!
 //! Invariants: what was said to be taken stands in the log, or is durable here and goes there as soon as it can; while
-//! something waits here, what comes after it waits behind it, so that a contact's events stay in order. Events of a
-//! workspace on the log's clock never wait here: time would be told to move past them.
+//! something waits here, what comes after it waits behind it, so that a contact's events stay in order; nothing waits here
+//! for a partition by a number of them that the log has never had. Events of a workspace on the log's clock never wait
+//! here: time would be told to move past them.
 
 mod confirmed;
 mod keeper;
