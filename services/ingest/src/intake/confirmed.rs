@@ -21,7 +21,6 @@ pub(super) struct Confirmed {
     file: PathBuf,
     partitions: u32,
     pub(super) is_so: Arc<AtomicBool>,
-    is_written: bool,
 }
 
 impl Confirmed {
@@ -29,17 +28,14 @@ impl Confirmed {
     pub(super) fn open(folder: &Path, partitions: u32) -> Self {
         let file = folder.join(FILE);
         let before = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse::<u32>().ok());
-        let is_written = before == Some(partitions);
-        Self { file, partitions, is_so: Arc::new(AtomicBool::new(is_written)), is_written }
+        Self { file, partitions, is_so: Arc::new(AtomicBool::new(before == Some(partitions))) }
     }
 
     /// A log that has answered has the number that it is used with, or this process ends.
-    pub(super) fn confirm(&mut self, log: &dyn Log) {
-        if self.is_written || !log.has_answered() {
+    pub(super) fn confirm(&self, log: &dyn Log) {
+        if !log.has_answered() || self.is_so.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.is_so.store(true, Ordering::Release);
-        self.is_written = true;
         if let Err(error) = fs::write(&self.file, self.partitions.to_string()) {
             tracing::warn!(
                 %error,
