@@ -6,10 +6,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use eventlog::Log;
@@ -20,7 +17,7 @@ const FILE: &str = "partitions";
 pub(super) struct Confirmed {
     file: PathBuf,
     partitions: u32,
-    pub(super) is_so: Arc<AtomicBool>,
+    is_written: AtomicBool,
 }
 
 impl Confirmed {
@@ -28,12 +25,17 @@ impl Confirmed {
     pub(super) fn open(folder: &Path, partitions: u32) -> Self {
         let file = folder.join(FILE);
         let before = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse::<u32>().ok());
-        Self { file, partitions, is_so: Arc::new(AtomicBool::new(before == Some(partitions))) }
+        Self { file, partitions, is_written: AtomicBool::new(before == Some(partitions)) }
     }
 
     /// A log that has answered has the number that it is used with, or this process ends.
-    pub(super) fn confirm(&self, log: &dyn Log) {
-        if !log.has_answered() || self.is_so.swap(true, Ordering::AcqRel) {
+    pub(super) fn is_so(&self, log: &dyn Log) -> bool {
+        self.is_written.load(Ordering::Acquire) || log.has_answered()
+    }
+
+    /// Leaves it for the next process; tries once.
+    pub(super) fn write(&self, log: &dyn Log) {
+        if !log.has_answered() || self.is_written.swap(true, Ordering::AcqRel) {
             return;
         }
         if let Err(error) = fs::write(&self.file, self.partitions.to_string()) {
@@ -53,7 +55,7 @@ mod tests {
     #[test]
     fn a_number_that_the_log_never_had_is_not_taken_for_its_own() {
         let folder = tempfile::tempdir().unwrap();
-        let so = |partitions| Confirmed::open(folder.path(), partitions).is_so.load(Ordering::Relaxed);
+        let so = |partitions| Confirmed::open(folder.path(), partitions).is_written.load(Ordering::Relaxed);
         assert!(!so(4));
         fs::write(folder.path().join(FILE), "4").unwrap();
         assert!(so(4) && !so(8));

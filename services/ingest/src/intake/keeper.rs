@@ -38,10 +38,10 @@ const AWAY: Duration = Duration::from_millis(500);
 
 /// Hands what is to be kept to the thread.
 pub(super) struct Keeper {
+    log: Arc<dyn Log>,
     says: Sender<Said>,
     holds: Arc<AtomicBool>,
-    /// The log has as many partitions as this process was told.
-    is_confirmed: Arc<AtomicBool>,
+    partitions: Arc<Confirmed>,
     told: Outcomes,
 }
 
@@ -68,7 +68,7 @@ struct Work {
     says: Sender<Said>,
     /// Something waits in the spool: what comes waits behind it.
     holds: Arc<AtomicBool>,
-    partitions: Confirmed,
+    partitions: Arc<Confirmed>,
     on_its_way: Option<OnItsWay>,
     try_at: Instant,
     numbers: Numbers,
@@ -101,11 +101,12 @@ impl Keeper {
         let (says, said) = channel();
         let holds = Arc::new(AtomicBool::new(!spool.is_empty()));
         let numbers = Numbers::new(metrics);
-        let partitions = Confirmed::open(&at.folder, log.partitions(Topic::Inbox));
+        let partitions = Arc::new(Confirmed::open(&at.folder, log.partitions(Topic::Inbox)));
         let keeper = Self {
+            log: log.clone(),
             says: says.clone(),
             holds: holds.clone(),
-            is_confirmed: partitions.is_so.clone(),
+            partitions: partitions.clone(),
             told: numbers.told.clone(),
         };
         let (on_its_way, try_at) = (None, Instant::now());
@@ -122,7 +123,7 @@ impl Keeper {
 
     /// Returns when the batches are durable.
     pub(super) async fn keep(&self, batches: &[Batch]) -> Result<(), Refusal> {
-        if !self.is_confirmed.load(Ordering::Acquire) {
+        if !self.partitions.is_so(&*self.log) {
             return Err(Refusal::away("the log"));
         }
         let (done, kept) = oneshot::channel();
@@ -172,7 +173,7 @@ impl Work {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.partitions.confirm(&*self.log);
+            self.partitions.write(&*self.log);
             self.drain();
             self.show();
         }
