@@ -31,7 +31,7 @@ fn measures() -> (Measures, SeriesSet) {
     let (now, _) = over("orders_84d", Aggregate::Count, order(None), days(84, 0));
     let (before, _) = over("orders_84d_before", Aggregate::Count, order(None), days(84, 84));
     let (revenue, series) = over("revenue_364d", Aggregate::Sum, order(Some("revenue")), days(364, 0));
-    let trend = MeasureKind::Ratio { of: MeasureIx(0), to: MeasureIx(1) };
+    let trend = MeasureKind::Ratio { of: MeasureIx(0), to: MeasureIx(1), to_at_least: None };
     let silent = MeasureKind::Since { end: End::Last, events: Events::One("Order Completed".to_owned()) };
     let named = |name: &str, kind| Measure { name: name.to_owned(), kind };
     let list = vec![now, before, revenue, named("trend", trend), named("silent", silent)];

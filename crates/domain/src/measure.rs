@@ -1,7 +1,7 @@
 //! Measures: numbers computed from an account's usage and traits. Compiled: references are places in the list, and
 //! what a measure reads is known, so that a fact touches only the measures that it can change.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -41,13 +41,20 @@ pub enum MeasureKind {
     Change {
         of: MeasureIx,
     },
+    /// Unknown where the second is below `to_at_least`.
     Ratio {
         of: MeasureIx,
         to: MeasureIx,
+        to_at_least: Option<Quantity>,
     },
-    /// An account trait that is a number.
+    /// The first of these that is known.
+    FirstKnown {
+        of: Vec<MeasureIx>,
+    },
+    /// An account trait that is a number; unknown once it was last set so many days of 24 hours ago.
     Trait {
         name: String,
+        fades_after: Option<u32>,
     },
     /// What an account trait was so many days of 24 hours ago, if that is a number.
     TraitBefore {
@@ -70,6 +77,12 @@ pub enum Aggregate {
     DistinctContacts,
     DistinctValues,
     DaysActive,
+    /// Days from one active day to the next.
+    MedianGap,
+    /// Events on an active day.
+    MedianPerDay,
+    /// The share of a set of events of which there were any.
+    Breadth,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,8 +96,21 @@ pub enum End {
 pub enum Source {
     /// The counts a day that are kept anyway, of each event and of all usage: true over the past at once.
     Always { events: Events },
+    /// The same, each event by itself, of one set or another. `events` are those of all of them.
+    Sets { choice: SetChoice, events: Events },
     /// A series, known from its activation on.
     Series { id: SeriesId, events: Events },
+}
+
+/// The set of events that a measure looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetChoice {
+    One(BTreeSet<String>),
+    /// The one that belongs to the value of an account trait; none is known for other values.
+    ByTrait {
+        name: String,
+        sets: BTreeMap<String, BTreeSet<String>>,
+    },
 }
 
 /// Which usage a windowed measure looks at.
@@ -134,6 +160,13 @@ impl Measure {
         (Self { name, kind }, Some(spec))
     }
 
+    /// The share of a set of events of which there were any in so many days.
+    pub fn breadth(name: String, choice: SetChoice, window: Window) -> Self {
+        let events = Events::of_set(choice.sets().flatten().cloned());
+        let source = Source::Sets { choice, events };
+        Self { name, kind: MeasureKind::Windowed { aggregate: Aggregate::Breadth, source, window } }
+    }
+
     /// The window, when it has one of its own.
     pub fn window(&self) -> Option<Window> {
         match self.kind {
@@ -152,19 +185,21 @@ impl Measure {
 
     /// The measures that it is computed from.
     pub fn inputs(&self) -> impl Iterator<Item = MeasureIx> {
-        let (first, second) = match self.kind {
-            MeasureKind::Change { of } => (Some(of), None),
-            MeasureKind::Ratio { of, to } => (Some(of), Some(to)),
-            _ => (None, None),
+        let (first, second, more) = match &self.kind {
+            MeasureKind::Change { of } => (Some(*of), None, &[][..]),
+            MeasureKind::Ratio { of, to, .. } => (Some(*of), Some(*to), &[][..]),
+            MeasureKind::FirstKnown { of } => (None, None, &of[..]),
+            _ => (None, None, &[][..]),
         };
-        first.into_iter().chain(second)
+        first.into_iter().chain(second).chain(more.iter().copied())
     }
 
     /// The usage that it reads itself.
     fn events(&self) -> Option<&Events> {
         match &self.kind {
             MeasureKind::Windowed {
-                source: Source::Always { events } | Source::Series { events, .. },
+                source:
+                    Source::Always { events } | Source::Sets { events, .. } | Source::Series { events, .. },
                 ..
             }
             | MeasureKind::Since { events, .. } => Some(events),
@@ -175,7 +210,11 @@ impl Measure {
     /// The account trait that it reads itself.
     fn account_trait(&self) -> Option<&str> {
         match &self.kind {
-            MeasureKind::Trait { name }
+            MeasureKind::Windowed {
+                source: Source::Sets { choice: SetChoice::ByTrait { name, .. }, .. },
+                ..
+            }
+            | MeasureKind::Trait { name, .. }
             | MeasureKind::TraitBefore { name, .. }
             | MeasureKind::DaysUntil { name } => Some(name),
             _ => None,
@@ -183,10 +222,22 @@ impl Measure {
     }
 }
 
+impl SetChoice {
+    fn sets(&self) -> impl Iterator<Item = &BTreeSet<String>> {
+        let (one, more) = match self {
+            Self::One(set) => (Some(set), None),
+            Self::ByTrait { sets, .. } => (None, Some(sets.values())),
+        };
+        one.into_iter().chain(more.into_iter().flatten())
+    }
+}
+
 impl Aggregate {
     fn keeps(self) -> Keeps {
         match self {
-            Self::Count | Self::DaysActive => Keeps::Count,
+            Self::Count | Self::DaysActive | Self::MedianGap | Self::MedianPerDay | Self::Breadth => {
+                Keeps::Count
+            }
             Self::Sum | Self::Min | Self::Max | Self::Average => Keeps::Numbers,
             Self::DistinctContacts => Keeps::Contacts,
             Self::DistinctValues => Keeps::Values,

@@ -32,7 +32,7 @@ fn windows(view: &View<'_>, found: &mut BTreeSet<i64>) {
     let mut steps = BTreeSet::new();
     let mut hour_steps = BTreeSet::new();
     for measure in view.catalogue.measures.values() {
-        let Measure::Windowed { window, .. } = measure else { continue };
+        let (Measure::Windowed { window, .. } | Measure::Breadth { window, .. }) = measure else { continue };
         for window in [*window, window.earlier()] {
             match window {
                 Window::Days { days, before } => steps.extend([before, before + days]),
@@ -155,7 +155,8 @@ fn linear_over_time(catalogue: &Catalogue) -> bool {
 fn grows(catalogue: &Catalogue, measure: &str, ratios_only: bool) -> bool {
     match catalogue.measures.get(measure) {
         Some(Measure::Elapsed { .. }) => !ratios_only,
-        Some(Measure::Ratio { of, to }) => grows(catalogue, of, false) || grows(catalogue, to, false),
+        Some(Measure::Ratio { of, to, .. }) => grows(catalogue, of, false) || grows(catalogue, to, false),
+        Some(Measure::FirstKnown(of)) => !ratios_only && of.iter().any(|one| grows(catalogue, one, false)),
         _ => false,
     }
 }
@@ -187,6 +188,7 @@ pub(crate) fn ages(catalogue: &Catalogue) -> BTreeSet<i64> {
     });
     ages.extend(catalogue.measures.values().filter_map(|measure| match measure {
         Measure::TraitBefore { days, .. } => Some(*days),
+        Measure::Trait { fades_after, .. } => *fades_after,
         _ => None,
     }));
     ages

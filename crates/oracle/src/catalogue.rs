@@ -24,12 +24,36 @@ pub(crate) struct Catalogue {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Measure {
-    Windowed { aggregate: Aggregate, of: Selection, window: Window },
-    Elapsed { first: bool, events: Events },
+    Windowed {
+        aggregate: Aggregate,
+        of: Selection,
+        window: Window,
+    },
+    Elapsed {
+        first: bool,
+        events: Events,
+    },
     Change(String),
-    Ratio { of: String, to: String },
-    Trait(String),
-    TraitBefore { name: String, days: i64 },
+    Ratio {
+        of: String,
+        to: String,
+        to_at_least: Option<Number>,
+    },
+    FirstKnown(Vec<String>),
+    Trait {
+        name: String,
+        fades_after: Option<i64>,
+    },
+    /// Of one set of events, or of the one that belongs to the value of a trait.
+    Breadth {
+        by: Option<String>,
+        sets: BTreeMap<String, BTreeSet<String>>,
+        window: Window,
+    },
+    TraitBefore {
+        name: String,
+        days: i64,
+    },
     DaysUntil(String),
 }
 
@@ -43,6 +67,8 @@ pub(crate) enum Aggregate {
     DistinctContacts,
     DistinctValues,
     DaysActive,
+    MedianGap,
+    MedianPerDay,
 }
 
 /// The names of the events that count; `None`: all of them do.
@@ -133,6 +159,31 @@ pub(crate) enum Action {
 }
 
 impl Catalogue {
+    /// How many segments stand below one: it asks about one of them, which asks about the next, and so on.
+    pub(crate) fn stands_on(&self, segment: &str) -> usize {
+        let mut asked = Vec::new();
+        if let Some(segment) = self.segments.get(segment) {
+            self.asked(&segment.stays, &mut asked);
+        }
+        asked.iter().map(|other| self.stands_on(other) + 1).max().unwrap_or(0)
+    }
+
+    fn asked(&self, condition: &Condition, found: &mut Vec<String>) {
+        match condition {
+            Condition::InSegment(name) => found.push(name.clone()),
+            Condition::All(parts) | Condition::Any(parts) => {
+                parts.iter().for_each(|part| self.asked(part, found));
+            }
+            Condition::Not(inner) | Condition::NotTrue(inner) => self.asked(inner, found),
+            Condition::Named(name) => {
+                if let Some(named) = self.conditions.get(name) {
+                    self.asked(named, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// `None`: it is not as the document says a catalogue is.
     pub(crate) fn read(document: &Json) -> Option<Self> {
         let sets = map(document, "event_sets", |set| {
@@ -193,8 +244,14 @@ fn measure(at: &Json, sets: &Sets) -> Option<Measure> {
         "days_since_first" => Measure::Elapsed { first: true, events: events(body.get("event"), sets)? },
         "days_since_last" => Measure::Elapsed { first: false, events: events(body.get("event"), sets)? },
         "change" => Measure::Change(text(body, "measure")?),
-        "ratio" => Measure::Ratio { of: text(body, "of")?, to: text(body, "to")? },
-        "trait" => Measure::Trait(text(body, "name")?),
+        "ratio" => Measure::Ratio {
+            of: text(body, "of")?,
+            to: text(body, "to")?,
+            to_at_least: optional(body.get("to_at_least"), number)?,
+        },
+        "first_known" => Measure::FirstKnown(body.as_array()?.iter().map(name).collect::<Option<_>>()?),
+        "trait" => Measure::Trait { name: text(body, "name")?, fades_after: integer(body, "fades_after") },
+        "breadth" => breadth(body, sets)?,
         "trait_before" => Measure::TraitBefore { name: text(body, "name")?, days: integer(body, "days")? },
         "days_until" => Measure::DaysUntil(text(body, "trait")?),
         name => Measure::Windowed {
@@ -207,6 +264,16 @@ fn measure(at: &Json, sets: &Sets) -> Option<Measure> {
             window: window(body.get("window")?)?,
         },
     })
+}
+
+fn breadth(at: &Json, known: &Sets) -> Option<Measure> {
+    let window = window(at.get("window")?)?;
+    let set = |name: &Json| known.get(name.as_str()?).cloned();
+    let sets = match at.get("set") {
+        Some(one) => BTreeMap::from([(String::new(), set(one)?)]),
+        None => map(at, "sets", set)?,
+    };
+    Some(Measure::Breadth { by: text(at, "by"), sets, window })
 }
 
 /// The segments of ordered sets: each for whom no one before it is.
@@ -245,6 +312,8 @@ fn aggregate(name: &str) -> Option<Aggregate> {
         "distinct_contacts" => Aggregate::DistinctContacts,
         "distinct_values" => Aggregate::DistinctValues,
         "days_active" => Aggregate::DaysActive,
+        "median_gap" => Aggregate::MedianGap,
+        "median_per_day" => Aggregate::MedianPerDay,
         _ => return None,
     })
 }

@@ -55,6 +55,7 @@ pub(crate) enum Condition {
     },
     LastSeen(Comparison),
     Named(String),
+    InSegment(String),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +64,7 @@ pub(crate) enum Quantifier {
     Any,
     None,
     AtLeast(usize),
+    PercentAtLeast(usize),
 }
 
 impl Comparison {
@@ -143,6 +145,9 @@ pub(crate) fn condition(at: &Json) -> Option<Condition> {
     if let Some(name) = text(at, "named") {
         return Some(Condition::Named(name));
     }
+    if let Some(name) = text(at, "segment") {
+        return Some(Condition::InSegment(name));
+    }
     if let Some(what) = text(at, "health") {
         let comparison = Comparison::read(at)?;
         return Some(if what == "band" { Condition::Band(comparison) } else { Condition::Score(comparison) });
@@ -165,7 +170,12 @@ fn quantifier(at: &Json) -> Option<Quantifier> {
         Some("all") => Some(Quantifier::All),
         Some("none") => Some(Quantifier::None),
         Some(_) => None,
-        None => Some(Quantifier::AtLeast(usize::try_from(integer(at, "at_least")?).ok()?)),
+        None => {
+            let size = |key| usize::try_from(integer(at, key)?).ok();
+            size("at_least")
+                .map(Quantifier::AtLeast)
+                .or_else(|| size("percent_at_least").map(Quantifier::PercentAtLeast))
+        }
     }
 }
 
@@ -201,6 +211,7 @@ impl View<'_> {
             Condition::MissingMeasure(name) => Some(self.measure(name).is_none()),
             Condition::MissingScore => Some(self.health.score.is_none()),
             Condition::Named(name) => self.holds(self.catalogue.conditions.get(name)?),
+            Condition::InSegment(name) => Some(self.inside.contains(name)),
             Condition::LastSeen(_) => None,
             of_traits => self.holds_of_traits(of_traits, &self.account.traits()),
         }
@@ -209,6 +220,7 @@ impl View<'_> {
     fn contacts(&self, how: Quantifier, inner: &Condition) -> Truth {
         let truths: Vec<Truth> =
             self.account.members().into_iter().map(|contact| self.holds_of(contact, inner)).collect();
+        let members = truths.len();
         match how {
             Quantifier::All => and(truths.into_iter()),
             Quantifier::Any => or(truths.into_iter()),
@@ -217,6 +229,18 @@ impl View<'_> {
                 let surely = truths.iter().filter(|truth| **truth == Some(true)).count();
                 let perhaps = truths.iter().filter(|truth| **truth != Some(false)).count();
                 if surely >= n { Some(true) } else { (perhaps < n).then_some(false) }
+            }
+            Quantifier::PercentAtLeast(percent) => {
+                let enough = |truths: usize| truths * 100 >= percent * members;
+                let surely = truths.iter().filter(|truth| **truth == Some(true)).count();
+                let perhaps = truths.iter().filter(|truth| **truth != Some(false)).count();
+                if members == 0 {
+                    None
+                } else if enough(surely) {
+                    Some(true)
+                } else {
+                    (!enough(perhaps)).then_some(false)
+                }
             }
         }
     }

@@ -21,8 +21,12 @@ pub(crate) fn tracker(measure: &Measure) -> Option<String> {
     let Measure::Windowed { aggregate, of, window } = measure else { return None };
     let hours = matches!(window, Window::Hours { .. });
     let kind = match aggregate {
-        Aggregate::Count | Aggregate::DaysActive if of.filters.is_empty() && !hours => return None,
-        Aggregate::Count | Aggregate::DaysActive => "count",
+        Aggregate::Count | Aggregate::DaysActive | Aggregate::MedianGap | Aggregate::MedianPerDay
+            if of.filters.is_empty() && !hours =>
+        {
+            return None;
+        }
+        Aggregate::Count | Aggregate::DaysActive | Aggregate::MedianGap | Aggregate::MedianPerDay => "count",
         Aggregate::Sum | Aggregate::Min | Aggregate::Max | Aggregate::Average => "numbers",
         Aggregate::DistinctContacts => "contacts",
         Aggregate::DistinctValues => "values",
@@ -62,11 +66,36 @@ impl View<'_> {
                 let before = self.windowed(*aggregate, of, window.earlier(), from)?;
                 Some(self.windowed(*aggregate, of, *window, from)?.minus(before))
             }
-            Measure::Ratio { of, to } => self.measure(of)?.divided_by(self.measure(to)?),
-            Measure::Trait(name) => match self.account.traits().value(name)? {
-                Value::Number(n) => Some(n),
-                _ => None,
-            },
+            Measure::Ratio { of, to, to_at_least } => {
+                let (of, to) = (self.measure(of)?, self.measure(to)?);
+                if to_at_least.is_some_and(|least| to < least) { None } else { of.divided_by(to) }
+            }
+            Measure::FirstKnown(names) => names.iter().find_map(|name| self.measure(name)),
+            Measure::Trait { name, fades_after } => {
+                let set_at = self.account.traits().set_at(name)?;
+                match self.account.traits().value(name)? {
+                    Value::Number(n) => {
+                        fades_after.is_none_or(|days| self.now - set_at < days * DAY_MS).then_some(n)
+                    }
+                    _ => None,
+                }
+            }
+            Measure::Breadth { by, sets, window } => {
+                let set = match by {
+                    None => sets.values().next()?,
+                    Some(name) => match self.account.traits().value(name)? {
+                        Value::Text(value) => sets.get(&value)?,
+                        _ => return None,
+                    },
+                };
+                let there = |event: &&String| {
+                    self.account
+                        .usage()
+                        .any(|(fact, usage)| usage.event == **event && self.within(*window, fact.event_at))
+                };
+                let size = |n: usize| Number::whole(n as i128);
+                size(set.iter().filter(there).count()).divided_by(size(set.len()))
+            }
             Measure::TraitBefore { name, days } => {
                 match self.account.traits().value_at(name, self.now - days * DAY_MS)? {
                     Value::Number(n) => Some(n),
@@ -123,6 +152,25 @@ impl View<'_> {
             Aggregate::DaysActive => {
                 let day = |(fact, _): &(&Fact, &Usage)| self.calendar.day_of(fact.event_at);
                 size(counted.iter().map(day).collect::<BTreeSet<_>>().len())
+            }
+            Aggregate::MedianGap | Aggregate::MedianPerDay => {
+                let mut days: Vec<i64> =
+                    counted.iter().map(|(fact, _)| self.calendar.day_of(fact.event_at)).collect();
+                days.sort_unstable();
+                let each = days.chunk_by(|a, b| a == b);
+                let mut numbers: Vec<i64> = if what == Aggregate::MedianGap {
+                    let days: Vec<i64> = each.map(|same| same[0]).collect();
+                    days.windows(2).map(|pair| pair[1] - pair[0]).collect()
+                } else {
+                    each.map(|same| same.len() as i64).collect()
+                };
+                numbers.sort_unstable();
+                if numbers.len() < if what == Aggregate::MedianGap { 2 } else { 3 } {
+                    return None;
+                }
+                let (middle, half) = (numbers.len() / 2, numbers.len().is_multiple_of(2));
+                let two = if half { numbers[middle - 1] + numbers[middle] } else { 2 * numbers[middle] };
+                Number::fraction(two.into(), 2)?
             }
         })
     }

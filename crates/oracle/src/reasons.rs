@@ -62,6 +62,9 @@ impl View<'_> {
                 let surely = members.iter().filter(|c| self.holds_of(**c, inner) == Some(true)).count();
                 format!("{surely} of {}", members.len())
             }
+            Condition::InSegment(name) => {
+                if self.inside.contains(name) { "member" } else { "no member" }.to_owned()
+            }
             _ => String::new(),
         }
     }
@@ -91,6 +94,7 @@ impl Condition {
             Self::Stale { name, days } => format!("{name} stale for {days} days"),
             Self::LastSeen(comparison) => format!("days since last seen {}", comparison.text()),
             Self::Named(name) => name.clone(),
+            Self::InSegment(name) => format!("in segment {name}"),
         }
     }
 }
@@ -102,6 +106,7 @@ impl Quantifier {
             Self::Any => "any contact".to_owned(),
             Self::None => "no contact".to_owned(),
             Self::AtLeast(n) => format!("at least {n} contacts"),
+            Self::PercentAtLeast(n) => format!("at least {n}% of contacts"),
         }
     }
 }

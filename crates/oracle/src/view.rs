@@ -12,6 +12,8 @@ use crate::{
     story::Band,
 };
 
+static NOWHERE: BTreeSet<String> = BTreeSet::new();
+
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) account: &'a Account,
@@ -22,6 +24,8 @@ pub(crate) struct View<'a> {
     pub(crate) ages: &'a BTreeSet<i64>,
     /// As said last.
     pub(crate) health: Health,
+    /// The segments that the account is in, as far as that is asked about.
+    pub(crate) inside: &'a BTreeSet<String>,
     pub(crate) now: i64,
 }
 
@@ -70,6 +74,7 @@ impl Rules {
             numbers: &self.numbers,
             ages: &self.ages,
             health,
+            inside: &NOWHERE,
             now,
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     post::{Report, Terms},
     scene::Scene,
     story::{HealthChange, MembershipChange, Story, When},
-    view::{Health, Rules},
+    view::{Health, Rules, View},
     workflow::{Command, Desk},
 };
 
@@ -160,9 +160,13 @@ impl Walk {
         let segments = &around.rules.catalogue.segments;
         let by = begun_by(step, around.rules.version);
         self.nearly.retain(|name, _| segments.contains_key(name));
+        let mut inside: BTreeSet<String> = self.members.keys().cloned().collect();
         let names: BTreeSet<&String> = segments.keys().chain(self.members.keys()).collect();
+        let mut names: Vec<&String> = names.into_iter().collect();
+        names.sort_by_key(|name| around.rules.catalogue.stands_on(name));
         let mut changes = Vec::new();
         for segment in names {
+            let view = View { inside: &inside, ..view };
             let episode = self.members.get(segment).copied();
             let rule = segments.get(segment);
             let hold = rule.map_or(0, |rule| rule.hold);
@@ -193,7 +197,13 @@ impl Walk {
                     .unwrap_or_else(|| identity::episode(&self.workspace, segment, &self.name, when.at, &by)),
                 reasons: rule.map_or(Vec::new(), |rule| view.reasons(rule)),
             });
+            if member {
+                inside.insert(segment.clone());
+            } else {
+                inside.remove(segment);
+            }
         }
+        changes.sort_by_key(|change| change.segment.clone());
         for change in changes {
             if change.member {
                 self.members.insert(change.segment.clone(), change.episode);

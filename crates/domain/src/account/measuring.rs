@@ -1,11 +1,11 @@
 //! A measure of an account: its value at an instant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     account::Account,
     calendar::Calendar,
-    measure::{Aggregate, End, Measure, MeasureIx, MeasureKind, Source},
+    measure::{Aggregate, End, Measure, MeasureIx, MeasureKind, SetChoice, Source},
     quantity::Quantity,
     time::{DAY_MS, Instant},
     usage::{
@@ -15,7 +15,7 @@ use crate::{
         kept::{Seen, SeriesState, hour_of},
         window::{Bucket, Grain, Span},
     },
-    value::Decimal,
+    value::{Decimal, Value},
 };
 
 /// A measure of an account at an instant: what it reads is found once, for its value and for when that changes.
@@ -50,7 +50,7 @@ enum Kept<'a> {
     Numbers(&'a Buckets<Numbers>),
     Distinct(&'a Distinct),
     Nothing,
-    /// It may be among what was turned away.
+    /// It may be among what was turned away; or nobody says which usage it is.
     Unknown,
 }
 
@@ -86,13 +86,11 @@ impl Account {
                 None if self.events.saturated => Kept::Unknown,
                 None => Kept::Nothing,
             },
-            Source::Always { events: Events::Set(set) } => {
-                let may_be_missing = |event: &String| self.events.get(event.as_str()).is_none();
-                if self.events.saturated && set.iter().any(may_be_missing) {
-                    Kept::Unknown
-                } else {
-                    Kept::Several(self, set)
-                }
+            Source::Always { events: Events::Set(set) } => self.several(set),
+            Source::Sets { choice: SetChoice::One(set), .. } => self.several(set),
+            Source::Sets { choice: SetChoice::ByTrait { name, sets }, .. } => {
+                let value = self.traits.value(name).and_then(Value::as_text);
+                value.and_then(|value| sets.get(value)).map_or(Kept::Unknown, |set| self.several(set))
             }
             Source::Series { id, .. } => match self.series(*id) {
                 Some(SeriesState::Counts(buckets)) => Kept::Counts(buckets),
@@ -100,6 +98,15 @@ impl Account {
                 Some(SeriesState::Distinct(distinct)) => Kept::Distinct(distinct),
                 None => Kept::Nothing,
             },
+        }
+    }
+
+    fn several<'a>(&'a self, set: &'a BTreeSet<String>) -> Kept<'a> {
+        let may_be_missing = |event: &String| self.events.get(event.as_str()).is_none();
+        if self.events.saturated && set.iter().any(may_be_missing) {
+            Kept::Unknown
+        } else {
+            Kept::Several(self, set)
         }
     }
 
@@ -129,8 +136,16 @@ impl<'a> Measured<'a> {
                 let from = self.grows_from(*end, events)?;
                 Quantity::ratio(i128::from(now.0.saturating_sub(from.0).max(0)), i128::from(DAY_MS))
             }
-            MeasureKind::Ratio { of, to } => self.input(*of).value()?.checked_div(self.input(*to).value()?),
-            MeasureKind::Trait { name } => self.account.traits.value(name)?.as_decimal().map(Quantity::from),
+            MeasureKind::Ratio { of, to, to_at_least } => {
+                let to = self.input(*to).value().filter(|to| to_at_least.is_none_or(|least| *to >= least))?;
+                self.input(*of).value()?.checked_div(to)
+            }
+            MeasureKind::FirstKnown { of } => self.first_known(of)?.value(),
+            MeasureKind::Trait { name, fades_after } => {
+                let value = self.account.traits.value(name)?.as_decimal()?;
+                let faded = fades_after.is_some() && self.fades_at(name, *fades_after).is_none();
+                (!faded).then(|| Quantity::from(value))
+            }
             MeasureKind::TraitBefore { name, days } => {
                 let value = self.account.traits.value_at(name, days_before(now, *days))?;
                 value.as_decimal().map(Quantity::from)
@@ -147,6 +162,9 @@ impl<'a> Measured<'a> {
     pub fn text(&self) -> String {
         match (self.value(), &self.measure.kind) {
             (None, _) => String::new(),
+            (Some(_), MeasureKind::FirstKnown { of }) => {
+                self.first_known(of).map_or_else(String::new, |known| known.text())
+            }
             (Some(value), _) if !self.is_saturated() => value.to_string(),
             (Some(value), MeasureKind::Windowed { .. }) => format!("{value} or more"),
             (Some(value), _) => format!("about {value}"),
@@ -161,7 +179,10 @@ impl<'a> Measured<'a> {
             MeasureKind::Change { .. } => self.windowed.is_some_and(|windowed| {
                 [windowed.span, windowed.span.before()].into_iter().any(|span| windowed.is_saturated(span))
             }),
-            MeasureKind::Ratio { of, to } => [of, to].into_iter().any(|ix| self.input(*ix).is_saturated()),
+            MeasureKind::Ratio { of, to, .. } => {
+                [of, to].into_iter().any(|ix| self.input(*ix).is_saturated())
+            }
+            MeasureKind::FirstKnown { of } => self.first_known(of).is_some_and(|known| known.is_saturated()),
             MeasureKind::Since { .. }
             | MeasureKind::Trait { .. }
             | MeasureKind::TraitBefore { .. }
@@ -172,6 +193,16 @@ impl<'a> Measured<'a> {
     /// A measure that this one is computed from.
     pub(super) fn input(&self, ix: MeasureIx) -> Self {
         self.account.measured(&self.all[ix.0 as usize], self.all, self.now, self.calendar)
+    }
+
+    pub(super) fn first_known(&self, of: &[MeasureIx]) -> Option<Self> {
+        of.iter().map(|ix| self.input(*ix)).find(|input| input.value().is_some())
+    }
+
+    /// When a trait that fades will be too old, if that is still to come.
+    pub(super) fn fades_at(&self, name: &str, fades_after: Option<u32>) -> Option<Instant> {
+        let at = self.account.traits.set_at(name)?.plus_ms(i64::from(fades_after?) * DAY_MS);
+        (at > self.now).then_some(at)
     }
 
     /// The instant since which elapsed time is counted.
@@ -224,10 +255,10 @@ impl Windowed<'_> {
 
     fn over(self, span: Span) -> Option<Quantity> {
         match self.kept {
-            Kept::Counts(buckets) => Some(count(self.aggregate, buckets.within(span, self.current))),
+            Kept::Counts(buckets) => count(self.aggregate, buckets.within(span, self.current)),
             Kept::Several(account, events) => {
                 let each = account.days_of(events).map(|buckets| buckets.within(span, self.current));
-                Some(count_together(self.aggregate, each))
+                count_together(self.aggregate, each, events.len())
             }
             Kept::Numbers(buckets) => number(self.aggregate, buckets.within(span, self.current)),
             Kept::Distinct(distinct) => Some(whole(distinct.count(span, self.current))),
@@ -249,19 +280,52 @@ fn current(grain: Grain, now: Instant, calendar: &Calendar) -> Bucket {
     }
 }
 
-fn count(aggregate: Aggregate, buckets: &[(Bucket, u32)]) -> Quantity {
-    match aggregate {
+fn count(aggregate: Aggregate, buckets: &[(Bucket, u32)]) -> Option<Quantity> {
+    Some(match aggregate {
         Aggregate::DaysActive => whole(buckets.len()),
+        Aggregate::MedianGap => return median_gap(buckets.iter().map(|(day, _)| *day)),
+        Aggregate::MedianPerDay => {
+            return median(buckets.iter().map(|(_, count)| i128::from(*count)).collect(), 3);
+        }
         _ => Quantity::int(i128::from(buckets.iter().map(|(_, count)| u64::from(*count)).sum::<u64>())),
+    })
+}
+
+/// The same of `all` events, those given and others of which there is nothing: a day on which some of them happened is
+/// one active day.
+fn count_together<'a>(
+    aggregate: Aggregate,
+    each: impl Iterator<Item = &'a [(Bucket, u32)]>,
+    all: usize,
+) -> Option<Quantity> {
+    if aggregate == Aggregate::Breadth {
+        let used = each.filter(|buckets| !buckets.is_empty()).count();
+        return Quantity::ratio(used as i128, all as i128);
+    }
+    let mut days = BTreeMap::new();
+    for (day, count) in each.flatten() {
+        *days.entry(*day).or_insert(0) += i128::from(*count);
+    }
+    match aggregate {
+        Aggregate::DaysActive => Some(whole(days.len())),
+        Aggregate::MedianGap => median_gap(days.keys().copied()),
+        Aggregate::MedianPerDay => median(days.into_values().collect(), 3),
+        _ => Some(Quantity::int(days.into_values().sum())),
     }
 }
 
-/// The same of several events: a day on which some of them happened is one active day.
-fn count_together<'a>(aggregate: Aggregate, each: impl Iterator<Item = &'a [(Bucket, u32)]>) -> Quantity {
-    match aggregate {
-        Aggregate::DaysActive => whole(each.flatten().map(|(day, _)| day).collect::<BTreeSet<_>>().len()),
-        _ => Quantity::int(each.flatten().map(|(_, count)| i128::from(*count)).sum()),
-    }
+/// Of days that rise, at least three of them.
+fn median_gap(days: impl Iterator<Item = Bucket> + Clone) -> Option<Quantity> {
+    let gaps = days.clone().skip(1).zip(days).map(|(later, day)| i128::from(later) - i128::from(day));
+    median(gaps.collect(), 2)
+}
+
+/// The middle one, or what lies between the two in the middle; `None` of fewer than `least`.
+fn median(mut values: Vec<i128>, least: usize) -> Option<Quantity> {
+    values.sort_unstable();
+    let upper = *values.get(values.len() / 2).filter(|_| values.len() >= least)?;
+    let lower = *values.get((values.len() - 1) / 2)?;
+    Quantity::ratio(lower + upper, 2)
 }
 
 fn number(aggregate: Aggregate, buckets: &[(Bucket, Numbers)]) -> Option<Quantity> {
@@ -282,6 +346,7 @@ fn number(aggregate: Aggregate, buckets: &[(Bucket, Numbers)]) -> Option<Quantit
         | Aggregate::DaysActive
         | Aggregate::DistinctContacts
         | Aggregate::DistinctValues => Some(Quantity::ZERO),
+        Aggregate::MedianGap | Aggregate::MedianPerDay | Aggregate::Breadth => None,
     }
 }
 

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     comparison::Comparison,
     ids::FactId,
-    measure::{Aggregate, End, Measure, MeasureIx, MeasureKind, Reach, Selection, Side},
+    measure::{Aggregate, End, Measure, MeasureIx, MeasureKind, Reach, Selection, SetChoice, Side},
     quantity::Quantity,
     time::{DAY_MS, HOUR_MS},
     usage::{events::Events, series::Filter, window::Window},
@@ -71,6 +71,37 @@ fn story(usage: impl Strategy<Value = Vec<(i64, Fact)>>) -> impl Strategy<Value 
     })
 }
 
+/// Of those over windows, and of each other.
+fn derived(first: usize) -> Vec<Measure> {
+    let ix = MeasureIx;
+    let ratio = |of, to, least: Option<i128>| MeasureKind::Ratio {
+        of: ix(of),
+        to: ix(to),
+        to_at_least: least.map(Quantity::int),
+    };
+    let kinds = [
+        MeasureKind::Since { end: End::First, events: Events::from(Some("a")) },
+        MeasureKind::Since { end: End::Last, events: Events::Set(["a", "c", "z"].map(str::to_owned).into()) },
+        MeasureKind::Change { of: ix(0) },
+        MeasureKind::Change { of: ix(4) },
+        MeasureKind::Change { of: ix(8) },
+        MeasureKind::Change { of: ix(15) },
+        ratio(0, 2, None),
+        ratio(23, 2, None),
+        ratio(0, 23, None),
+        ratio(22, 23, None),
+        ratio(23, 2, Some(2)),
+        ratio(0, 22, Some(3)),
+        ratio(23, 18, None),
+        MeasureKind::FirstKnown { of: vec![ix(18), ix(22), ix(0)] },
+        MeasureKind::FirstKnown { of: vec![ix(8), ix(20)] },
+        MeasureKind::Trait { name: "seats".to_owned(), fades_after: None },
+        MeasureKind::DaysUntil { name: "renews".to_owned() },
+    ];
+    let named = |(at, kind)| Measure { name: format!("other_{at}"), kind };
+    (first..).zip(kinds).map(named).collect()
+}
+
 fn list() -> (Vec<Measure>, SeriesSet) {
     let days = |days, before| Window::Days { days, before };
     let of = |event: Option<&str>| Selection { events: Events::from(event), ..Selection::default() };
@@ -98,29 +129,19 @@ fn list() -> (Vec<Measure>, SeriesSet) {
         (Aggregate::DaysActive, set(), days(20, 0)),
         (Aggregate::Sum, Selection { property: Some("paid".to_owned()), ..set() }, days(7, 0)),
         (Aggregate::DistinctContacts, set(), Window::Hours { hours: 50 }),
+        (Aggregate::MedianGap, of(Some("c")), days(200, 0)),
+        (Aggregate::MedianGap, set(), days(20, 1)),
+        (Aggregate::MedianPerDay, of(None), days(30, 0)),
+        (Aggregate::MedianPerDay, set(), days(9, 0)),
     ] {
         let name = format!("windowed_{}", measures.len());
         let (measure, spec) = Measure::windowed(name, aggregate, selection, window);
         measures.push(measure);
         specs.extend(spec);
     }
-    let ix = MeasureIx;
-    for kind in [
-        MeasureKind::Since { end: End::First, events: Events::from(Some("a")) },
-        MeasureKind::Since { end: End::Last, events: set().events },
-        MeasureKind::Change { of: ix(0) },
-        MeasureKind::Change { of: ix(4) },
-        MeasureKind::Change { of: ix(8) },
-        MeasureKind::Change { of: ix(15) },
-        MeasureKind::Ratio { of: ix(0), to: ix(2) },
-        MeasureKind::Ratio { of: ix(19), to: ix(2) },
-        MeasureKind::Ratio { of: ix(0), to: ix(19) },
-        MeasureKind::Ratio { of: ix(18), to: ix(19) },
-        MeasureKind::Trait { name: "seats".to_owned() },
-        MeasureKind::DaysUntil { name: "renews".to_owned() },
-    ] {
-        measures.push(Measure { name: format!("other_{}", measures.len()), kind });
-    }
+    measures.extend(derived(measures.len()));
+    let choice = SetChoice::One(["a", "c", "z"].map(str::to_owned).into());
+    measures.push(Measure::breadth("breadth".to_owned(), choice, days(5, 1)));
     (measures, SeriesSet::new(specs, Instant(0)))
 }
 

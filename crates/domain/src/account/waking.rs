@@ -38,15 +38,15 @@ impl Measured<'_> {
                 let both = [windowed.span, windowed.span.before()].map(|span| self.shift(windowed, span));
                 both.into_iter().flatten().min()
             }
-            MeasureKind::Ratio { of, to } => {
-                let change = |ix: MeasureIx| self.input(ix).next_change();
-                change(*of).into_iter().chain(change(*to)).min()
+            MeasureKind::Ratio { .. } | MeasureKind::FirstKnown { .. } => {
+                self.measure.inputs().filter_map(|ix: MeasureIx| self.input(ix).next_change()).min()
             }
             MeasureKind::DaysUntil { name } => {
                 self.day_named(name).map(|_| self.calendar.next_midnight(self.now))
             }
             MeasureKind::TraitBefore { name, days } => self.next_before(name, *days),
-            MeasureKind::Since { .. } | MeasureKind::Trait { .. } => None,
+            MeasureKind::Trait { name, fades_after } => self.fades_at(name, *fades_after),
+            MeasureKind::Since { .. } => None,
         }
     }
 
@@ -62,10 +62,14 @@ impl Measured<'_> {
             MeasureKind::DaysUntil { name } => {
                 days_left_reach(self.day_named(name)?, self.now, self.calendar, reaches)
             }
-            MeasureKind::Ratio { of, to } => {
+            MeasureKind::FirstKnown { of } => {
+                of.iter().filter_map(|ix| self.input(*ix).next_reach(reaches)).min()
+            }
+            MeasureKind::Ratio { of, to, to_at_least } => {
                 let (of, to) = (self.input(*of).course(), self.input(*to).course());
                 let reached = reaches.iter().flat_map(|reach| ratio_reaches(of, to, reach.value));
-                let kinks = [of, to].into_iter().filter_map(Course::begins);
+                let enough = to_at_least.and_then(|least| to.reaches(least));
+                let kinks = [of, to].into_iter().filter_map(Course::begins).chain(enough);
                 reached.chain(kinks).filter(|at| *at > self.now).chain(self.next_change()).min()
             }
             _ => self.next_change(),
@@ -77,6 +81,9 @@ impl Measured<'_> {
             MeasureKind::Since { end, events } => {
                 let from = self.grows_from(*end, events);
                 from.map_or(Course::Unknown, |from| Course::Elapsed { from })
+            }
+            MeasureKind::FirstKnown { of } => {
+                self.first_known(of).map_or(Course::Unknown, |known| known.course())
             }
             _ => self.value().map_or(Course::Unknown, Course::Constant),
         }
@@ -97,6 +104,14 @@ impl Course {
     fn begins(self) -> Option<Instant> {
         match self {
             Self::Elapsed { from } => Some(from.plus_ms(1)),
+            Self::Unknown | Self::Constant(_) => None,
+        }
+    }
+
+    /// Where elapsed time is so many days.
+    fn reaches(self, days: Quantity) -> Option<Instant> {
+        match self {
+            Self::Elapsed { from } => elapsed_reaches(from, &Reach { value: days, side: Side::At }),
             Self::Unknown | Self::Constant(_) => None,
         }
     }

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use measures::{
-    ChangeDoc, DaysUntilDoc, EventDoc, EventSetDoc, MeasureDoc, RatioDoc, SinceDoc, TraitBeforeDoc, TraitDoc,
-    UsageDoc, WindowDoc,
+    BreadthDoc, ChangeDoc, DaysUntilDoc, EventDoc, EventSetDoc, MeasureDoc, RatioDoc, SinceDoc,
+    TraitBeforeDoc, TraitDoc, UsageDoc, WindowDoc,
 };
 
 use crate::decision::{Band, CtaType};
@@ -46,6 +46,7 @@ pub struct ConditionDoc {
     pub trait_: Option<String>,
     pub health: Option<HealthPart>,
     pub contacts: Option<QuantifierDoc>,
+    pub segment: Option<String>,
     pub missing: Option<MissingDoc>,
     pub stale: Option<StaleDoc>,
     pub days_since_last_seen: Option<ComparisonDoc>,
@@ -80,6 +81,7 @@ pub enum QuantifierDoc {
     All,
     None,
     AtLeast(u32),
+    PercentAtLeast(u32),
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -41,6 +41,10 @@ pub enum Atom {
     /// The band is compared as its name.
     Band(Comparison),
     HealthMissing,
+    /// Asked by segments only, of memberships as they will be: their reader knows them.
+    InSegment {
+        name: String,
+    },
     Contacts {
         quantifier: Quantifier,
         condition: ContactCondition,
@@ -77,7 +81,12 @@ impl<'a> Sight<'a> {
             let atom = self.atom(id);
             let comparison = cut(atom.text(&self.catalogue.measures));
             if !reasons.iter().any(|known| known.comparison == comparison) {
-                reasons.push(Reason { comparison, value: cut(atom.value(self)), holds: of(id).holds() });
+                let holds = of(id).holds();
+                let value = match atom {
+                    Atom::InSegment { .. } => if holds { "member" } else { "no member" }.to_owned(),
+                    atom => cut(atom.value(self)),
+                };
+                reasons.push(Reason { comparison, value, holds });
             }
         }
         reasons
@@ -123,6 +132,14 @@ impl Atom {
         }
     }
 
+    /// The segment that it asks about.
+    pub fn segment(&self) -> Option<&str> {
+        match self {
+            Self::InSegment { name } => Some(name),
+            _ => None,
+        }
+    }
+
     pub fn reads_health(&self) -> bool {
         matches!(self, Self::Score(_) | Self::Band(_) | Self::HealthMissing)
     }
@@ -150,6 +167,7 @@ impl Atom {
             Self::Score(comparison) => comparison.holds_quantity(sight.points()).into(),
             Self::Band(comparison) => comparison.holds(sight.band().as_ref()).into(),
             Self::HealthMissing => sight.health.is_none().into(),
+            Self::InSegment { .. } => Truth::Unknown,
             Self::Contacts { quantifier, condition } => {
                 quantifier.truth(condition.tally(sight.account, sight.now))
             }
@@ -182,6 +200,7 @@ impl Atom {
             Self::Score(comparison) => format!("health score {comparison}"),
             Self::Band(comparison) => format!("health band {comparison}"),
             Self::HealthMissing => "health score missing".to_owned(),
+            Self::InSegment { name } => format!("in segment {name}"),
             Self::Contacts { quantifier, condition } => format!("{quantifier}: {condition}"),
         }
     }
@@ -199,6 +218,7 @@ impl Atom {
             }
             Self::Score(_) | Self::HealthMissing => text(sight.points().map(|points| points.to_string())),
             Self::Band(_) => text(sight.health.map(|score| score.band.name().to_owned())),
+            Self::InSegment { .. } => String::new(),
             Self::Contacts { condition, .. } => {
                 let tally = condition.tally(sight.account, sight.now);
                 let kept = if sight.account.saturation().contacts { ", of those that are kept" } else { "" };

@@ -32,6 +32,8 @@ pub enum Quantifier {
     All,
     None,
     AtLeast(u32),
+    /// Of a hundred; of no members it is not known.
+    PercentAtLeast(u32),
 }
 
 /// What the members say together.
@@ -48,6 +50,9 @@ impl Quantifier {
             Self::Any => at_least(1, tally),
             Self::None => !at_least(1, tally),
             Self::AtLeast(n) => at_least(n, tally),
+            Self::PercentAtLeast(_) if tally.members == 0 => Truth::Unknown,
+            // At most 10,000 members: the product fits.
+            Self::PercentAtLeast(percent) => at_least((tally.members * percent).div_ceil(100), tally),
             Self::All if tally.surely == tally.members => Truth::True,
             Self::All if tally.surely + tally.perhaps < tally.members => Truth::False,
             Self::All => Truth::Unknown,
@@ -72,6 +77,7 @@ impl fmt::Display for Quantifier {
             Self::All => write!(f, "all contacts"),
             Self::None => write!(f, "no contact"),
             Self::AtLeast(n) => write!(f, "at least {n} contacts"),
+            Self::PercentAtLeast(percent) => write!(f, "at least {percent}% of contacts"),
         }
     }
 }

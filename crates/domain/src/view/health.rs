@@ -4,7 +4,7 @@ use super::Cache;
 use crate::{
     catalogue::Catalogue,
     condition::{ConditionId, Sight},
-    measure::{Measure, MeasureKind},
+    measure::{MeasureIx, MeasureKind},
     quantity::Quantity,
     scorecard::{Assessment, Weighted, room},
     time::Instant,
@@ -63,18 +63,20 @@ fn drifts<'c>(catalogue: &Catalogue, assessment: &Assessment<'c>) -> Vec<Drift<'
         let (value, _) = worth.known?;
         let course = weighted.curve.course(value);
         let measure = catalogue.measures.get(weighted.measure);
-        let grows = is_elapsed(measure);
-        let of_elapsed = measure.inputs().any(|input| is_elapsed(catalogue.measures.get(input)));
-        if !grows && !of_elapsed {
+        if !drifts_by_itself(catalogue, weighted.measure) {
             return None;
         }
         // Elapsed time only grows; a ratio of it may move either way.
+        let grows = !matches!(measure.kind, MeasureKind::Ratio { .. });
         let (rises, falls) = (!grows || course.is_gt(), !grows || course.is_lt());
         course.is_ne().then_some(Drift { weighted, value, influence: worth.influence, rises, falls })
     });
     drifting.collect()
 }
 
-fn is_elapsed(measure: &Measure) -> bool {
+/// Whether elapsed time moves it.
+fn drifts_by_itself(catalogue: &Catalogue, measure: MeasureIx) -> bool {
+    let measure = catalogue.measures.get(measure);
     matches!(measure.kind, MeasureKind::Since { .. })
+        || measure.inputs().any(|input| drifts_by_itself(catalogue, input))
 }

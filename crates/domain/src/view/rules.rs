@@ -66,10 +66,14 @@ pub(crate) struct Rules {
     on_contacts: Vec<u32>,
     on_usage: Vec<u32>,
     on_health: Vec<u32>,
+    /// Rules that ask whether the account is in a segment.
+    by_segment: HashMap<String, Vec<RuleIx>>,
+    /// By segment, how many others it stands on at most, one on the next.
+    depths: Vec<u32>,
 }
 
 impl Rules {
-    /// One rule each segment.
+    /// One rule each segment, in the order of their names.
     pub(crate) fn of_segments(expressions: &Expressions, segments: &[Segment]) -> Self {
         let mut rules = Self::default();
         for segment in segments {
@@ -78,6 +82,7 @@ impl Rules {
             // Whatever moves entering moves staying.
             rules.add(expressions, rule, segment.stays);
         }
+        rules.depths = depths(expressions, segments);
         rules.finish(expressions)
     }
 
@@ -116,6 +121,16 @@ impl Rules {
         &self.on_health
     }
 
+    /// The rules that ask whether the account is in this segment.
+    pub(crate) fn on_segment(&self, name: &str) -> &[RuleIx] {
+        self.by_segment.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// A segment's turn: after those that it asks about.
+    pub(crate) fn turn(&self, rule: RuleIx) -> (u32, RuleIx) {
+        (self.depths[rule as usize], rule)
+    }
+
     pub(crate) fn reading(&self, atom: AtomId) -> Reading {
         self.readings[atom.0 as usize]
     }
@@ -123,6 +138,10 @@ impl Rules {
     fn add(&mut self, expressions: &Expressions, rule: RuleIx, condition: ConditionId) {
         for id in expressions.atoms_in(condition) {
             let atom = expressions.get(id);
+            if let Some(segment) = atom.segment() {
+                self.by_segment.entry(segment.to_owned()).or_default().push(rule);
+                continue;
+            }
             match (atom.measure(), atom) {
                 (Some(measure), Atom::Measure { comparison, .. }) => {
                     self.slot(measure).line.add(rule, reaches(comparison));
@@ -200,6 +219,26 @@ impl Rules {
             (Comparison::IsNot(_), Some(&[from, to])) => Reading::Within { slot, from, to, is: false },
             _ => Reading::Unwatched,
         }
+    }
+}
+
+/// There are no circles: whoever compiles them sees to it.
+fn depths(expressions: &Expressions, segments: &[Segment]) -> Vec<u32> {
+    let mut depths = vec![0; segments.len()];
+    loop {
+        let next: Vec<u32> = segments
+            .iter()
+            .map(|segment| {
+                let place =
+                    |name: &str| segments.binary_search_by(|other| other.name.as_str().cmp(name)).ok();
+                let others = segment.others(expressions).filter_map(place);
+                others.map(|other| depths[other] + 1).max().unwrap_or(0)
+            })
+            .collect();
+        if next == depths {
+            return depths;
+        }
+        depths = next;
     }
 }
 

@@ -11,7 +11,7 @@ use crate::support::{compiled, problems, yaml};
 
 /// A document, and what is said about it: `path: message`, the beginning of it.
 #[track_caller]
-fn check(document: &str, expected: &[&str]) {
+pub(crate) fn check(document: &str, expected: &[&str]) {
     let said: Vec<String> = problems(document).iter().map(ToString::to_string).collect();
     let fits = said.len() == expected.len()
         && said.iter().zip(expected).all(|(said, expected)| said.starts_with(expected));
@@ -20,7 +20,7 @@ fn check(document: &str, expected: &[&str]) {
 
 const MEASURES: &str = "measures:\n  orders: {count: {window: {days: 28}}}\n  revenue: {sum: {event: Order, property: revenue, window: {days: 28}}}\n";
 
-fn with_measures(rest: &str) -> String {
+pub(crate) fn with_measures(rest: &str) -> String {
     format!("{MEASURES}{rest}")
 }
 
@@ -137,35 +137,25 @@ fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[test]
-fn windows_keep_to_what_is_kept() {
+fn only_segments_ask_about_segments() {
+    check("segments: {a: {when: {segment: b}}, b: {when: {trait: x, is: 1}}}", &[]);
     check(
-        "measures: {a: {count: {window: {days: 401}}}}",
-        &[
-            "measures.a.count.window.days: 401 is not from 1 to 400",
-            "measures.a.count.window: reaches 401 days back",
-        ],
-    );
-    check("measures: {a: {count: {window: {hours: 169}}}}", &["measures.a.count.window.hours: 169 is not"]);
-    check(
-        "measures: {a: {count: {window: {hours: 1, before: 1}}}}",
-        &["measures.a.count.window: a window is"],
+        "segments: {a: {when: {segment: c}}, b: {when: {trait: x, is: 1}}}",
+        &["segments.a.when.segment: no segment named `c`"],
     );
     check(
-        "measures: {a: {days_active: {window: {hours: 5}}}}",
-        &["measures.a.days_active.window: active days"],
-    );
-    check(
-        "measures: {a: {sum: {window: {days: 5}}}}",
-        &["measures.a.sum: `property` is missing", "measures.a.sum: `event` is missing"],
-    );
-    check(
-        "measures: {a: {count: {window: {days: 300}}}, b: {change: {measure: a}}}",
-        &["measures.b.change.measure: the window before that of `a` reaches 600 days back"],
+        "conditions: {n: {segment: a}}\nsegments: {a: {when: {trait: x, is: 1}}}\nplaybooks: {p: {trigger: {enters: a}, only_while: {named: n}, steps: [{end: {}}]}}",
+        &["playbooks.p.only_while: asks about the segment `a`, which only segments do"],
     );
 }
 
 #[test]
 fn nothing_leads_back_to_itself() {
+    check(
+        "segments: {a: {when: {segment: b}}, b: {when: {not: {segment: c}}}, c: {when: {trait: x, is: 1}, stays_while: {segment: a}}, d: {when: {segment: a}}}",
+        &["segments.a: asks, by way of others, about itself: in the circle, or behind it, stand a, b, c, d"],
+    );
+
     check(
         "conditions: {a: {not: {named: b}}, b: {any: [{named: c}]}, c: {named: a}}",
         &["conditions.c.named: `a` leads back to itself"],

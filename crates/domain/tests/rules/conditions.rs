@@ -141,9 +141,15 @@ fn contacts_are_counted_in_three_values() {
             10,
             Truth::False,
         ),
+        ("{contacts: {percent_at_least: 50}, where: {trait: role, is: executive}}", 5, Truth::True),
+        ("{contacts: {percent_at_least: 51}, where: {trait: role, is: executive}}", 5, Truth::False),
+        ("{contacts: {percent_at_least: 51}, where: {trait: age, at_least: 30}}", 5, Truth::Unknown),
+        ("{contacts: {percent_at_least: 50}, where: {trait: age, exists: true}}", 5, Truth::True),
     ] {
         check(condition, &facts, at, expected);
     }
+    let nobody = "{contacts: {percent_at_least: 1}, where: {trait: role, is: cook}}";
+    check(nobody, &[usage(1, day(1), "Order", &[])], 1, Truth::Unknown);
     check("{contacts: all, where: {trait: role, is: cook}}", &[usage(1, day(1), "Order", &[])][..], 1, {
         // Usage by somebody who is no member counts nobody.
         Truth::True
@@ -230,6 +236,36 @@ fn what_is_asked_of_an_account_must_hold_for_as_long_as_the_segment_says() {
         assert_eq!(take(view, &catalogue, &mut open).len(), 1);
         assert_eq!(view.wake(&catalogue), None);
     }
+}
+
+#[test]
+fn a_segment_that_asks_about_another_follows_it_within_the_same_step() {
+    let catalogue = compiled(
+        "segments:
+  a: {when: {all: [{segment: z}, {not: {segment: m}}]}}
+  m: {when: {segment: z}, hold: {days: 2}}
+  z: {when: {trait: x, at_least: 10}, stays_while: {trait: x, at_least: 7}}",
+    );
+    let mut view = View::fresh(Scope::Segments);
+    let mut open = BTreeMap::new();
+    let mut said = |at: i64, value: Option<&str>, expected: &[(&str, bool)]| {
+        match value {
+            Some(value) => view.fold(&catalogue, &traits(at as u128, day(at), "x", number(value)), day(at)),
+            None => view.advance(&catalogue, day(at)),
+        }
+        let changes = take(&mut view, &catalogue, &mut open);
+        let found: Vec<_> = changes.iter().map(|change| (change.segment.as_str(), change.member)).collect();
+        assert_eq!(found, expected, "on day {at}");
+        changes
+    };
+    said(1, Some("9"), &[]);
+    let changes = said(2, Some("10"), &[("a", true), ("z", true)]);
+    let reasons: Vec<_> =
+        changes[0].reasons.iter().map(|it| (it.comparison.as_str(), it.value.as_str(), it.holds)).collect();
+    assert_eq!(reasons, [("in segment z", "member", true), ("in segment m", "no member", false)]);
+    said(3, Some("8"), &[]);
+    said(4, None, &[("a", false), ("m", true)]);
+    said(5, Some("6"), &[("m", false), ("z", false)]);
 }
 
 #[test]

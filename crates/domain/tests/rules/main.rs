@@ -4,6 +4,7 @@
 mod catalogue;
 mod cdnow;
 mod conditions;
+mod measures;
 mod stored;
 mod support;
 mod wakes;

@@ -36,12 +36,22 @@ measures:
   seats: {trait: {name: seats}}
   seats_before: {trait_before: {name: seats, days: 2}}
   kept_seats: {ratio: {of: seats, to: seats_before}}
+  gap: {median_gap: {event: Order, window: {days: 6}}}
+  per_day: {median_per_day: {window: {days: 5, before: 1}}}
+  breadth: {breadth: {by: plan, sets: {pro: all, free: few}, window: {days: 2}}}
+  fresh_seats: {trait: {name: seats, fades_after: 1}}
+  known: {first_known: [fresh_seats, last]}
+  overdue: {ratio: {of: last, to: gap}}
+  late_share: {ratio: {of: last, to: first, to_at_least: 1.5}}
+  known_share: {ratio: {of: known, to: first}}
+event_sets: {all: [Order, Return], few: [Order]}
 scorecards:
   - name: card
     for: {any: [{missing: {trait: plan}}, {trait: plan, is: pro}]}
     groups:
       - {name: g, weight: 3, measures: [{measure: last, weight: 2, curve: {linear: [[0, 100], [3, 40], [9, 0]]}}, {measure: orders, weight: 1, curve: {steps: [[0, 0], [2, 100]]}}]}
       - {name: h, weight: 2, measures: [{measure: share, weight: 1, curve: {linear: [[0, 100], [0.7, 10]]}}, {measure: renewal, weight: 5, curve: {linear: [[0, 0], [9, 100]]}}]}
+      - {name: i, weight: 2, measures: [{measure: overdue, weight: 2, curve: {linear: [[1, 100], [3, 0]]}}, {measure: known, weight: 1, curve: {linear: [[0, 100], [4, 10]]}}, {measure: late_share, weight: 1, curve: {linear: [[0, 90], [1, 10]]}}]}
     bands: {yellow: 40, green: 70, hysteresis: 3}
     caps: [{name: quiet, when: {measure: last, more_than: 6.5}, at_most: 20}]
 segments:
@@ -61,6 +71,12 @@ segments:
   n: {when: {measure: active, at_least: 2}}
   o: {when: {measure: orders, at_least: 2}, stays_while: {measure: last, less_than: 1.25}}
   p: {when: {measure: kept_seats, less_than: 0.8}}
+  q: {when: {measure: overdue, more_than: 1.25}}
+  r: {when: {measure: late_share, at_least: 0.3}}
+  s: {when: {measure: known, at_least: 2}}
+  t: {when: {any: [{measure: breadth, less_than: 1}, {measure: per_day, at_least: 2}]}}
+  u: {when: {measure: known_share, more_than: 0.7}}
+  v: {when: {contacts: {percent_at_least: 60}, where: {days_since_last_seen: {less_than: 2}}}}
 ordered_sets:
   set: [{name: x, when: {measure: ratio, at_most: 0.5}}, {name: y, when: {measure: last, at_least: 1.5}}, {name: z}]
 ";

@@ -25,7 +25,8 @@ pub(crate) fn catalogue(dice: &mut Dice) -> Json {
     let mut segments = Map::new();
     for name in SEGMENTS {
         if !rules.dice.once_in(4) {
-            segments.insert(name.into(), rules.segment(name));
+            let segment = rules.segment(name, &segments);
+            segments.insert(name.into(), segment);
         }
     }
     segments.entry(SEGMENTS[0]).or_insert_with(|| json!({"when": {"named": "c_health"}}));
@@ -60,16 +61,32 @@ fn measure(dice: &mut Dice, name: &str) -> Json {
         "m_d" if dice.once_in(3) => {
             json!({"trait_before": {"name": "seats", "days": dice.range(1, 20)}})
         }
+        "m_d" if dice.once_in(2) => {
+            json!({"trait": {"name": "seats", "fades_after": dice.range(1, 20)}})
+        }
         "m_d" => json!({"trait": {"name": "seats"}}),
-        "m_e" => match dice.below(3) {
+        "m_e" => match dice.below(7) {
             0 => json!({"days_until": {"trait": "renewal"}}),
             1 => windowed(dice, "days_active"),
+            2 => windowed(dice, "median_gap"),
+            3 => windowed(dice, "median_per_day"),
+            4 => json!({"breadth": {"set": dice.word(&["one", "two", "rare"]), "window": days(dice)}}),
+            5 => json!({"breadth": {
+                "by": "plan", "sets": {"trial": "one", "basic": "two", "pro": "rare"}, "window": days(dice)}}),
             _ => windowed(dice, "sum"),
         },
         "m_f" => json!({"change": {"measure": dice.word(&["m_a", "m_b"])}}),
         "m_g" => {
             let (of, to) = (dice.word(&["m_a", "m_b", "m_d"]), dice.word(&["m_a", "m_b", "m_c", "m_f"]));
-            json!({"ratio": {"of": of, "to": to}})
+            let mut ratio = json!({"of": of, "to": to});
+            if dice.once_in(3) {
+                ratio["to_at_least"] = json!(dice.range(1, 5));
+            }
+            json!({"ratio": ratio})
+        }
+        "m_h" if dice.once_in(2) => {
+            let first = dice.word(&["m_d", "m_e", "m_b"]);
+            json!({"first_known": [first, dice.word(&["m_c", "m_f", "m_a"])]})
         }
         _ => {
             let form = dice.word(&["count", "distinct_contacts"]);
@@ -105,16 +122,24 @@ fn windowed(dice: &mut Dice, form: &str) -> Json {
         let property = if form == "distinct_values" { dice.word(&["revenue", "plan"]) } else { "revenue" };
         body.insert("property".into(), json!(property));
     }
+    let of_days = ["days_active", "median_gap", "median_per_day"].contains(&form);
     let window = match dice.below(4) {
-        0 if form != "days_active" => json!({"hours": dice.range(1, 60)}),
-        1 => json!({"days": dice.range(1, 20), "before": dice.range(1, 15)}),
-        _ => json!({"days": dice.range(1, 40)}),
+        0 if !of_days => json!({"hours": dice.range(1, 60)}),
+        _ => days(dice),
     };
     body.insert("window".into(), window);
     if dice.once_in(3) {
         body.insert("where".into(), filters(dice));
     }
     json!({form: body})
+}
+
+fn days(dice: &mut Dice) -> Json {
+    if dice.once_in(3) {
+        json!({"days": dice.range(1, 20), "before": dice.range(1, 15)})
+    } else {
+        json!({"days": dice.range(1, 40)})
+    }
 }
 
 fn filters(dice: &mut Dice) -> Json {
@@ -148,8 +173,15 @@ impl Rules<'_> {
         }
     }
 
-    fn segment(&mut self, name: &str) -> Json {
+    /// It may ask about those before it and about an ordered set: so there is no circle.
+    fn segment(&mut self, name: &str, before: &Map<String, Json>) -> Json {
         let mut segment = json!({"title": name, "when": self.condition(3)});
+        if self.dice.once_in(3) {
+            let others: Vec<&str> = before.keys().map(String::as_str).chain(["o_1", "o_2"]).collect();
+            let other = json!({"segment": self.dice.pick(&others)});
+            let other = if self.dice.once_in(3) { json!({"not": other}) } else { other };
+            segment["when"] = json!({self.dice.word(&["all", "any"]): [other, segment["when"]]});
+        }
         if self.dice.once_in(3) {
             segment["stays_while"] = self.condition(2);
         }
@@ -237,10 +269,11 @@ impl Rules<'_> {
     }
 
     fn contacts(&mut self) -> Json {
-        let how = match self.dice.below(4) {
+        let how = match self.dice.below(5) {
             0 => json!("any"),
             1 => json!("all"),
             2 => json!("none"),
+            3 => json!({"percent_at_least": self.dice.range(1, 101)}),
             _ => json!({"at_least": self.dice.range(1, 3)}),
         };
         json!({"contacts": how, "where": self.of_contact(1)})

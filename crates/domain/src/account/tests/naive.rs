@@ -1,5 +1,7 @@
 //! A program that keeps every event and counts anew each time.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::*;
 
 /// Every event counted anew.
@@ -30,7 +32,11 @@ pub(super) fn naive(
             let earlier = naive_over(story, set, of, before.0, now.plus_ms(-before.1))?;
             naive_over(story, set, of, of.window().unwrap(), now)?.checked_sub(earlier)
         }
-        MeasureKind::Ratio { of, to } => value(*of)?.checked_div(value(*to)?),
+        MeasureKind::Ratio { of, to, to_at_least } => {
+            let to = value(*to)?;
+            if to_at_least.is_some_and(|least| to < least) { None } else { value(*of)?.checked_div(to) }
+        }
+        MeasureKind::FirstKnown { of } => of.iter().find_map(|ix| value(*ix)),
         MeasureKind::Trait { .. } | MeasureKind::TraitBefore { .. } | MeasureKind::DaysUntil { .. } => None,
     }
 }
@@ -40,6 +46,18 @@ fn usages(story: &Story) -> impl Iterator<Item = (Instant, &Usage)> {
         FactKind::Usage(usage) => Some((fact.event_at, usage)),
         _ => None,
     })
+}
+
+/// As many are below it as above.
+fn naive_median(mut values: Vec<i128>, least: usize) -> Option<Quantity> {
+    if values.len() < least {
+        return None;
+    }
+    values.sort_unstable();
+    while values.len() > 2 {
+        values = values[1..values.len() - 1].to_vec();
+    }
+    Quantity::ratio(values.iter().sum(), values.len() as i128)
 }
 
 fn naive_over(
@@ -53,7 +71,9 @@ fn naive_over(
         unreachable!("only windowed measures come here");
     };
     let (events, spec) = match source {
-        crate::measure::Source::Always { events } => (events, None),
+        crate::measure::Source::Always { events } | crate::measure::Source::Sets { events, .. } => {
+            (events, None)
+        }
         crate::measure::Source::Series { id, events } => (events, set.spec(*id)),
     };
     let within = |at: Instant| match window {
@@ -82,7 +102,6 @@ fn naive_over(
     };
     let scale = i128::from(Decimal::SCALE);
     match aggregate {
-        Aggregate::Count => Some(Quantity::int(taken.len() as i128)),
         Aggregate::Sum => Quantity::ratio(numbers.iter().sum(), scale),
         Aggregate::Min => Quantity::ratio(*numbers.iter().min()?, scale),
         Aggregate::Max => Quantity::ratio(*numbers.iter().max()?, scale),
@@ -93,8 +112,24 @@ fn naive_over(
         Aggregate::DistinctValues => distinct(
             taken.iter().filter_map(|(_, usage)| Some(format!("{:?}", usage.property("paid")?))).collect(),
         ),
-        Aggregate::DaysActive => {
-            distinct(taken.iter().map(|(at, _)| story.calendar.day_of(*at).to_string()).collect())
+        _ => {
+            let days: Vec<i32> = taken.iter().map(|(at, _)| story.calendar.day_of(*at).0).collect();
+            let used: BTreeSet<&str> = taken.iter().map(|(_, usage)| usage.event.as_str()).collect();
+            naive_of_days(*aggregate, days, used.len(), events.names().count())
         }
+    }
+}
+
+/// Given the day of each event, how many different ones there were, and how many there might be.
+fn naive_of_days(aggregate: Aggregate, days: Vec<i32>, used: usize, of: usize) -> Option<Quantity> {
+    let mut by_day: BTreeMap<i32, i128> = BTreeMap::new();
+    days.iter().for_each(|day| *by_day.entry(*day).or_default() += 1);
+    let different: Vec<i128> = by_day.keys().map(|day| i128::from(*day)).collect();
+    match aggregate {
+        Aggregate::DaysActive => Some(Quantity::int(different.len() as i128)),
+        Aggregate::MedianGap => naive_median(different.windows(2).map(|pair| pair[1] - pair[0]).collect(), 2),
+        Aggregate::MedianPerDay => naive_median(by_day.into_values().collect(), 3),
+        Aggregate::Breadth => Quantity::ratio(used as i128, of as i128),
+        _ => Some(Quantity::int(days.len() as i128)),
     }
 }

@@ -42,13 +42,28 @@ impl<'d> Compiler<'d> {
         condition
     }
 
-    /// One that does not read health: scorecards are chosen and capped by it.
-    pub(super) fn condition_without_health(
+    /// One that asks about no segment: only segments do.
+    pub(super) fn condition_without_segments(
         &mut self,
         place: &Place<'_>,
         doc: &'d ConditionDoc,
     ) -> Option<ConditionId> {
         let condition = self.condition(place, doc)?;
+        let atoms = self.expressions.atoms_in(condition);
+        if let Some(segment) = atoms.iter().find_map(|atom| self.expressions.get(*atom).segment()) {
+            let message = format!("asks about the segment `{segment}`, which only segments do");
+            self.problems.say(place, message);
+        }
+        Some(condition)
+    }
+
+    /// One that reads neither health nor segments: scorecards are chosen and capped by it.
+    pub(super) fn condition_without_health(
+        &mut self,
+        place: &Place<'_>,
+        doc: &'d ConditionDoc,
+    ) -> Option<ConditionId> {
+        let condition = self.condition_without_segments(place, doc)?;
         let atoms = self.expressions.atoms_in(condition);
         if atoms.iter().any(|atom| self.expressions.get(*atom).reads_health()) {
             self.problems.say(place, "reads health, on which a scorecard cannot depend");
@@ -160,6 +175,11 @@ impl<'d> Compiler<'d> {
             ConditionForm::Trait => self.of_trait(place, doc),
             ConditionForm::Health => self.of_health(place, doc, doc.health?),
             ConditionForm::Contacts => self.of_contacts(place, doc, nodes),
+            ConditionForm::Segment => {
+                let name = doc.segment.clone()?;
+                self.known_segment(&place.key("segment"), &name);
+                Some(Atom::InSegment { name })
+            }
             ConditionForm::Missing => self.missing(&place.key("missing"), doc.missing.as_ref()?),
             ConditionForm::Stale => {
                 let stale = doc.stale.as_ref()?;
@@ -223,8 +243,14 @@ impl<'d> Compiler<'d> {
 
     fn of_contacts(&mut self, place: &Place<'_>, doc: &'d ConditionDoc, nodes: &mut u32) -> Option<Atom> {
         let quantifier = Quantifier::from(doc.contacts?);
-        if let Quantifier::AtLeast(n) = quantifier {
-            self.problems.within(&place.key("contacts").key("at_least"), n, 1, 1_000_000);
+        match quantifier {
+            Quantifier::AtLeast(n) => {
+                self.problems.within(&place.key("contacts").key("at_least"), n, 1, 1_000_000);
+            }
+            Quantifier::PercentAtLeast(percent) => {
+                self.problems.within(&place.key("contacts").key("percent_at_least"), percent, 1, 100);
+            }
+            Quantifier::Any | Quantifier::All | Quantifier::None => {}
         }
         let Some(condition) = doc.where_.as_deref() else {
             self.problems.say(place, "`where` is missing");

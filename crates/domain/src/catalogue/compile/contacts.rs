@@ -21,6 +21,7 @@ impl From<QuantifierDoc> for Quantifier {
             QuantifierDoc::All => Self::All,
             QuantifierDoc::None => Self::None,
             QuantifierDoc::AtLeast(n) => Self::AtLeast(n),
+            QuantifierDoc::PercentAtLeast(percent) => Self::PercentAtLeast(percent),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! "Exactly one of": which form of a measure or a condition was written, and which keys go with it.
 
 use crate::catalogue::{
-    document::{ConditionDoc, MeasureDoc, SinceDoc, UsageDoc},
+    document::{BreadthDoc, ConditionDoc, MeasureDoc, RatioDoc, SinceDoc, TraitDoc, UsageDoc},
     problem::{Place, Problems},
 };
 use crate::measure::{Aggregate, End};
@@ -10,9 +10,11 @@ use crate::measure::{Aggregate, End};
 pub(super) enum MeasureForm<'d> {
     Usage(&'static str, Aggregate, &'d UsageDoc),
     Since(&'static str, End, &'d SinceDoc),
+    Breadth(&'d BreadthDoc),
     Change(&'d str),
-    Ratio(&'d str, &'d str),
-    Trait(&'d str),
+    Ratio(&'d RatioDoc),
+    FirstKnown(&'d [String]),
+    Trait(&'d TraitDoc),
     TraitBefore(&'d str, u32),
     DaysUntil(&'d str),
 }
@@ -21,8 +23,10 @@ impl MeasureForm<'_> {
     pub(super) fn key(&self) -> &'static str {
         match self {
             Self::Usage(key, ..) | Self::Since(key, ..) => key,
+            Self::Breadth(_) => "breadth",
             Self::Change(_) => "change",
-            Self::Ratio(..) => "ratio",
+            Self::Ratio(_) => "ratio",
+            Self::FirstKnown(_) => "first_known",
             Self::Trait(_) => "trait",
             Self::TraitBefore(..) => "trait_before",
             Self::DaysUntil(_) => "days_until",
@@ -32,7 +36,7 @@ impl MeasureForm<'_> {
 
 /// Every form that was written.
 pub(super) fn measure_forms(doc: &MeasureDoc) -> Vec<MeasureForm<'_>> {
-    use MeasureForm::{Change, DaysUntil, Ratio, Since, Trait, TraitBefore, Usage};
+    use MeasureForm::{Breadth, Change, DaysUntil, FirstKnown, Ratio, Since, Trait, TraitBefore, Usage};
     let usage = [
         ("count", Aggregate::Count, &doc.count),
         ("sum", Aggregate::Sum, &doc.sum),
@@ -42,6 +46,8 @@ pub(super) fn measure_forms(doc: &MeasureDoc) -> Vec<MeasureForm<'_>> {
         ("distinct_contacts", Aggregate::DistinctContacts, &doc.distinct_contacts),
         ("distinct_values", Aggregate::DistinctValues, &doc.distinct_values),
         ("days_active", Aggregate::DaysActive, &doc.days_active),
+        ("median_gap", Aggregate::MedianGap, &doc.median_gap),
+        ("median_per_day", Aggregate::MedianPerDay, &doc.median_per_day),
     ];
     let since = [
         ("days_since_first", End::First, &doc.days_since_first),
@@ -51,9 +57,11 @@ pub(super) fn measure_forms(doc: &MeasureDoc) -> Vec<MeasureForm<'_>> {
     let since = since.into_iter().filter_map(|(key, end, doc)| Some(Since(key, end, doc.as_ref()?)));
     usage
         .chain(since)
+        .chain(doc.breadth.as_ref().map(Breadth))
         .chain(doc.change.as_ref().map(|doc| Change(&doc.measure)))
-        .chain(doc.ratio.as_ref().map(|doc| Ratio(&doc.of, &doc.to)))
-        .chain(doc.trait_.as_ref().map(|doc| Trait(&doc.name)))
+        .chain(doc.ratio.as_ref().map(Ratio))
+        .chain(doc.first_known.as_deref().map(FirstKnown))
+        .chain(doc.trait_.as_ref().map(Trait))
         .chain(doc.trait_before.as_ref().map(|doc| TraitBefore(&doc.name, doc.days)))
         .chain(doc.days_until.as_ref().map(|doc| DaysUntil(&doc.trait_)))
         .collect()
@@ -70,6 +78,7 @@ pub(super) enum ConditionForm {
     Trait,
     Health,
     Contacts,
+    Segment,
     Missing,
     Stale,
     DaysSinceLastSeen,
@@ -119,7 +128,7 @@ pub(super) fn one_of(what: &str, written: &[&str], known: &[&str]) -> String {
     }
 }
 
-fn forms(doc: &ConditionDoc) -> [(ConditionForm, &'static str, bool); 11] {
+fn forms(doc: &ConditionDoc) -> [(ConditionForm, &'static str, bool); 12] {
     [
         (ConditionForm::All, "all", doc.all.is_some()),
         (ConditionForm::Any, "any", doc.any.is_some()),
@@ -129,6 +138,7 @@ fn forms(doc: &ConditionDoc) -> [(ConditionForm, &'static str, bool); 11] {
         (ConditionForm::Trait, "trait", doc.trait_.is_some()),
         (ConditionForm::Health, "health", doc.health.is_some()),
         (ConditionForm::Contacts, "contacts", doc.contacts.is_some()),
+        (ConditionForm::Segment, "segment", doc.segment.is_some()),
         (ConditionForm::Missing, "missing", doc.missing.is_some()),
         (ConditionForm::Stale, "stale", doc.stale.is_some()),
         (ConditionForm::DaysSinceLastSeen, "days_since_last_seen", doc.days_since_last_seen.is_some()),

@@ -2,18 +2,24 @@
 
 use super::{
     Compiler,
+    comparisons::number,
+    conditions::DAYS_MOST,
     forms::{MeasureForm, measure_forms, one_of},
 };
 use crate::{
     catalogue::{
-        document::{MeasureDoc, UsageDoc, WindowDoc},
+        document::{BreadthDoc, MeasureDoc, RatioDoc, UsageDoc, WindowDoc},
         problem::Place,
     },
-    measure::{Aggregate, Measure, MeasureIx, MeasureKind, Selection},
+    measure::{Aggregate, Measure, MeasureIx, MeasureKind, Selection, SetChoice},
+    quantity::Quantity,
     usage::window::{DAYS_KEPT, HOURS_MOST, Window},
 };
 
-const FORMS: [&str; 15] = [
+/// Measures of which the first that is known counts.
+const CHOICES_MOST: usize = 10;
+
+const FORMS: [&str; 19] = [
     "count",
     "sum",
     "min",
@@ -22,10 +28,14 @@ const FORMS: [&str; 15] = [
     "distinct_contacts",
     "distinct_values",
     "days_active",
+    "median_gap",
+    "median_per_day",
+    "breadth",
     "days_since_first",
     "days_since_last",
     "change",
     "ratio",
+    "first_known",
     "trait",
     "trait_before",
     "days_until",
@@ -54,15 +64,16 @@ impl Compiler<'_> {
                 end: *end,
                 events: self.events(&place.key("event"), doc.event.as_ref())?,
             },
+            MeasureForm::Breadth(doc) => return self.breadth(&place, name, doc),
             MeasureForm::Change(of) => MeasureKind::Change { of: self.changing(&place, of)? },
-            MeasureForm::Ratio(of, to) => {
-                let of = self.part_of_ratio(&place.key("of"), of);
-                let to = self.part_of_ratio(&place.key("to"), to);
-                MeasureKind::Ratio { of: of?, to: to? }
-            }
-            MeasureForm::Trait(trait_name) => {
-                self.text(&place.key("name"), trait_name);
-                MeasureKind::Trait { name: (*trait_name).to_owned() }
+            MeasureForm::Ratio(doc) => self.ratio(&place, doc)?,
+            MeasureForm::FirstKnown(of) => self.first_known(&place, of)?,
+            MeasureForm::Trait(doc) => {
+                self.text(&place.key("name"), &doc.name);
+                if let Some(days) = doc.fades_after {
+                    self.problems.within(&place.key("fades_after"), days, 1, DAYS_MOST);
+                }
+                MeasureKind::Trait { name: doc.name.clone(), fades_after: doc.fades_after }
             }
             MeasureForm::TraitBefore(trait_name, days) => {
                 self.text(&place.key("name"), trait_name);
@@ -88,7 +99,9 @@ impl Compiler<'_> {
         self.property(place, aggregate, doc);
         let filters = self.filters(&place.key("where"), &doc.where_);
         let window = self.window(&place.key("window"), &doc.window)?;
-        if aggregate == Aggregate::DaysActive && matches!(window, Window::Hours { .. }) {
+        let of_days =
+            matches!(aggregate, Aggregate::DaysActive | Aggregate::MedianGap | Aggregate::MedianPerDay);
+        if of_days && matches!(window, Window::Hours { .. }) {
             self.problems.say(&place.key("window"), "active days are counted over a window of days");
         }
         let selection = Selection { events: events?, property: doc.property.clone(), filters: filters? };
@@ -98,8 +111,10 @@ impl Compiler<'_> {
     }
 
     fn property(&mut self, place: &Place<'_>, aggregate: Aggregate, doc: &UsageDoc) {
-        let reads_property =
-            !matches!(aggregate, Aggregate::Count | Aggregate::DistinctContacts | Aggregate::DaysActive);
+        let reads_property = matches!(
+            aggregate,
+            Aggregate::Sum | Aggregate::Min | Aggregate::Max | Aggregate::Average | Aggregate::DistinctValues
+        );
         match &doc.property {
             Some(property) if reads_property => self.text(&place.key("property"), property),
             Some(_) => self.problems.say(&place.key("property"), "this form reads no property"),
@@ -152,6 +167,65 @@ impl Compiler<'_> {
             _ => self.problems.say(&place, format!("`{of}` has no window to compare with the one before")),
         }
         Some(ix)
+    }
+
+    fn breadth(&mut self, place: &Place<'_>, name: &str, doc: &BreadthDoc) -> Option<Measure> {
+        let window = self.window(&place.key("window"), &doc.window)?;
+        if matches!(window, Window::Hours { .. }) {
+            self.problems.say(&place.key("window"), "breadth is that of a window of days");
+        }
+        let choice = match (&doc.set, &doc.by) {
+            (Some(set), None) if doc.sets.is_empty() => {
+                SetChoice::One(self.event_set(&place.key("set"), set)?)
+            }
+            (None, Some(by)) if !doc.sets.is_empty() => {
+                self.text(&place.key("by"), by);
+                let place = place.key("sets");
+                let sets = doc
+                    .sets
+                    .iter()
+                    .map(|(value, set)| Some((value.clone(), self.event_set(&place.key(value), set)?)));
+                let sets: Vec<_> = sets.collect();
+                SetChoice::ByTrait { name: by.clone(), sets: sets.into_iter().collect::<Option<_>>()? }
+            }
+            _ => {
+                self.problems.say(
+                    place,
+                    "breadth is of a `set`, or `by` a trait of `sets`: {VALUE: SET}, and not of both",
+                );
+                return None;
+            }
+        };
+        Some(Measure::breadth(name.to_owned(), choice, window))
+    }
+
+    fn ratio(&mut self, place: &Place<'_>, doc: &RatioDoc) -> Option<MeasureKind> {
+        let of = self.part_of_ratio(&place.key("of"), &doc.of);
+        let to = self.part_of_ratio(&place.key("to"), &doc.to);
+        let least = doc.to_at_least.as_ref();
+        let least = least.map(|least| number(&mut self.problems, &place.key("to_at_least"), least));
+        let to_at_least = match least {
+            None => None,
+            Some(least) => Some(Quantity::from(least?)),
+        };
+        Some(MeasureKind::Ratio { of: of?, to: to?, to_at_least })
+    }
+
+    fn first_known(&mut self, place: &Place<'_>, names: &[String]) -> Option<MeasureKind> {
+        if names.len() < 2 || names.len() > CHOICES_MOST {
+            self.problems.say(place, format!("{} measures; there may be 2 to {CHOICES_MOST}", names.len()));
+        }
+        let of = names.iter().enumerate().map(|(at, name)| {
+            let place = place.item(at);
+            let ix = self.measure(&place, name)?;
+            let doc = self.doc.measures.get(name)?;
+            if doc.ratio.is_some() || doc.first_known.is_some() {
+                self.problems.say(&place, format!("`{name}` is computed from others itself"));
+            }
+            Some(ix)
+        });
+        let of: Vec<_> = of.collect();
+        Some(MeasureKind::FirstKnown { of: of.into_iter().collect::<Option<_>>()? })
     }
 
     fn part_of_ratio(&mut self, place: &Place<'_>, name: &str) -> Option<MeasureIx> {

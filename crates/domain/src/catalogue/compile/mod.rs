@@ -9,7 +9,7 @@ mod playbooks;
 mod scorecards;
 mod segments;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     Catalogue, CatalogueDoc, Clock, Problem, canonical,
@@ -199,18 +199,18 @@ impl<'d> Compiler<'d> {
                 Some(Events::One(event.clone()))
             }
             Some(EventDoc::Set(EventSetDoc { set })) => {
-                let known = &self.doc.event_sets;
-                let Some(events) = known.get(set) else {
-                    self.problems.unknown(
-                        &place.key("set"),
-                        "event set",
-                        set,
-                        known.keys().map(String::as_str),
-                    );
-                    return None;
-                };
-                Some(Events::of_set(events.iter().cloned()))
+                self.event_set(&place.key("set"), set).map(Events::of_set)
             }
         }
+    }
+
+    /// The events of a set.
+    fn event_set(&mut self, place: &Place<'_>, set: &str) -> Option<BTreeSet<String>> {
+        let known = &self.doc.event_sets;
+        let Some(events) = known.get(set) else {
+            self.problems.unknown(place, "event set", set, known.keys().map(String::as_str));
+            return None;
+        };
+        Some(events.iter().cloned().collect())
     }
 }

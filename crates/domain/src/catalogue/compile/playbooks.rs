@@ -43,7 +43,8 @@ impl<'d> Compiler<'d> {
 
     fn playbook(&mut self, place: &Place<'_>, name: &str, doc: &'d PlaybookDoc) -> Option<Playbook> {
         let trigger = self.trigger(&place.key("trigger"), &doc.trigger);
-        let only_while = doc.only_while.as_ref().map(|doc| self.condition(&place.key("only_while"), doc));
+        let only_while =
+            doc.only_while.as_ref().map(|doc| self.condition_without_segments(&place.key("only_while"), doc));
         let steps = self.steps(&place.key("steps"), &doc.steps);
         let only_while = match only_while {
             None => None,

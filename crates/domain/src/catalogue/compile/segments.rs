@@ -1,6 +1,6 @@
 //! Segments: those that stand by themselves, and those in an ordered set.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Compiler;
 use crate::{
@@ -26,7 +26,34 @@ impl<'d> Compiler<'d> {
             all.extend(self.ordered_set(&sets.key(name), places));
         }
         all.sort_by(|one, other| one.name.cmp(&other.name));
+        self.no_circles(&all);
         all
+    }
+
+    /// A segment that asks about others must not lead back to itself.
+    fn no_circles(&mut self, segments: &[Segment]) {
+        let others = |segment: &Segment| -> BTreeSet<String> {
+            segment.others(&self.expressions).map(str::to_owned).collect()
+        };
+        let mut open: BTreeMap<&str, BTreeSet<String>> =
+            segments.iter().map(|segment| (segment.name.as_str(), others(segment))).collect();
+        // Whatever asks about nothing that is still open is settled.
+        loop {
+            let settled =
+                |others: &BTreeSet<String>| !others.iter().any(|other| open.contains_key(other.as_str()));
+            let next: Vec<&str> =
+                open.iter().filter(|(_, others)| settled(others)).map(|(name, _)| *name).collect();
+            if next.is_empty() {
+                break;
+            }
+            next.iter().for_each(|name| drop(open.remove(name)));
+        }
+        if let Some(name) = open.keys().next() {
+            let circle = open.keys().copied().collect::<Vec<_>>().join(", ");
+            let message =
+                format!("asks, by way of others, about itself: in the circle, or behind it, stand {circle}");
+            self.problems.say(&Place::Root.key("segments").key(name), message);
+        }
     }
 
     /// Of every segment.

@@ -1,8 +1,10 @@
 //! Measures as people write them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::FilterDoc;
+use super::{FilterDoc, Json};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,10 +17,14 @@ pub struct MeasureDoc {
     pub distinct_contacts: Option<UsageDoc>,
     pub distinct_values: Option<UsageDoc>,
     pub days_active: Option<UsageDoc>,
+    pub median_gap: Option<UsageDoc>,
+    pub median_per_day: Option<UsageDoc>,
+    pub breadth: Option<BreadthDoc>,
     pub days_since_first: Option<SinceDoc>,
     pub days_since_last: Option<SinceDoc>,
     pub change: Option<ChangeDoc>,
     pub ratio: Option<RatioDoc>,
+    pub first_known: Option<Vec<String>>,
     #[serde(rename = "trait")]
     pub trait_: Option<TraitDoc>,
     pub trait_before: Option<TraitBeforeDoc>,
@@ -64,6 +70,17 @@ pub struct EventSetDoc {
     pub set: String,
 }
 
+/// Of how many events of a set there were any: of one set, or of the one that belongs to the value of a trait.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreadthDoc {
+    pub set: Option<String>,
+    pub by: Option<String>,
+    #[serde(default)]
+    pub sets: BTreeMap<String, String>,
+    pub window: WindowDoc,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeDoc {
@@ -75,12 +92,16 @@ pub struct ChangeDoc {
 pub struct RatioDoc {
     pub of: String,
     pub to: String,
+    /// Unknown where the second is below.
+    pub to_at_least: Option<Json>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TraitDoc {
     pub name: String,
+    /// Days after which what it was set to says nothing any more.
+    pub fades_after: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
