@@ -102,6 +102,8 @@ pub(crate) struct Scorecard {
     pub(crate) name: String,
     pub(crate) applies: Option<Condition>,
     pub(crate) groups: Vec<Group>,
+    /// Percent.
+    pub(crate) needs_known: u32,
     pub(crate) yellow: i64,
     pub(crate) green: i64,
     pub(crate) hysteresis: i64,
@@ -335,6 +337,7 @@ fn scorecard(at: &Json) -> Option<Scorecard> {
         name: text(at, "name")?,
         applies: optional(at.get("for"), condition)?,
         groups: list(at, "groups", group)?,
+        needs_known: integer(at, "needs_known").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
         yellow: integer(bands, "yellow")?,
         green: integer(bands, "green")?,
         hysteresis: integer(bands, "hysteresis").unwrap_or(0),

@@ -48,9 +48,12 @@ impl View<'_> {
     pub(crate) fn reading(&self, before: Option<Band>) -> Reading {
         let Some(card) = self.scorecard() else { return Reading::default() };
         let points = self.points(card);
-        let Some(uncapped) = overall(card, &points) else {
+        let known_weight = known_weight(card, &points);
+        let enough = known_weight >= card.needs_known * 10;
+        let Some(uncapped) = overall(card, &points).filter(|_| enough) else {
             let contributions = self.contributions(card, &points, 0);
-            return Reading { scorecard: card.name.clone(), contributions, ..Reading::default() };
+            let scorecard = card.name.clone();
+            return Reading { scorecard, contributions, known_weight, ..Reading::default() };
         };
         let cap = self.cap(card);
         let overall = cap.as_ref().map_or(uncapped, |(_, at_most)| uncapped.min(at_most * 1000));
@@ -65,7 +68,7 @@ impl View<'_> {
             score: u32::try_from(score).ok(),
             band: Some(band(card, score, before)),
             overall: u32::try_from(overall).unwrap_or_default(),
-            known_weight: known_weight(card, &points),
+            known_weight,
             cap: cap.map(|(name, _)| name),
             contributions,
         }

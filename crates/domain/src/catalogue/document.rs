@@ -141,6 +141,8 @@ pub struct ScorecardDoc {
     #[serde(rename = "for")]
     pub for_: Option<ConditionDoc>,
     pub groups: Vec<GroupDoc>,
+    /// Percent of the weight that must be known for a score.
+    pub needs_known: Option<u32>,
     pub bands: BandsDoc,
     #[serde(default)]
     pub caps: Vec<CapDoc>,

@@ -28,7 +28,7 @@ pub struct Assessment<'a> {
     pub scorecard: &'a Scorecard,
     /// In the scorecard's order.
     pub worths: Vec<Worth>,
-    /// Thousandths of a point, before the cap; `None`: nothing is known.
+    /// Thousandths of a point, before the cap; `None`: nothing is known, or less than the scorecard needs.
     pub uncapped: Option<u32>,
     /// The lowest cap whose condition is true.
     pub cap: Option<usize>,
@@ -48,13 +48,15 @@ impl<'a> Assessment<'a> {
         let weight: u64 = known().map(|group| u64::from(group.group.weight)).sum();
         let sum: u64 = known().map(|group| u64::from(group.group.weight) * group.points()).sum();
         let uncapped = sum.checked_div(weight).map(|overall| u32::try_from(overall).unwrap_or(100_000));
+        let known_weight = known_weight(&groups);
+        let is_enough = known_weight >= scorecard.needs_known;
         let caps = scorecard.caps.iter().enumerate();
         let cap = caps.filter(|(at, _)| holds(*at)).min_by_key(|(at, cap)| (cap.at_most, *at));
         Self {
             scorecard,
-            known_weight: known_weight(&groups),
+            known_weight,
             worths: shared(&groups),
-            uncapped,
+            uncapped: uncapped.filter(|_| is_enough),
             cap: cap.map(|(at, _)| at),
         }
     }

@@ -26,6 +26,8 @@ pub struct Scorecard {
     pub applies: Option<ConditionId>,
     /// At least one, and each has a measure.
     pub groups: Vec<Group>,
+    /// Thousandths of the weight that must be known for a score.
+    pub needs_known: u32,
     pub bands: Bands,
     pub caps: Vec<Cap>,
 }

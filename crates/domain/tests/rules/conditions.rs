@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     catalogue::Catalogue,
     condition::Truth,
-    decision::{Band, MembershipChanged, Score},
+    decision::{Band, HealthChanged, MembershipChanged, Score},
     fact::{Fact, FactKind},
     ids::{ContactId, EpisodeId, FactId},
     time::{DAY_MS, Instant},
@@ -357,4 +357,24 @@ fn a_score_shares_missing_weights_and_says_what_moved_it() {
     // 0.6 x 66.666 + 0.4 x 10.4
     let moved = [driver("cap blocked", 43_999 - 30_000), driver("c", 160)];
     assert_eq!((freed.1, freed.4), (44_159, moved.to_vec()));
+}
+
+#[test]
+fn with_less_known_than_a_scorecard_needs_there_is_no_score() {
+    let catalogue = compiled(&CARD.replace("    bands:", "    needs_known: 60\n    bands:"));
+    let mut view = View::fresh(Scope::Health);
+    let mut said: Option<HealthChanged> = None;
+    for (id, (name, value, points, known)) in (1..).zip([
+        ("a", "80", None, 0),
+        ("b", "40", Some(67), 600),
+        ("b", "", None, 400),
+        ("c", "10", Some(52), 800),
+    ]) {
+        let value = if value.is_empty() { text("gone") } else { number(value) };
+        view.fold(&catalogue, &traits(id, day(id as i64), name, value), day(id as i64));
+        said = view.health_change(&catalogue, said.as_ref()).or(said);
+        let found =
+            said.as_ref().map_or((None, 0), |said| (said.score.map(|score| score.points), said.known_weight));
+        assert_eq!(found, (points, known), "{name} on day {id}");
+    }
 }

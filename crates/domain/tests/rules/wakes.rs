@@ -52,6 +52,7 @@ scorecards:
       - {name: g, weight: 3, measures: [{measure: last, weight: 2, curve: {linear: [[0, 100], [3, 40], [9, 0]]}}, {measure: orders, weight: 1, curve: {steps: [[0, 0], [2, 100]]}}]}
       - {name: h, weight: 2, measures: [{measure: share, weight: 1, curve: {linear: [[0, 100], [0.7, 10]]}}, {measure: renewal, weight: 5, curve: {linear: [[0, 0], [9, 100]]}}]}
       - {name: i, weight: 2, measures: [{measure: overdue, weight: 2, curve: {linear: [[1, 100], [3, 0]]}}, {measure: known, weight: 1, curve: {linear: [[0, 100], [4, 10]]}}, {measure: late_share, weight: 1, curve: {linear: [[0, 90], [1, 10]]}}]}
+    needs_known: 45
     bands: {yellow: 40, green: 70, hysteresis: 3}
     caps: [{name: quiet, when: {measure: last, more_than: 6.5}, at_most: 20}]
 segments:

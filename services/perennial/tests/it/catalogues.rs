@@ -313,6 +313,9 @@ impl Rules<'_> {
             "groups": groups,
             "bands": {"yellow": yellow, "green": green, "hysteresis": self.dice.range(0, 8)},
         });
+        if self.dice.once_in(3) {
+            card["needs_known"] = json!(self.dice.range(1, 101));
+        }
         if n == 0 && self.dice.once_in(2) {
             card["for"] = self.condition(1);
         }

@@ -33,13 +33,17 @@ impl<'d> Compiler<'d> {
     fn scorecard(&mut self, place: &Place<'_>, doc: &'d ScorecardDoc) -> Option<Scorecard> {
         let applies = doc.for_.as_ref().map(|doc| self.condition_without_health(&place.key("for"), doc));
         let groups = self.groups(&place.key("groups"), &doc.groups);
+        if let Some(percent) = doc.needs_known {
+            self.problems.within(&place.key("needs_known"), percent, 1, 100);
+        }
+        let needs_known = doc.needs_known.unwrap_or(0).saturating_mul(10);
         let bands = self.bands(&place.key("bands"), doc.bands);
         let caps = self.caps(&place.key("caps"), &doc.caps);
         let applies = match applies {
             None => None,
             Some(condition) => Some(condition?),
         };
-        Some(Scorecard { name: doc.name.clone(), applies, groups: groups?, bands, caps: caps? })
+        Some(Scorecard { name: doc.name.clone(), applies, groups: groups?, needs_known, bands, caps: caps? })
     }
 
     fn groups(&mut self, place: &Place<'_>, docs: &[GroupDoc]) -> Option<Vec<Group>> {
