@@ -5,8 +5,8 @@ use prost::Message;
 
 use crate::clients::{self, Address};
 use crate::commands::{
-    catalogue, clock, ctas, explain, health, keys, notifications, quarantine, runs, segments, topics,
-    workspaces,
+    catalogue, clock, ctas, explain, health, keys, notifications, quarantine, runs, segments, templates,
+    topics, workspaces,
 };
 
 use crate::demo::Demo;
@@ -95,6 +95,8 @@ pub(crate) enum Command {
     Keys(keys::Keys),
     /// Apply a catalogue: measures, scorecards, segments, endpoints, playbooks.
     Apply(catalogue::Apply),
+    /// The starter pack: definitions that a customer-success team can use as they are.
+    Templates(templates::Templates),
     /// Say what applying a catalogue would change.
     Diff(catalogue::Diff),
     /// Print the catalogue as it stands.
@@ -141,6 +143,7 @@ impl Command {
             Self::Workspaces(command) => command.run().await,
             Self::Keys(command) => command.run().await,
             Self::Apply(command) => command.run().await,
+            Self::Templates(command) => command.run().await,
             Self::Diff(command) => command.run().await,
             Self::Export(command) => command.run().await,
             Self::Quarantine(command) => command.run().await,

@@ -15,6 +15,7 @@ mod node;
 mod output;
 mod role;
 mod settings;
+mod starter;
 mod up;
 mod words;
 mod yaml;

@@ -138,6 +138,10 @@ pub struct FilterDoc {
 #[serde(deny_unknown_fields)]
 pub struct ScorecardDoc {
     pub name: String,
+    pub purpose: Option<String>,
+    pub owner: Option<String>,
+    /// The day on which its owner looks at it again.
+    pub review: Option<String>,
     #[serde(rename = "for")]
     pub for_: Option<ConditionDoc>,
     pub groups: Vec<GroupDoc>,
@@ -195,6 +199,7 @@ pub struct SegmentDoc {
     pub title: Option<String>,
     pub purpose: Option<String>,
     pub owner: Option<String>,
+    pub review: Option<String>,
     pub when: ConditionDoc,
     /// For so long `when` must have been true.
     pub hold: Option<WaitDoc>,
@@ -222,6 +227,9 @@ pub struct EndpointDoc {
 #[serde(deny_unknown_fields)]
 pub struct PlaybookDoc {
     pub title: Option<String>,
+    pub purpose: Option<String>,
+    pub owner: Option<String>,
+    pub review: Option<String>,
     pub trigger: TriggerDoc,
     pub only_while: Option<ConditionDoc>,
     pub steps: Vec<StepDoc>,

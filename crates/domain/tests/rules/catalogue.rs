@@ -137,6 +137,15 @@ fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[test]
+fn a_day_of_review_is_a_day() {
+    let with = |review: &str| {
+        format!("segments: {{a: {{purpose: p, owner: o, review: {review}, when: {{trait: x, is: 1}}}}}}")
+    };
+    check(&with("2027-03-31"), &[]);
+    check(&with("31.3.2027"), &["segments.a.review: `31.3.2027` is no day such as 2027-03-31"]);
+}
+
+#[test]
 fn only_segments_ask_about_segments() {
     check("segments: {a: {when: {segment: b}}, b: {when: {trait: x, is: 1}}}", &[]);
     check(

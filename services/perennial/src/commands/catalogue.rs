@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use contracts::catalogue::{
     ApplyCatalogueRequest, ApplyCatalogueResponse, Change, DiffCatalogueRequest, ExportCatalogueRequest,
@@ -10,8 +10,10 @@ use contracts::catalogue::{
 };
 use tonic::Status;
 
+use super::templates::{Choice, Put};
 use crate::cli::{Output, Target};
 use crate::document::Document;
+use crate::starter::Pack;
 use crate::yaml::to_yaml;
 use crate::{clients, failure, output};
 
@@ -20,8 +22,13 @@ pub(crate) struct Apply {
     #[command(flatten)]
     target: Target,
     /// The document, YAML or JSON; - reads standard input.
-    #[arg(long, short)]
-    file: String,
+    #[arg(long, short, required_unless_present = "starter", conflicts_with = "starter")]
+    file: Option<String>,
+    /// Put the whole starter pack into the catalogue, beside what is there: `templates use` with every template.
+    #[arg(long, conflicts_with_all = ["based_on", "fire_playbooks"])]
+    starter: bool,
+    #[command(flatten)]
+    choice: Choice,
     /// The version it was based on: refused when another has come between.
     #[arg(long)]
     based_on: Option<u64>,
@@ -53,7 +60,15 @@ pub(crate) struct Export {
 
 impl Apply {
     pub(crate) async fn run(self) -> Result<()> {
-        let document = read(&self.file)?;
+        let Some(file) = &self.file else {
+            let pack = Pack::load()?;
+            let put = Put::by(self.by);
+            return put.run(&self.target, &pack, &pack.names(), &self.choice).await;
+        };
+        if self.choice.is_given() {
+            bail!("--set is for --starter: a document has its own values");
+        }
+        let document = read(file)?;
         let request = ApplyCatalogueRequest {
             workspace: self.target.workspace.clone(),
             document: document.json().to_string(),
@@ -114,7 +129,7 @@ fn read(file: &str) -> Result<Document> {
 }
 
 /// A refusal with the places in the document that it is about.
-fn refused(document: &Document, status: Status) -> anyhow::Error {
+pub(super) fn refused(document: &Document, status: Status) -> anyhow::Error {
     let violations = failure::violations(&status);
     if violations.is_empty() {
         return status.into();
@@ -123,7 +138,7 @@ fn refused(document: &Document, status: Status) -> anyhow::Error {
     anyhow!("the catalogue is refused\n{}", shown.collect::<Vec<_>>().join("\n"))
 }
 
-fn applied_in_words(applied: &ApplyCatalogueResponse, fire_playbooks: bool) -> String {
+pub(super) fn applied_in_words(applied: &ApplyCatalogueResponse, fire_playbooks: bool) -> String {
     let mut text =
         format!("Version {} of the catalogue.\n{}", applied.version, changes_in_words(&applied.changes));
     if !applied.changes.is_empty() && !fire_playbooks {
@@ -133,7 +148,7 @@ fn applied_in_words(applied: &ApplyCatalogueResponse, fire_playbooks: bool) -> S
     text
 }
 
-fn changes_in_words(changes: &[Change]) -> String {
+pub(super) fn changes_in_words(changes: &[Change]) -> String {
     if changes.is_empty() {
         return "  nothing changes".to_owned();
     }

@@ -10,5 +10,6 @@ pub(crate) mod notifications;
 pub(crate) mod quarantine;
 pub(crate) mod runs;
 pub(crate) mod segments;
+pub(crate) mod templates;
 pub(crate) mod topics;
 pub(crate) mod workspaces;

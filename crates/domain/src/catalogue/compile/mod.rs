@@ -164,6 +164,24 @@ impl<'d> Compiler<'d> {
         }
     }
 
+    /// Why a definition is there, whose it is, and when that person looks at it again. They decide nothing.
+    fn kept_by(
+        &mut self,
+        place: &Place<'_>,
+        purpose: Option<&str>,
+        owner: Option<&str>,
+        review: Option<&str>,
+    ) {
+        for (key, text) in [("purpose", purpose), ("owner", owner)] {
+            if let Some(text) = text {
+                self.text(&place.key(key), text);
+            }
+        }
+        if let Some(day) = review.filter(|day| day.parse::<jiff::civil::Date>().is_err()) {
+            self.problems.say(&place.key("review"), format!("`{day}` is no day such as 2027-03-31"));
+        }
+    }
+
     fn measure(&mut self, place: &Place<'_>, name: &str) -> Option<MeasureIx> {
         let found = self.measures.get(name).copied();
         if found.is_none() {

@@ -42,6 +42,7 @@ impl<'d> Compiler<'d> {
     }
 
     fn playbook(&mut self, place: &Place<'_>, name: &str, doc: &'d PlaybookDoc) -> Option<Playbook> {
+        self.kept_by(place, doc.purpose.as_deref(), doc.owner.as_deref(), doc.review.as_deref());
         let trigger = self.trigger(&place.key("trigger"), &doc.trigger);
         let only_while =
             doc.only_while.as_ref().map(|doc| self.condition_without_segments(&place.key("only_while"), doc));

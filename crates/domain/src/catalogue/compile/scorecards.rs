@@ -32,6 +32,7 @@ impl<'d> Compiler<'d> {
 
     fn scorecard(&mut self, place: &Place<'_>, doc: &'d ScorecardDoc) -> Option<Scorecard> {
         let applies = doc.for_.as_ref().map(|doc| self.condition_without_health(&place.key("for"), doc));
+        self.kept_by(place, doc.purpose.as_deref(), doc.owner.as_deref(), doc.review.as_deref());
         let groups = self.groups(&place.key("groups"), &doc.groups);
         if let Some(percent) = doc.needs_known {
             self.problems.within(&place.key("needs_known"), percent, 1, 100);

@@ -68,6 +68,7 @@ impl<'d> Compiler<'d> {
         let stays = stays_while.map(|doc| self.condition(&place.key("stays_while"), doc));
         let hold_ms = doc.hold.map_or(Some(0), |hold| self.wait(&place.key("hold"), hold));
         let title = self.title(place, name, doc.title.as_deref());
+        self.kept_by(place, doc.purpose.as_deref(), doc.owner.as_deref(), doc.review.as_deref());
         let enters = enters?;
         let stays = stays.map_or(Some(enters), |stays| Some(self.expressions.any(&[enters, stays?])))?;
         Some(Segment { name: name.to_owned(), title, enters, stays, hold_ms: hold_ms? })
