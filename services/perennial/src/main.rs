@@ -14,6 +14,7 @@ mod myself;
 mod node;
 mod output;
 mod role;
+mod sender;
 mod settings;
 mod starter;
 mod up;

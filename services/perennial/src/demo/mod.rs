@@ -7,7 +7,6 @@ mod checks;
 mod findings;
 mod receiver;
 mod replay;
-mod sender;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -27,10 +26,10 @@ use crate::commands::notifications;
 use crate::document::Document;
 use crate::myself;
 use crate::node::{self, Ground, Node};
+use crate::sender::Sender;
 use findings::Findings;
 use receiver::Receiver;
 use replay::Replay;
-use sender::Sender;
 
 const CATALOGUE: &str = include_str!("../../demo/catalogue.yaml");
 const ENDPOINT: &str = "demo_receiver";

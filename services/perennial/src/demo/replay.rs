@@ -12,10 +12,10 @@ use tonic::{Code, Status};
 
 use super::cdnow::Purchase;
 use super::receiver::Receiver;
-use super::sender::Sender;
 use crate::cli::Target;
 use crate::clients;
 use crate::commands::notifications;
+use crate::sender::{Call, Heard, Sender};
 
 /// Where time stands before the first purchase: 1997-01-01T00:00:00Z.
 pub(crate) const BEGIN: Date = date(1997, 1, 1);
@@ -66,7 +66,9 @@ impl<'a> Replay<'a> {
         while now < END {
             now = now.checked_add(STEP_DAYS.days())?.min(END);
             let (due, later) = rest.split_at(rest.partition_point(|purchase| purchase.day < now));
-            self.sender.send(due, |events| self.progress.inc(events)).await?;
+            let calls: Vec<Call> =
+                due.iter().map(|purchase| Call::new(&purchase.customer, &purchase.call())).collect();
+            self.sender.send(&calls, |heard| self.show(heard)).await?;
             self.advance(now).await?;
             self.progress.set_message(format!("{now}, {} webhooks", self.receiver.delivered()));
             rest = later;
@@ -74,6 +76,13 @@ impl<'a> Replay<'a> {
         self.settle().await?;
         self.progress.finish_with_message(format!("{END}, {} webhooks", self.receiver.delivered()));
         Ok(())
+    }
+
+    fn show(&self, heard: Heard<'_>) {
+        match heard {
+            Heard::Sent(events) => self.progress.inc(events),
+            Heard::Waiting(reason) => self.progress.set_message(reason.to_owned()),
+        }
     }
 
     /// Ends when something is wrong with the webhooks that waiting does not mend.
