@@ -130,7 +130,7 @@ impl Sender {
         if may_pass {
             return Ok(Err(Refused::Busy { reason, after }));
         }
-        bail!("{} refuses: {reason}", self.url)
+        bail!("{} answers {reason}", self.url)
     }
 
     fn away(&self, error: reqwest::Error) -> anyhow::Error {
@@ -165,13 +165,10 @@ fn retry_after(answer: &Response) -> Duration {
     header.map_or(AGAIN, Duration::from_secs)
 }
 
-/// The problem's message with its code, or whatever answered instead of the edge.
+/// With the problem's message, or what somebody says who answers instead of the edge.
 fn reason(status: StatusCode, body: &str) -> String {
     let problem: Value = serde_json::from_str(body).unwrap_or_default();
-    match (problem["message"].as_str(), problem["code"].as_str()) {
-        (Some(message), Some(code)) => format!("{message} ({code})"),
-        _ => format!("{status} {body}").trim().to_owned(),
-    }
+    format!("{status}: {}", problem["message"].as_str().unwrap_or(body).trim())
 }
 
 /// The same key, the same lane.
@@ -211,7 +208,8 @@ mod tests {
     #[test]
     fn a_refusal_is_told_in_the_servers_words() {
         let problem = r#"{"code": "UNAUTHORIZED", "message": "nobody has this write key"}"#;
-        assert_eq!(reason(StatusCode::UNAUTHORIZED, problem), "nobody has this write key (UNAUTHORIZED)");
-        assert_eq!(reason(StatusCode::BAD_GATEWAY, ""), "502 Bad Gateway");
+        let said = reason(StatusCode::UNAUTHORIZED, problem);
+        assert_eq!(said, "401 Unauthorized: nobody has this write key");
+        assert_eq!(reason(StatusCode::BAD_GATEWAY, "no\n"), "502 Bad Gateway: no");
     }
 }
