@@ -10,6 +10,7 @@ use crate::commands::{
 };
 
 use crate::demo::Demo;
+use crate::import::Import;
 use crate::node::Role;
 use crate::output;
 use crate::role;
@@ -101,6 +102,8 @@ pub(crate) enum Command {
     Diff(catalogue::Diff),
     /// Print the catalogue as it stands.
     Export(catalogue::Export),
+    /// Import accounts, contacts and history from CSV or NDJSON files.
+    Import(Import),
     /// Events that were refused, and why.
     Quarantine(quarantine::Quarantine),
     /// Accounts by health score, and how one came to its score.
@@ -146,6 +149,7 @@ impl Command {
             Self::Templates(command) => command.run().await,
             Self::Diff(command) => command.run().await,
             Self::Export(command) => command.run().await,
+            Self::Import(command) => command.run().await,
             Self::Quarantine(command) => command.run().await,
             Self::Health(command) => command.run().await,
             Self::Segments(command) => command.run().await,

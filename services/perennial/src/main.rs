@@ -10,6 +10,7 @@ mod demo;
 mod document;
 mod failpoint;
 mod failure;
+mod import;
 mod myself;
 mod node;
 mod output;

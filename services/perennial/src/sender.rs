@@ -56,6 +56,10 @@ impl Call {
     pub(crate) fn new(key: &str, body: &Value) -> Self {
         Self { key: key.to_owned(), text: body.to_string() }
     }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 impl Sender {
