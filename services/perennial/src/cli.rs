@@ -103,6 +103,10 @@ pub(crate) enum Command {
     /// Print the catalogue as it stands.
     Export(catalogue::Export),
     /// Import accounts, contacts and history from CSV or NDJSON files.
+    ///
+    /// Rows that cannot be sent are set aside beside FILE, in FILE.rejected.csv, each with its line and the reason: mend
+    /// them there and import that file. Then, and if anything else fails, the status is 1. An import that was interrupted
+    /// goes on where it was when it is started again with the same arguments.
     Import(Import),
     /// Events that were refused, and why.
     Quarantine(quarantine::Quarantine),

@@ -38,9 +38,6 @@ const SHOWN: usize = 3;
 /// Letters of a write key by which it is listed.
 const KEY_SHOWN: usize = 11;
 
-/// Rows that cannot be sent are set aside in FILE.rejected.csv (or .ndjson), each with its line and the reason: mend them
-/// there and import that file. Then, and if anything else fails, it ends with status 1. An import that was interrupted
-/// goes on where it was when it is started again with the same arguments.
 #[derive(Args)]
 pub(crate) struct Import {
     /// What the rows are.

@@ -85,10 +85,10 @@ impl Transfer<'_> {
             let (calls, next) = self.piece()?;
             let Some(next) = next else { break };
             self.sender.send(&calls, |heard| self.show(&bar, heard)).await?;
+            fail::fail_point!("import-sent");
             self.progress.aside_bytes = self.aside.sync()?;
             self.progress.at = next;
             self.progress.save(self.input)?;
-            fail::fail_point!("import-noted");
             bar.set_position(next.byte);
         }
         bar.finish_and_clear();

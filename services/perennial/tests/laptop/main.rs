@@ -15,6 +15,7 @@ mod evidence;
 mod garbage;
 mod gate;
 mod grpc_clients;
+mod imports;
 mod kills;
 mod log;
 mod metrics;
