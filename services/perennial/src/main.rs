@@ -1,6 +1,7 @@
-//! `perennial`: the one binary. Laptop mode (`up`), each service by itself, the demo, and the operator's tools.
+//! `perennial`: the one binary. Laptop mode (`up`), each service by itself, the demo, the import of files, and the
+//! operator's tools.
 //!
-//! Invariant: the tools use the public gRPC API and nothing else, but for `topics`; only `up`, `demo` and the services'
+//! Invariant: the tools use the public APIs and nothing else, but for `topics`; only `up`, `demo` and the services'
 //! own commands start services.
 
 mod cli;

@@ -100,14 +100,12 @@ impl Sender {
         loop {
             let (error, after) = match self.try_once(&body).await? {
                 Ok(()) => return Ok(()),
-                Err(Refused::Busy { reason, after }) => {
-                    (anyhow!("{} has been too busy for too long: {reason}", self.url), after)
-                }
+                Err(Refused::Busy { reason, after }) => (anyhow!("{} answers {reason}", self.url), after),
                 Err(Refused::Away(error)) => (self.away(error), AGAIN),
             };
             tries += 1;
             if tries == TRIES {
-                return Err(error);
+                return Err(error.context("it has been too busy for too long"));
             }
             heard(Heard::Waiting(&error.to_string()));
             tokio::time::sleep(after).await;

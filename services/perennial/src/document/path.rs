@@ -10,36 +10,36 @@ pub(super) enum Part {
     Value,
 }
 
-enum Step<'a> {
-    Key(&'a str),
-    Index(usize),
-}
-
-/// Where the path leads, or how far it leads.
+/// Where the path leads, or how far it leads. A key may hold dots itself (`address.country`).
 pub(super) fn find(root: &Node, path: &str, part: Part) -> Span {
     let mut node = root;
     let mut span = root.span;
-    for step in steps(path) {
-        let next = match (&node.content, step) {
-            (Content::Map(entries), Step::Key(name)) => {
-                entries.iter().find(|(key, ..)| key == name).map(|(_, key, value)| (*key, value))
-            }
-            (Content::List(items), Step::Index(index)) => items.get(index).map(|item| (item.span, item)),
-            _ => None,
-        };
-        let Some((key, value)) = next else { return span };
+    let mut rest = path;
+    while let Some((key, value, after)) = step(node, rest) {
         span =
             if part == Part::Value && matches!(value.content, Content::Scalar(_)) { value.span } else { key };
-        node = value;
+        (node, rest) = (value, after.trim_start_matches('.'));
     }
     span
 }
 
-fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
-    path.split(['.', '[']).filter(|part| !part.is_empty()).map(|part| {
-        let index = part.strip_suffix(']').and_then(|index| index.parse().ok());
-        index.map_or(Step::Key(part), Step::Index)
-    })
+/// What the path's first part names, the longest of several, with the place of its key; and the rest of the path.
+fn step<'n, 'p>(node: &'n Node, path: &'p str) -> Option<(Span, &'n Node, &'p str)> {
+    match &node.content {
+        Content::Scalar(_) => None,
+        Content::List(items) => {
+            let (index, after) = path.strip_prefix('[')?.split_once(']')?;
+            let item = items.get(index.parse::<usize>().ok()?)?;
+            Some((item.span, item, after))
+        }
+        Content::Map(entries) => {
+            let named = entries.iter().filter_map(|(key, span, value)| {
+                let after = path.strip_prefix(key.as_str())?;
+                (after.is_empty() || after.starts_with(['.', '['])).then_some((*span, value, after))
+            });
+            named.min_by_key(|(.., after)| after.len())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -78,5 +78,14 @@ mod tests {
     fn a_path_into_nothing_points_at_what_should_hold_it() {
         check("segments.big.title", "x.yaml:2:3: ");
         check("scorecards[0]", "x.yaml:1:1: ");
+    }
+
+    #[test]
+    fn a_key_with_a_dot_is_found_as_well() {
+        let yaml = "traits:\n  address: City\n  address.country: {as: txt}\n";
+        let document =
+            Document::parse("x.yaml", yaml.to_owned()).map_err(|problem| problem.to_string()).unwrap();
+        let shown = document.problem("traits.address.country.as", "no").to_string();
+        assert!(shown.starts_with("x.yaml:3:25: "), "{shown}");
     }
 }

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use csv::{ByteRecord, WriterBuilder};
 use serde_json::{Map, Value, json};
 
-use super::table::{Form, Raw, Table};
+use super::table::{Form, MARK, Raw, Table};
 
 const LINE: &str = "rejected_line";
 const REASON: &str = "rejected_reason";
@@ -28,6 +28,7 @@ pub(crate) struct Aside {
     path: PathBuf,
     form: Form,
     header: Vec<String>,
+    marked: bool,
     /// Open once there is something to write.
     file: Option<BufWriter<File>>,
 }
@@ -72,7 +73,13 @@ impl Aside {
 
     fn new(input: &Path, table: &Table) -> Self {
         let path = Self::path(input, table.form());
-        Self { path, form: table.form(), header: table.header().to_vec(), file: None }
+        Self {
+            path,
+            form: table.form(),
+            header: table.header().to_vec(),
+            marked: table.is_marked(),
+            file: None,
+        }
     }
 
     pub(crate) fn file(&self) -> &Path {
@@ -99,6 +106,9 @@ impl Aside {
     fn open(&mut self) -> Result<&mut BufWriter<File>> {
         if self.file.is_none() {
             let mut file = BufWriter::new(File::create_new(&self.path)?);
+            if self.marked {
+                file.write_all(MARK)?;
+            }
             if let Form::Csv { delimiter } = self.form {
                 let header = self.header.iter().filter(|name| !is_ours(name)).map(String::as_bytes);
                 let header: ByteRecord = header.chain([LINE.as_bytes(), REASON.as_bytes()]).collect();
@@ -194,6 +204,7 @@ mod tests {
             "Id,rejected_line,rejected_reason\n1,7,once\n",
             "Id,rejected_line,rejected_reason\n1,2,\"why, so\"\n",
         );
+        check("b.csv", "\u{feff}Id\n1\n", "\u{feff}Id,rejected_line,rejected_reason\n1,2,\"why, so\"\n");
         check(
             "a.jsonl",
             "{\"id\": 1, \"rejected\": {\"line\": 7}}\n",

@@ -84,7 +84,11 @@ impl Import {
                 std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
             let document = Document::parse(&file.display().to_string(), text)?;
             let columns = matches!(table.form(), Form::Csv { .. }).then(|| table.header());
-            return Ok(Some(mapping::read(&document, self.kind, columns)?));
+            let mapping = mapping::read(&document, self.kind, columns)?;
+            if self.dry_run {
+                println!("{}", mapping::table(&mapping, table));
+            }
+            return Ok(Some(mapping));
         }
         let guess = Guess::of(self.kind, table);
         if unfinished.is_some_and(|it| it.job.mapping == guess.mapping.json()) {
@@ -147,8 +151,10 @@ impl Import {
         let job = self.job(mapping, String::new())?;
         let mut reading = self.reading(table, plan, &job);
         let (mut good, mut bad, mut old) = (0_u64, 0_u64, 0_u64);
+        let bar = transfer::bar(std::fs::metadata(&self.file)?.len())?;
         println!("The first calls:\n");
-        while let Some((_, made)) = reading.next()? {
+        while let Some((record, made)) = reading.next()? {
+            bar.set_position(record.next.byte);
             match made {
                 Ok(made) => {
                     if good < SHOWN as u64 {
@@ -160,7 +166,8 @@ impl Import {
                 Err(_) => bad += 1,
             }
         }
-        println!("\n{good} rows would be sent; nothing was. {}", self.age(old));
+        bar.finish_and_clear();
+        println!("\n{good} rows would be sent; nothing was.{}", self.age(old));
         told(&reading, bad, "would be set aside")
     }
 
@@ -222,7 +229,7 @@ impl Import {
 
     fn tell(&self, transfer: &Transfer<'_>) -> Result<()> {
         let Progress { sent, set_aside, old, .. } = transfer.progress;
-        println!("{sent} rows of {} were sent to {}. {}", self.file.display(), self.url, self.age(old));
+        println!("{sent} rows of {} were sent to {}.{}", self.file.display(), self.url, self.age(old));
         println!(
             "What ingest finds wrong in their meaning it lists itself: `{} quarantine ls`.",
             myself::called()
@@ -238,7 +245,7 @@ impl Import {
     fn age(&self, old: u64) -> String {
         match (self.kind, old) {
             (Kind::History, 1..) => {
-                format!("{old} of them are older than 400 days, which no window reaches back to.")
+                format!(" {old} of them are older than 400 days, which no window reaches back to.")
             }
             _ => String::new(),
         }

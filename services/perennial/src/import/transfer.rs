@@ -36,6 +36,12 @@ pub(crate) struct Reading<'a> {
     pub(crate) told: Vec<String>,
 }
 
+/// Shows how much of a file of so many bytes was read.
+pub(crate) fn bar(bytes: u64) -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{percent:>3} % {bar:40} {eta:>4} left  {msg}")?;
+    Ok(ProgressBar::new(bytes).with_style(style))
+}
+
 /// What message ids of a job begin with: whose row it is, and what is made of it.
 pub(crate) fn prefix(job: &Job) -> String {
     let digest = Sha256::digest(format!("{} {}", job.sha256, job.mapping));
@@ -79,8 +85,7 @@ pub(crate) struct Transfer<'a> {
 impl Transfer<'_> {
     /// Sends what is left of the file, and forgets how far it came.
     pub(crate) async fn run(&mut self, bytes: u64) -> Result<()> {
-        let bar = ProgressBar::new(bytes);
-        bar.set_style(ProgressStyle::with_template("{percent:>3} % {bar:40} {eta:>4} left  {msg}")?);
+        let bar = bar(bytes)?;
         loop {
             let (calls, next) = self.piece()?;
             let Some(next) = next else { break };

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{LIST, Mapping, Origin, Source, Values};
 use crate::document::{Document, Problem};
+use crate::import::call::MAX_NAME;
 use crate::import::kind::{Kind, Slot};
 use crate::import::value::{Decimal, Order, Type};
 
@@ -90,6 +91,7 @@ impl Reader<'_> {
             }
             Some(Value::Object(entries)) => {
                 let source = |(name, value): (&String, &Value)| {
+                    self.check_name(&below(path, name), name)?;
                     Ok((name.clone(), self.source(&below(path, name), value)?))
                 };
                 Ok(Values::Each(entries.iter().map(source).collect::<Result<_, _>>()?))
@@ -202,6 +204,13 @@ impl Reader<'_> {
         let wrong =
             |_| self.document.problem(&below(path, "zone"), &format!("there is no time zone {name:?}"));
         TimeZone::get(name).map_err(wrong)
+    }
+
+    fn check_name(&self, path: &str, name: &str) -> Result<(), Problem> {
+        if name.is_empty() || name.len() > MAX_NAME {
+            return Err(self.document.problem(path, &format!("a name has 1 to {MAX_NAME} bytes")));
+        }
+        Ok(())
     }
 
     fn check_column(&self, path: &str, column: &str) -> Result<(), Problem> {

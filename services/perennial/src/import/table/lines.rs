@@ -10,6 +10,8 @@ use std::path::Path;
 /// Bytes of a line: far more than a call may have.
 pub(super) const MOST: u64 = 256 * 1024;
 const BUFFER: usize = 256 * 1024;
+/// What programs of Windows begin a file in UTF-8 with, and know it by.
+pub(crate) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A place between lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub(super) struct Line {
 pub(super) struct Lines {
     file: BufReader<File>,
     at: Mark,
+    /// Whether the file begins with the mark of UTF-8.
+    pub(super) marked: bool,
     /// Read already, and put back.
     back: VecDeque<Line>,
 }
@@ -41,7 +45,7 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = BufReader::with_capacity(BUFFER, File::open(path)?);
-        Ok(Self { file, at: Mark::default(), back: VecDeque::new() })
+        Ok(Self { file, at: Mark::default(), marked: false, back: VecDeque::new() })
     }
 
     pub(super) fn go_to(&mut self, mark: Mark) -> io::Result<()> {
@@ -64,9 +68,12 @@ impl Lines {
         if read == 0 {
             return Ok(None);
         }
-        let first = self.at == Mark::default();
+        if self.at == Mark::default() && bytes.starts_with(MARK) {
+            bytes.drain(..MARK.len());
+            self.marked = true;
+        }
         self.at = Mark { byte: self.at.byte + read, lines: self.at.lines + 1 };
-        Ok(Some(Line { bytes: bare(bytes, first), number: self.at.lines, next: self.at, cut }))
+        Ok(Some(Line { bytes: bare(bytes), number: self.at.lines, next: self.at, cut }))
     }
 
     /// Lines that shall come again, in their order.
@@ -92,12 +99,9 @@ impl Lines {
     }
 }
 
-fn bare(mut bytes: Vec<u8>, first: bool) -> Vec<u8> {
+fn bare(mut bytes: Vec<u8>) -> Vec<u8> {
     for end in [b'\n', b'\r'] {
         bytes.pop_if(|last| *last == end);
-    }
-    if first && bytes.starts_with(b"\xef\xbb\xbf") {
-        bytes.drain(..3);
     }
     bytes
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 
 use lines::Lines;
-pub(crate) use lines::Mark;
+pub(crate) use lines::{MARK, Mark};
 pub(crate) use row::{Column, Raw, Row};
 
 /// Rows that are looked at to tell the columns of JSON objects, and what is in columns.
@@ -69,6 +69,11 @@ impl Table {
 
     pub(crate) fn form(&self) -> Form {
         self.form
+    }
+
+    /// Whether it begins with the mark of UTF-8.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.lines.marked
     }
 
     /// Where the first row begins.
