@@ -17,6 +17,8 @@ pub(crate) const MAX_NAME: usize = 255;
 const MAX_CONTACT_ID: usize = 1_024;
 const MAX_MESSAGE_ID: usize = 100;
 const MAX_CALL: usize = 32 * 1024;
+/// How deep a call may be nested: one that is deeper would cost its whole batch.
+const MAX_DEPTH: usize = 60;
 const MAX_AHEAD_MINUTES: i64 = 5;
 
 /// How the rows of a file become calls.
@@ -100,6 +102,9 @@ impl Plan {
         body["messageId"] = message_id.into();
         if let Some(at) = at {
             body["timestamp"] = at.to_string().into();
+        }
+        if is_deeper(&body, MAX_DEPTH) {
+            return Err(format!("it is nested deeper than {MAX_DEPTH}"));
         }
         let call = Call::new(&key, &body);
         let bytes = call.text().len();
@@ -246,6 +251,15 @@ impl Part {
             From::Column(column) => &column.name,
             From::Always(_) => "always",
         }
+    }
+}
+
+fn is_deeper(value: &Value, most: usize) -> bool {
+    let Some(left) = most.checked_sub(1) else { return value.is_object() || value.is_array() };
+    match value {
+        Value::Array(items) => items.iter().any(|item| is_deeper(item, left)),
+        Value::Object(entries) => entries.values().any(|item| is_deeper(item, left)),
+        _ => false,
     }
 }
 

@@ -81,6 +81,9 @@ fn an_object_of_properties_goes_as_it_is() {
     assert_eq!((&whole["userId"], &whole["timestamp"]), (&json!("7"), &json!("2026-01-31T10:30:00Z")));
     assert_eq!(sent("null").unwrap()["properties"], json!({}));
     assert_eq!(sent("[1]"), Err("properties: it is no object".to_owned()));
+    let nested = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    assert!(sent(&nested(59)).is_ok());
+    assert_eq!(sent(&nested(60)), Err("it is nested deeper than 60".to_owned()));
 }
 
 #[test]

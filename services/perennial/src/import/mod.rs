@@ -12,7 +12,7 @@ mod table;
 mod transfer;
 mod value;
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -183,7 +183,8 @@ impl Import {
             .clone()
             .context("--write-key (PERENNIAL_WRITE_KEY) is missing: `keys create` makes one")?;
         let lock = File::open(&self.file)?;
-        ensure!(lock.try_lock().is_ok(), "{} is being imported by another process", self.file.display());
+        let is_taken = matches!(lock.try_lock(), Err(TryLockError::WouldBlock));
+        ensure!(!is_taken, "{} is being imported by another process", self.file.display());
         let job = self.job(mapping, key.chars().take(KEY_SHOWN).collect())?;
         let (mut table, progress, aside) = self.begin(table, job, unfinished)?;
         table.go_to(progress.at)?;

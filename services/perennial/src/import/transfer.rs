@@ -3,6 +3,7 @@
 //! Invariant: one piece is in memory at a time; a row below the noted place is in the log or set aside, and one that is
 //! sent again has the message id that it had.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -85,11 +86,13 @@ pub(crate) struct Transfer<'a> {
 impl Transfer<'_> {
     /// Sends what is left of the file, and forgets how far it came.
     pub(crate) async fn run(&mut self, bytes: u64) -> Result<()> {
-        let bar = bar(bytes)?;
+        let bar = bar(bytes)?.with_position(self.progress.at.byte);
+        bar.reset_eta();
         loop {
+            let sent = Cell::new(self.progress.sent);
             let (calls, next) = self.piece()?;
             let Some(next) = next else { break };
-            self.sender.send(&calls, |heard| self.show(&bar, heard)).await?;
+            self.sender.send(&calls, |heard| self.show(&bar, &sent, heard)).await?;
             fail::fail_point!("import-sent");
             self.progress.aside_bytes = self.aside.sync()?;
             self.progress.at = next;
@@ -123,12 +126,12 @@ impl Transfer<'_> {
         Ok((calls, next))
     }
 
-    fn show(&self, bar: &ProgressBar, heard: Heard<'_>) {
+    fn show(&self, bar: &ProgressBar, sent: &Cell<u64>, heard: Heard<'_>) {
         match heard {
             Heard::Waiting(reason) => bar.set_message(reason.to_owned()),
-            Heard::Sent(_) => {
-                let Progress { sent, set_aside, .. } = self.progress;
-                bar.set_message(format!("{sent} sent, {set_aside} set aside"));
+            Heard::Sent(more) => {
+                sent.update(|sent| sent + more);
+                bar.set_message(format!("{} sent, {} set aside", sent.get(), self.progress.set_aside));
             }
         }
     }

@@ -124,7 +124,8 @@ pub(super) fn of_json(line: Line) -> Record {
         match serde_json::from_slice(&line.bytes) {
             Ok(Value::Object(object)) => Ok(Row::Object(object)),
             Ok(_) => Err("it is no JSON object".to_owned()),
-            Err(error) => Err(format!("it is no JSON: {error}")),
+            // It is one line, and stands in the file elsewhere.
+            Err(error) => Err(format!("it is no JSON: {error}").replace(" at line 1 column ", " at column ")),
         }
     };
     Record { line: line.number, next: line.next, raw: Raw::Text(line.bytes), row }

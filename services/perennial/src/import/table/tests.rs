@@ -72,7 +72,7 @@ fn json_objects_stand_a_line_each_and_their_columns_are_paths() {
         &["address.city", "id", "new"],
         &[
             r#"1: {"address":{"city":"Köln"},"id":1}"#,
-            "3: wrong: it is no JSON: EOF while parsing a value at line 1 column 7",
+            "3: wrong: it is no JSON: EOF while parsing a value at column 7",
             "4: wrong: it is no JSON object",
             r#"5: {"id":2.50,"new":null}"#,
         ],

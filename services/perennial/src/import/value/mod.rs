@@ -47,7 +47,13 @@ impl Type {
     /// Reads a value of the file; `currency` is the row's. Null stays null.
     pub(crate) fn read(&self, value: &Value, currency: Option<&str>) -> Result<Value, String> {
         match (self, value) {
-            (_, Value::Null) | (Self::Truth, Value::Bool(_)) => Ok(value.clone()),
+            (_, Value::Null) | (Self::Truth, Value::Bool(_)) | (Self::Number(_), Value::Number(_)) => {
+                Ok(value.clone())
+            }
+            // Whatever texts are written with, JSON's numbers have a point.
+            (Self::Money(_, digits), Value::Number(number)) => {
+                Self::Money(Decimal::Point, *digits).read_text(&number.to_string(), currency)
+            }
             (Self::List(_), Value::Array(items)) => {
                 items.iter().map(text).collect::<Result<Vec<_>, _>>().map(Value::from)
             }

@@ -131,6 +131,8 @@ fn json_keeps_what_it_says() {
     };
     check(&Type::Number(Decimal::Comma), json!(null), Ok(Value::Null));
     check(&Type::Truth, json!(true), Ok(json!(true)));
+    check(&Type::Number(Decimal::Comma), json!(1.5), Ok(json!(1.5)));
+    check(&Type::Money(Decimal::Comma, None), json!(1.5), Ok(json!(150)));
     check(&Type::Text, json!(12), Ok(json!("12")));
     check(&Type::List(";".to_owned()), json!(["a", 1]), Ok(json!(["a", "1"])));
     check(&Type::Text, json!([1]), Err("a list stands where one value is expected"));
