@@ -59,7 +59,7 @@ pub(crate) struct Put {
     /// Say what would change, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Let the templates replace definitions of the same names that are otherwise.
+    /// Let these templates replace definitions of the same names that are otherwise; what they stand on stays.
     #[arg(long)]
     replace: bool,
     /// Who looks after these definitions.
@@ -112,9 +112,11 @@ impl Put {
         let mut catalogue: Value = serde_json::from_str(&exported.document)?;
         let now = Timestamp::from_millisecond(chassis::clock::now())?.to_zoned(TimeZone::UTC);
         let review = now.date().saturating_add(REVIEW_DAYS.days()).to_string();
-        let keeper = Keeper { owner: self.owner.clone(), review, replace: self.replace };
         let mut kept = Vec::new();
-        for (_, template) in pack.with_all_below(names)? {
+        for (name, template) in pack.with_all_below(names)? {
+            // What they stand on gives way to nothing: others may stand on it too.
+            let replace = self.replace && names.contains(&name);
+            let keeper = Keeper { owner: self.owner.clone(), review: review.clone(), replace };
             kept.extend(keeper.put(&mut catalogue, template, &settings)?);
         }
         let document = Document::parse("the catalogue with the templates", to_yaml(&catalogue)?)?;

@@ -39,18 +39,18 @@ impl Keeper {
             for (name, definition) in named(definitions) {
                 let present = find(catalogue, &section, &name);
                 let is_there = present.is_some_and(|present| same(present, &definition));
-                let stays = present.is_some() && !self.replace;
-                if let (false, Some((parameter, about))) = (stays, template.open_in(&definition)) {
-                    bail!(
-                        "{parameter} is needed for {section}.{name}: {} (--set {parameter}=...)",
-                        about.says
-                    );
-                }
-                if stays && !is_there && template.open_in(&definition).is_none() {
-                    kept.push(Kept(format!("{section}.{name}")));
-                }
-                if !stays && !is_there {
-                    set(catalogue, &section, &name, self.signed(&section, definition, template));
+                match (template.open_in(&definition), present.is_some()) {
+                    // What the workspace has says what the parameter is.
+                    (Some(_), true) => {}
+                    (Some((parameter, about)), false) => {
+                        let says = &about.says;
+                        bail!("{parameter} is needed for {section}.{name}: {says} (--set {parameter}=...)");
+                    }
+                    (None, _) if is_there => {}
+                    (None, true) if !self.replace => kept.push(Kept(format!("{section}.{name}"))),
+                    (None, _) => {
+                        set(catalogue, &section, &name, self.signed(&section, definition, template));
+                    }
                 }
             }
         }

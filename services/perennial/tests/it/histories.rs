@@ -319,7 +319,7 @@ fn random_histories_are_decided_as_the_oracle_computes() {
 #[test]
 fn notifications_of_random_histories_are_asked_for_again_delivered_dropped_and_gone() {
     let mut met = BTreeSet::new();
-    for seed in 0..40 {
+    for seed in 0..400 {
         let log = play(history(seed, None)).records(Topic::Account);
         met.extend(oracle::said_of_deliveries(&log).into_values().flatten().map(|turn| match turn {
             oracle::Turn::Asked { attempt, .. } if attempt > 1 => "asked again".to_owned(),
