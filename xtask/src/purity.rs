@@ -16,7 +16,7 @@ struct Ban {
     reason: &'static str,
 }
 
-const BANS: [Ban; 4] = [
+const BANS: [Ban; 5] = [
     Ban {
         of: "domain",
         banned: &[
@@ -47,6 +47,11 @@ const BANS: [Ban; 4] = [
             "ureq",
         ],
         reason: "customer success itself does no IO, has no clock and throws no dice",
+    },
+    Ban {
+        of: "company",
+        banned: &["contracts", "domain", "engine", "eventlog", "tokio"],
+        reason: "what is true of a simulated company knows no rule that is to find it out",
     },
     Ban {
         of: "oracle",
