@@ -1,14 +1,22 @@
 //! `perennial clock advance` and `perennial await-clock`.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use contracts::ingest::AdvanceClockRequest;
 use contracts::{cta, health, segment};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
 
 use crate::cli::Target;
 use crate::commands::workspaces;
 use crate::words::InstantArg;
 use crate::{clients, words};
+
+/// Before a service is asked again, and how often one that cannot tell.
+const AGAIN: Duration = Duration::from_millis(200);
+const AWAY_MOST: u32 = 300;
 
 #[derive(Args)]
 pub(crate) struct Clock {
@@ -63,4 +71,42 @@ pub(crate) async fn await_clock(target: &Target, to_at: i64) -> Result<()> {
     let request = cta::AwaitClockRequest { workspace: workspace(), to_at };
     clients::ctas(&target.grpc).await?.await_clock(request).await?;
     Ok(())
+}
+
+/// The same, for as long as it takes.
+pub(crate) async fn settle(target: &Target, to_at: i64) -> Result<()> {
+    let Target { grpc, workspace, .. } = target;
+    let workspace = || workspace.clone();
+    let mut client = clients::health(grpc).await?;
+    patiently(async || client.await_clock(health::AwaitClockRequest { workspace: workspace(), to_at }).await)
+        .await?;
+    let mut client = clients::segments(grpc).await?;
+    patiently(async || {
+        client.await_clock(segment::AwaitClockRequest { workspace: workspace(), to_at }).await
+    })
+    .await?;
+    let mut client = clients::ctas(grpc).await?;
+    patiently(async || client.await_clock(cta::AwaitClockRequest { workspace: workspace(), to_at }).await)
+        .await
+}
+
+/// Asks again when the server's own patience ends first, and for a minute when it cannot tell: it may be starting, or
+/// not have heard of the workspace yet.
+async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T, Status>) -> Result<()> {
+    let mut away = 0;
+    loop {
+        match ask().await {
+            Ok(_) => return Ok(()),
+            Err(status) if status.code() == Code::DeadlineExceeded => away = 0,
+            Err(status) if status.code() == Code::Unavailable && away < AWAY_MOST => away += 1,
+            Err(status) => return Err(status.into()),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Whether an advance was refused because the clock is further already.
+pub(crate) fn goes_back(status: &Status) -> bool {
+    let reason = status.get_details_error_info().map(|info| info.reason);
+    status.code() == Code::FailedPrecondition && reason.as_deref() == Some("CLOCK_GOES_BACK")
 }

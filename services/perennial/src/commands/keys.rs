@@ -1,6 +1,6 @@
 //! `perennial keys create | ls | revoke | quota`.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use contracts::ingest::{
     CreateWriteKeyRequest, CreateWriteKeyResponse, ListWriteKeysRequest, RevokeWriteKeyRequest,
@@ -81,6 +81,23 @@ impl Keys {
             }
         };
         target.list(MESSAGE, &keys, &HEADERS, row).await
+    }
+}
+
+/// Whether the key is one of the workspace's, and opens it: another one's would send there.
+pub(crate) async fn check(target: &Target, write_key: &str) -> Result<()> {
+    let mut admin = clients::admin(&target.grpc).await?;
+    let keys: Vec<WriteKey> = clients::pages(usize::MAX, async |page_size, page_token| {
+        let workspace = target.workspace.clone();
+        let request = ListWriteKeysRequest { workspace, page_size, page_token };
+        let page = admin.list_write_keys(request).await?.into_inner();
+        Ok((page.keys, page.next_page_token))
+    })
+    .await?;
+    match keys.iter().find(|key| write_key.starts_with(&key.prefix)) {
+        Some(key) if key.revoked_at == 0 => Ok(()),
+        Some(key) => bail!("the write key {}... is revoked", key.prefix),
+        None => bail!("--write-key is none of workspace {}", target.workspace),
     }
 }
 

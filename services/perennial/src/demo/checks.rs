@@ -4,14 +4,12 @@
 
 use anyhow::{Result, bail, ensure};
 use contracts::health::AwaitClockRequest;
-use contracts::ingest::{AdvanceClockRequest, ListWriteKeysRequest, WriteKey};
+use contracts::ingest::AdvanceClockRequest;
 use contracts::log::ClockKind;
-use tonic::{Code, Status};
-use tonic_types::StatusExt;
 
 use super::replay::{BEGIN, midnight};
 use crate::cli::Target;
-use crate::commands::workspaces;
+use crate::commands::{clock, keys, workspaces};
 use crate::{clients, myself};
 
 /// The demo's figures hold for nothing but its own events, in days of UTC and on the log's clock from the first
@@ -28,7 +26,7 @@ pub(super) async fn check(target: &Target, write_key: &str) -> Result<()> {
     let zone = &workspace.time_zone;
     ensure!(zone == "UTC", "workspace {name} has its days in {zone}: the demo's figures hold in UTC");
     check_empty(target).await?;
-    check_key(target, write_key).await?;
+    keys::check(target, write_key).await?;
     begin(target).await?;
     // Whatever was acknowledged before has been attributed now, and is counted.
     check_empty(target).await
@@ -44,29 +42,12 @@ async fn check_empty(target: &Target) -> Result<()> {
     Ok(())
 }
 
-/// Another workspace's key would send the purchases there.
-async fn check_key(target: &Target, write_key: &str) -> Result<()> {
-    let mut admin = clients::admin(&target.grpc).await?;
-    let keys: Vec<WriteKey> = clients::pages(usize::MAX, async |page_size, page_token| {
-        let workspace = target.workspace.clone();
-        let request = ListWriteKeysRequest { workspace, page_size, page_token };
-        let page = admin.list_write_keys(request).await?.into_inner();
-        Ok((page.keys, page.next_page_token))
-    })
-    .await?;
-    match keys.iter().find(|key| write_key.starts_with(&key.prefix)) {
-        Some(key) if key.revoked_at == 0 => Ok(()),
-        Some(key) => bail!("the write key {}... is revoked", key.prefix),
-        None => bail!("--write-key is none of workspace {}", target.workspace),
-    }
-}
-
 /// Lets every service reach the instant at which the purchases begin.
 async fn begin(target: &Target) -> Result<()> {
     let (workspace, to_at) = (|| target.workspace.clone(), midnight(BEGIN)?);
     let request = AdvanceClockRequest { workspace: workspace(), to_at };
     match clients::ingest(&target.grpc).await?.advance_clock(request).await {
-        Err(status) if goes_back(&status) => {
+        Err(status) if clock::goes_back(&status) => {
             bail!(
                 "the clock of workspace {} is past {BEGIN} already: the demo wants a fresh one",
                 workspace()
@@ -77,9 +58,4 @@ async fn begin(target: &Target) -> Result<()> {
     let request = AwaitClockRequest { workspace: workspace(), to_at };
     clients::health(&target.grpc).await?.await_clock(request).await?;
     Ok(())
-}
-
-fn goes_back(status: &Status) -> bool {
-    let reason = status.get_details_error_info().map(|info| info.reason);
-    status.code() == Code::FailedPrecondition && reason.as_deref() == Some("CLOCK_GOES_BACK")
 }

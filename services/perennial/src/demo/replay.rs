@@ -4,17 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use contracts::ingest::AdvanceClockRequest;
-use contracts::{cta, health, segment};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
-use tonic::{Code, Status};
 
 use super::cdnow::Purchase;
 use super::receiver::Receiver;
 use crate::cli::Target;
 use crate::clients;
-use crate::commands::notifications;
+use crate::commands::{clock, notifications};
 use crate::sender::{Call, Heard, Sender};
 
 /// Where time stands before the first purchase: 1997-01-01T00:00:00Z.
@@ -27,9 +25,6 @@ const STEP_DAYS: i32 = 7;
 /// How often webhooks are looked at, and how many.
 const GLANCE: Duration = Duration::from_millis(500);
 const NEWEST: usize = 100;
-/// Before a service is asked again, and how often one that cannot tell.
-const AGAIN: Duration = Duration::from_millis(200);
-const AWAY_MOST: u32 = 300;
 /// What workflow reports of a call that it may not make.
 const NOT_PUBLIC: &str = "the address is not public";
 /// What it reports of one that waits for room at the endpoint.
@@ -130,42 +125,8 @@ impl<'a> Replay<'a> {
         };
         tokio::select! {
             () = shown => Ok(()),
-            settled = self.await_clock() => settled,
+            settled = clock::settle(self.target, midnight(END)?) => settled,
         }
-    }
-
-    async fn await_clock(&self) -> Result<()> {
-        let Target { grpc, workspace, .. } = self.target;
-        let to_at = midnight(END)?;
-        let workspace = || workspace.clone();
-        let mut client = clients::health(grpc).await?;
-        patiently(async || {
-            client.await_clock(health::AwaitClockRequest { workspace: workspace(), to_at }).await
-        })
-        .await?;
-        let mut client = clients::segments(grpc).await?;
-        patiently(async || {
-            client.await_clock(segment::AwaitClockRequest { workspace: workspace(), to_at }).await
-        })
-        .await?;
-        let mut client = clients::ctas(grpc).await?;
-        patiently(async || client.await_clock(cta::AwaitClockRequest { workspace: workspace(), to_at }).await)
-            .await
-    }
-}
-
-/// Asks again when the server's own patience ends first, and for a minute when it cannot tell: it may be starting, or
-/// not have heard of the workspace yet.
-async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T, Status>) -> Result<()> {
-    let mut away = 0;
-    loop {
-        match ask().await {
-            Ok(_) => return Ok(()),
-            Err(status) if status.code() == Code::DeadlineExceeded => away = 0,
-            Err(status) if status.code() == Code::Unavailable && away < AWAY_MOST => away += 1,
-            Err(status) => return Err(status.into()),
-        }
-        tokio::time::sleep(AGAIN).await;
     }
 }
 
