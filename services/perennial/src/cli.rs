@@ -15,6 +15,7 @@ use crate::node::Role;
 use crate::output;
 use crate::role;
 use crate::settings::Config;
+use crate::simulate::Simulate;
 use crate::up::Up;
 
 /// Watches how business customers use a product, and says which accounts are slipping away, and why.
@@ -90,6 +91,8 @@ pub(crate) enum Command {
     Topics(topics::Topics),
     /// Replay 69,659 real purchases, and see scores, segments and churn alerts with their reasons.
     Demo(Demo),
+    /// Make up a company of any size, with the truth about its customers: to send as history or live, or to files.
+    Simulate(Simulate),
     /// Create and list workspaces, and set their quotas.
     Workspaces(workspaces::Workspaces),
     /// Create, list and revoke write keys, and set their quotas.
@@ -147,6 +150,7 @@ impl Command {
             Self::Config(command) => command.run(),
             Self::Topics(command) => command.run().await,
             Self::Demo(command) => command.run().await,
+            Self::Simulate(command) => command.run().await,
             Self::Workspaces(command) => command.run().await,
             Self::Keys(command) => command.run().await,
             Self::Apply(command) => command.run().await,

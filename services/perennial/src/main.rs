@@ -18,6 +18,7 @@ mod output;
 mod role;
 mod sender;
 mod settings;
+mod simulate;
 mod starter;
 mod up;
 mod words;

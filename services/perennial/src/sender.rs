@@ -54,7 +54,12 @@ enum Refused {
 impl Call {
     /// `body` names its `type`, and a `messageId` of its own.
     pub(crate) fn new(key: &str, body: &Value) -> Self {
-        Self { key: key.to_owned(), text: body.to_string() }
+        Self::written(key, body.to_string())
+    }
+
+    /// The same, as JSON already.
+    pub(crate) fn written(key: &str, text: String) -> Self {
+        Self { key: key.to_owned(), text }
     }
 
     pub(crate) fn text(&self) -> &str {

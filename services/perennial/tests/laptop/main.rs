@@ -27,6 +27,7 @@ mod refusals;
 mod script;
 mod sdk;
 mod sigterm;
+mod simulated;
 mod spans;
 mod spooled;
 mod stage;
