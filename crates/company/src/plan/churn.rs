@@ -75,7 +75,10 @@ fn churn(portrait: &Portrait, cause: Cause, visible: bool, end: Day, dice: &mut 
     let (least, most) = figure::SIGNAL_DAYS;
     Churn {
         cause,
-        signal_on: visible.then(|| notice_on.plus(-dice.whole(least, most))),
+        // Before it was there nothing showed.
+        signal_on: visible
+            .then(|| notice_on.plus(-dice.whole(least, most)))
+            .filter(|on| *on > portrait.created),
         notice_on,
         churned_on: end,
         play_would_save: visible && dice.chance(figure::play_works(cause)),
