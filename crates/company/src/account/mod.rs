@@ -20,6 +20,7 @@ use crate::plan::Life;
 use crate::portrait::Portrait;
 use crate::words;
 use people::Who;
+use service::Ticket;
 
 pub(crate) use people::{consultant_id, ours_id};
 
@@ -75,7 +76,7 @@ enum Later {
     Visit(u32),
     Bounce(Arc<str>),
     Removal(Arc<str>),
-    CloseTicket { user: Arc<str>, ticket: String, topic: &'static str, angry: bool },
+    CloseTicket { user: Arc<str>, ticket: Ticket },
     Pay { invoice: String, amount_minor: i64, due: Day },
     Overdue { invoice: String, amount_minor: i64, due: Day },
     Touch { kind: &'static str, who: Who },
@@ -136,8 +137,8 @@ impl Account {
                     self.told(today, &user, "Email Bounced", vec![("hard", true.into())]);
                 }
                 Later::Removal(user) => self.told(today, &user, "Account Removed User", Vec::new()),
-                Later::CloseTicket { user, ticket, topic, angry } => {
-                    self.close_ticket(today, &user, ticket, topic, angry);
+                Later::CloseTicket { user, ticket } => {
+                    self.close_ticket(today, &user, &ticket);
                 }
                 Later::Pay { invoice, amount_minor, due } => {
                     self.invoice(today, "Invoice Paid", invoice, amount_minor, due);

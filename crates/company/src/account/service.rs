@@ -23,6 +23,25 @@ const NPS_MOOD: f64 = 2.5;
 const NPS_LEAST: i64 = 7;
 const CSAT: f64 = 0.2;
 
+/// What somebody needs help with.
+pub(super) struct Ticket {
+    id: String,
+    priority: &'static str,
+    topic: &'static str,
+    /// Of somebody whose patience is at its end.
+    angry: bool,
+}
+
+impl Ticket {
+    fn said(&self) -> Vec<(&'static str, Said)> {
+        vec![
+            ("ticket_id", self.id.clone().into()),
+            ("priority", self.priority.into()),
+            ("topic", self.topic.into()),
+        ]
+    }
+}
+
 impl Account {
     pub(super) fn ask_for_help(&mut self, today: &mut Today) {
         let trouble = self.life.trouble_shown(today.day);
@@ -58,33 +77,20 @@ impl Account {
             self.dice.one_of(&["high", "normal", "normal", "low"])
         };
         self.tickets += 1;
-        let ticket = format!("{}-{}", self.id, self.tickets);
+        let ticket = Ticket { id: format!("{}-{}", self.id, self.tickets), priority, topic, angry };
         let at = self.at_work(today);
         let desk = self.dice.whole(0, contacts as i32 - 1) as usize;
         let who = self.at_desk(desk, today).unwrap_or(Who::Staff(1));
         let user = self.introduced(today, who);
-        let said: Vec<(&'static str, Said)> = vec![
-            ("ticket_id", ticket.clone().into()),
-            ("priority", priority.into()),
-            ("topic", topic.into()),
-        ];
-        self.say(today, Kind::Track("Ticket Opened"), Some(user.clone()), at, said);
+        self.say(today, Kind::Track("Ticket Opened"), Some(user.clone()), at, ticket.said());
         let open = self.dice.log_normal(days, 0.7).ceil() as i32;
-        self.later.push((today.day.plus(open), Later::CloseTicket { user, ticket, topic, angry }));
+        self.later.push((today.day.plus(open), Later::CloseTicket { user, ticket }));
     }
 
-    pub(super) fn close_ticket(
-        &mut self,
-        today: &mut Today,
-        user: &Arc<str>,
-        ticket: String,
-        topic: &'static str,
-        angry: bool,
-    ) {
-        let said = vec![("ticket_id", ticket.into()), ("topic", topic.into())];
-        self.told(today, user, "Ticket Closed", said);
+    pub(super) fn close_ticket(&mut self, today: &mut Today, user: &Arc<str>, ticket: &Ticket) {
+        self.told(today, user, "Ticket Closed", ticket.said());
         if self.dice.chance(CSAT) {
-            let score = i64::from(if angry { self.dice.whole(1, 3) } else { self.dice.whole(3, 5) });
+            let score = i64::from(if ticket.angry { self.dice.whole(1, 3) } else { self.dice.whole(3, 5) });
             self.answered(today, user, "csat", score);
         }
     }
