@@ -31,5 +31,6 @@ mod simulated;
 mod spans;
 mod spooled;
 mod stage;
+mod starter;
 mod told;
 mod trace;
