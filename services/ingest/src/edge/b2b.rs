@@ -3,12 +3,15 @@
 //! Each sets traits at its event time, so the order of arrival does not matter: a later word of the workspace, by a group
 //! call or by another such event, holds. Source: Segment's spec for B2B SaaS.
 
-use domain::value::Value;
+use domain::value::{Decimal, Value};
 
 use super::{names, values::put};
 
 /// Traits of a trial, with the names that Segment gives its properties.
 const OF_A_TRIAL: [&str; 3] = ["trial_end_date", "trial_plan_name", "trial_start_date"];
+
+/// Segment's spec has it as a text.
+const EMPLOYEES: &str = "employees";
 
 /// What a usage event, of whose properties these are kept, says of its account: sorted by name.
 pub(crate) fn traits_of_account(event: &str, properties: &[(String, Value)]) -> Vec<(String, Value)> {
@@ -42,11 +45,19 @@ fn trial(on: bool, properties: &[(String, Value)]) -> Vec<(String, Value)> {
 pub(crate) fn of_account(said: Vec<(String, Value)>) -> Vec<(String, Value)> {
     let mut traits = Vec::with_capacity(said.len());
     for (name, value) in said {
+        let spelled = names::spelled(&name);
+        let value = if spelled == EMPLOYEES { counted(value) } else { value };
         if !names::personal_of_account(&name) && !names::personal_value(&value) {
-            put(&mut traits, &names::spelled(&name), value);
+            put(&mut traits, &spelled, value);
         }
     }
     traits
+}
+
+/// A text that is written as a number is that number.
+fn counted(value: Value) -> Value {
+    let number = value.as_text().and_then(|text| Decimal::parse(text.trim()).ok());
+    number.map_or(value, Value::Decimal)
 }
 
 #[cfg(test)]
@@ -69,6 +80,19 @@ mod tests {
     fn an_account_that_was_created_has_the_traits_of_a_group_call() {
         let said = [("account_name", "Acme"), ("Plan", "pro"), ("phone", "1"), ("referrer", "ada@x.example")];
         check("Account Created", &said, "name=Acme plan=pro");
+    }
+
+    #[test]
+    fn employees_are_a_number_though_segments_clients_send_a_text() {
+        let of = |text: &str| of_account(vec![("Employees".to_owned(), Value::Text(text.to_owned()))]);
+        for (text, number) in [("583", 583), (" 2300000 ", 2_300_000)] {
+            let number = Decimal::from_int(number).map(Value::Decimal);
+            assert_eq!(
+                of(text).pop().map(|(name, value)| (name, Some(value))),
+                Some(("employees".into(), number))
+            );
+        }
+        assert_eq!(of("50-100"), [("employees".to_owned(), Value::Text("50-100".to_owned()))]);
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! A simulated company, made and sent as somebody types it: as files, as history, and live.
 
-use std::{collections::BTreeSet, fs, process::Output, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    process::Output,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use contracts::log::ClockKind;
@@ -17,6 +22,7 @@ const PAST: &str = "past";
 const NOW: &str = "now";
 /// A company of two months.
 const SMALL: [&str; 6] = ["--accounts", "12", "--months", "2", "--seed", "7"];
+const SOON: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +63,9 @@ async fn simulated(stage: &Stage) -> Result<()> {
     let sent =
         simulate(to(NOW, &now).iter().map(String::as_str).chain(["--live", "--rate", "100000"])).await?;
     ensure!(sent.status.success(), "{sent:?}");
+    let begun = Instant::now();
     while stage.client.workspace(NOW).await?.events < calls / 2 {
+        ensure!(begun.elapsed() < SOON, "half of {calls} events do not come");
         sleep(LOOK).await;
     }
     process.is_up()
