@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     evidence,
     process::{Home, Perennial, alone, program},
+    script::midnight,
     stage::Stage,
 };
 
@@ -43,11 +44,14 @@ async fn decided(stage: &Stage) -> Result<()> {
     taken(&run(&["apply", "--starter", "--set", CORE]).await?, "+ playbook churn_risk")?;
     let sent = run(&[&COMPANY[..], &["--url", &http, "--write-key", &key]].concat()).await?;
     taken(&sent, "everything is decided")?;
-    // Edited while it is in force.
+    // Edited while it is in force; with another day everything that follows from that is decided.
     let stays = run(&["templates", "use", "fading", "--set", "fading_below=0.1"]).await?;
     taken(&stays, "= segments.fading")?;
     let replaced = ["templates", "use", "fading", "--set", "fading_below=0.1", "--replace"];
     taken(&run(&replaced).await?, "~ segment fading")?;
+    let a_day_later = midnight(jiff::civil::date(2024, 5, 2))?;
+    stage.client.advance(WORKSPACE, a_day_later).await?;
+    stage.client.await_clock(WORKSPACE, a_day_later).await?;
     let stories = evidence::stories(&stage.log().await?).await?;
     let memberships: usize = stories.values().map(|story| story.memberships.len()).sum();
     let opened =
