@@ -1,7 +1,7 @@
 //! Days, months and quarters, and what each day is worth.
 
 use jiff::civil::{Date, Weekday, date};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::figures::{AUGUST, CHRISTMAS, MONTH_END, MONTH_END_DAYS, WEEKEND};
 
@@ -75,6 +75,13 @@ impl std::fmt::Display for Day {
 impl Serialize for Day {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let date = String::deserialize(deserializer)?;
+        date.parse().map(Self::of).map_err(serde::de::Error::custom)
     }
 }
 

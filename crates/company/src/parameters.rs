@@ -1,7 +1,7 @@
 //! What a company is made from.
 
 use jiff::civil::{Date, date};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::calendar::Day;
@@ -14,7 +14,7 @@ const MOST_MONTHS: u32 = 120;
 const MOST_VOLUME: f64 = 100.0;
 
 /// The same parameters give the same company, on any machine.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Parameters {
     pub seed: u64,
     /// All that there ever are: most when the history begins, the others sign during it.

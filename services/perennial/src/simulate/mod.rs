@@ -3,6 +3,7 @@
 //! Invariant: what is sent goes through the public APIs, so any Perennial can be sent to; the truth goes nowhere but into
 //! its file.
 
+mod check;
 mod description;
 mod files;
 mod history;
@@ -30,16 +31,17 @@ pub(crate) struct Simulate {
     #[command(flatten)]
     to: To,
     /// A write key of the workspace.
-    #[arg(long, requires = "url")]
+    #[arg(long, requires = "url", conflicts_with_all = ["out", "describe", "check"])]
     write_key: Option<String>,
     /// As it happens, to a workspace on the wall clock: each event stamped with the moment at which it is sent, days as fast
     /// as --rate lets them pass.
-    #[arg(long, requires = "url")]
+    #[arg(long, requires = "url", conflicts_with_all = ["out", "describe", "check"])]
     live: bool,
     /// With --live: events a second. Who the customers are is told first, as fast as it goes.
     #[arg(long, value_name = "EVENTS_PER_SECOND", default_value = "50", requires = "live")]
     rate: NonZeroU32,
-    /// Write the truth here: who leaves and why, since when it shows, what only looks like it. Perennial never sees it.
+    /// Write the truth here, or with --check read it: who leaves and why, since when it shows, what only looks like it.
+    /// Perennial never sees it.
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     truth: Option<PathBuf>,
 }
@@ -81,10 +83,17 @@ struct To {
     /// clock goes with it.
     #[arg(long)]
     url: Option<String>,
+    /// Say how the definitions in force did with a company that was sent as history, against its truth: how well the score
+    /// tells who leaves, how long before, which alerts were right. Sends nothing.
+    #[arg(long, requires = "truth", conflicts_with = "Size")]
+    check: bool,
 }
 
 impl Simulate {
     pub(crate) async fn run(self) -> Result<()> {
+        if self.to.check {
+            return check::check(&self.target, self.truth.as_deref().context("--truth is missing")?).await;
+        }
         let company = Company::new(self.parameters())?;
         if self.to.describe {
             return description::print(company, self.target.output);
@@ -158,14 +167,18 @@ mod tests {
     }
 
     #[test]
-    fn a_company_is_described_written_or_sent() {
+    fn a_company_is_described_written_sent_or_checked() {
+        check(&["--check", "--truth", "t.json", "-w", "sim"], None);
+        check(&["--check"], Some("--truth"));
+        check(&["--check", "--truth", "t.json", "--seed", "2"], Some("cannot be used with"));
         check(&["--describe"], None);
         check(&["--out", "here", "--accounts", "20", "--seed", "9"], None);
         check(&["--url", "http://a:1", "--write-key", "pk", "--truth", "t.json"], None);
         check(&["--url", "http://a:1", "--write-key", "pk", "--live", "--rate", "5"], None);
         check(&[], Some("required"));
         check(&["--describe", "--out", "here"], Some("cannot be used with"));
-        check(&["--out", "here", "--live"], Some("--url"));
+        check(&["--out", "here", "--live"], Some("cannot be used with"));
+        check(&["--describe", "--write-key", "pk"], Some("cannot be used with"));
         check(&["--url", "http://a:1", "--write-key", "pk", "--rate", "5"], Some("--live"));
         check(&["--url", "http://a:1", "--write-key", "pk", "--live", "--rate", "0"], Some("--rate"));
     }
