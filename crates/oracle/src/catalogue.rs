@@ -1,8 +1,13 @@
 //! A catalogue document as `docs/catalogue.md` has it. Only documents that were validated come here.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod measures;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
+
+pub(crate) use measures::{Aggregate, Events, Measure, Selection, Window};
+use measures::{Sets, events, filter, measure};
 
 use crate::{
     account::Value,
@@ -20,72 +25,6 @@ pub(crate) struct Catalogue {
     pub(crate) playbooks: BTreeMap<String, Playbook>,
     /// Their addresses decide nothing.
     pub(crate) endpoints: BTreeMap<String, ()>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Measure {
-    Windowed {
-        aggregate: Aggregate,
-        of: Selection,
-        window: Window,
-    },
-    Elapsed {
-        first: bool,
-        events: Events,
-    },
-    Change(String),
-    Ratio {
-        of: String,
-        to: String,
-        to_at_least: Option<Number>,
-    },
-    FirstKnown(Vec<String>),
-    Trait {
-        name: String,
-        fades_after: Option<i64>,
-    },
-    /// Of one set of events, or of the one that belongs to the value of a trait.
-    Breadth {
-        by: Option<String>,
-        sets: BTreeMap<String, BTreeSet<String>>,
-        window: Window,
-    },
-    TraitBefore {
-        name: String,
-        days: i64,
-    },
-    DaysUntil(String),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Aggregate {
-    Count,
-    Sum,
-    Min,
-    Max,
-    Average,
-    DistinctContacts,
-    DistinctValues,
-    DaysActive,
-    MedianGap,
-    MedianPerDay,
-}
-
-/// The names of the events that count; `None`: all of them do.
-pub(crate) type Events = Option<BTreeSet<String>>;
-
-/// Which usage, and what of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Selection {
-    pub(crate) events: Events,
-    pub(crate) property: Option<String>,
-    pub(crate) filters: Vec<(String, Comparison)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Window {
-    Days { days: i64, before: i64 },
-    Hours { hours: i64, before: i64 },
 }
 
 #[derive(Debug, Clone)]
@@ -202,20 +141,8 @@ impl Catalogue {
     }
 }
 
-/// The events of each set.
-type Sets = BTreeMap<String, BTreeSet<String>>;
-
 fn name(at: &Json) -> Option<String> {
     at.as_str().map(str::to_owned)
-}
-
-/// An event's name, or a set of them; absent: all.
-fn events(at: Option<&Json>, sets: &Sets) -> Option<Events> {
-    let Some(at) = at else { return Some(None) };
-    match text(at, "set") {
-        Some(set) => Some(Some(sets.get(&set)?.clone())),
-        None => Some(Some(BTreeSet::from([name(at)?]))),
-    }
 }
 
 fn map<T>(at: &Json, key: &str, read: impl Fn(&Json) -> Option<T>) -> Option<BTreeMap<String, T>> {
@@ -238,44 +165,6 @@ pub(crate) fn integer(at: &Json, key: &str) -> Option<i64> {
 /// A number as the document writes it.
 pub(crate) fn number(at: &Json) -> Option<Number> {
     at.as_number().and_then(|n| Number::parse(&n.to_string()))
-}
-
-fn measure(at: &Json, sets: &Sets) -> Option<Measure> {
-    let (form, body) = at.as_object()?.iter().next()?;
-    Some(match form.as_str() {
-        "days_since_first" => Measure::Elapsed { first: true, events: events(body.get("event"), sets)? },
-        "days_since_last" => Measure::Elapsed { first: false, events: events(body.get("event"), sets)? },
-        "change" => Measure::Change(text(body, "measure")?),
-        "ratio" => Measure::Ratio {
-            of: text(body, "of")?,
-            to: text(body, "to")?,
-            to_at_least: optional(body.get("to_at_least"), number)?,
-        },
-        "first_known" => Measure::FirstKnown(body.as_array()?.iter().map(name).collect::<Option<_>>()?),
-        "trait" => Measure::Trait { name: text(body, "name")?, fades_after: integer(body, "fades_after") },
-        "breadth" => breadth(body, sets)?,
-        "trait_before" => Measure::TraitBefore { name: text(body, "name")?, days: integer(body, "days")? },
-        "days_until" => Measure::DaysUntil(text(body, "trait")?),
-        name => Measure::Windowed {
-            aggregate: aggregate(name)?,
-            of: Selection {
-                events: events(body.get("event"), sets)?,
-                property: text(body, "property"),
-                filters: list(body, "where", filter)?,
-            },
-            window: window(body.get("window")?)?,
-        },
-    })
-}
-
-fn breadth(at: &Json, known: &Sets) -> Option<Measure> {
-    let window = window(at.get("window")?)?;
-    let set = |name: &Json| known.get(name.as_str()?).cloned();
-    let sets = match at.get("set") {
-        Some(one) => BTreeMap::from([(String::new(), set(one)?)]),
-        None => map(at, "sets", set)?,
-    };
-    Some(Measure::Breadth { by: text(at, "by"), sets, window })
 }
 
 /// The segments of ordered sets: each for whom no one before it is.
@@ -302,33 +191,6 @@ fn segment(at: &Json) -> Option<Segment> {
     };
     let hours = |hold: &Json| integer(hold, "hours").unwrap_or(0) + 24 * integer(hold, "days").unwrap_or(0);
     Some(Segment { enters, stays, hold: at.get("hold").map_or(0, hours) * HOUR_MS })
-}
-
-fn aggregate(name: &str) -> Option<Aggregate> {
-    Some(match name {
-        "count" => Aggregate::Count,
-        "sum" => Aggregate::Sum,
-        "min" => Aggregate::Min,
-        "max" => Aggregate::Max,
-        "average" => Aggregate::Average,
-        "distinct_contacts" => Aggregate::DistinctContacts,
-        "distinct_values" => Aggregate::DistinctValues,
-        "days_active" => Aggregate::DaysActive,
-        "median_gap" => Aggregate::MedianGap,
-        "median_per_day" => Aggregate::MedianPerDay,
-        _ => return None,
-    })
-}
-
-fn window(at: &Json) -> Option<Window> {
-    match integer(at, "hours") {
-        Some(hours) => Some(Window::Hours { hours, before: 0 }),
-        None => Some(Window::Days { days: integer(at, "days")?, before: integer(at, "before").unwrap_or(0) }),
-    }
-}
-
-fn filter(at: &Json) -> Option<(String, Comparison)> {
-    Some((text(at, "property")?, Comparison::read(at)?))
 }
 
 fn scorecard(at: &Json) -> Option<Scorecard> {
