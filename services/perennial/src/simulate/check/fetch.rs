@@ -36,6 +36,9 @@ pub(super) async fn decided(
     let runs = runs(target).await?;
     let risky = runs.iter().filter(|run| playbooks.contains(run.playbook.as_str()));
     let mut signals = by_account(risky.map(|run| (&run.account, run.started_at)));
+    // Whom the truth has: a CTA that a playbook opens for nobody is its account's owner's.
+    let owners: HashMap<String, String> =
+        accounts.iter().map(|account| (account.id.clone(), account.owner.clone())).collect();
     let mut cases = Vec::with_capacity(accounts.len());
     for truth in accounts {
         let turns = turns(target, &truth.id).await?;
@@ -47,7 +50,11 @@ pub(super) async fn decided(
         cases.push(Case { truth, turns, ctas, signals, core });
         progress.inc(1);
     }
-    let opened = all.into_iter().map(|cta| Opened { owner: cta.owner, at: cta.opened_at }).collect();
+    let opened = all.into_iter().map(|cta| {
+        let owner = owners.get(&cta.account).filter(|_| cta.owner.is_empty()).cloned();
+        Opened { owner: owner.unwrap_or(cta.owner), at: cta.opened_at }
+    });
+    let opened = opened.collect();
     Ok(Decided { cases, opened })
 }
 
