@@ -298,20 +298,24 @@ fn count_together<'a>(
     each: impl Iterator<Item = &'a [(Bucket, u32)]>,
     all: usize,
 ) -> Option<Quantity> {
-    if aggregate == Aggregate::Breadth {
-        let used = each.filter(|buckets| !buckets.is_empty()).count();
-        return Quantity::ratio(used as i128, all as i128);
+    match aggregate {
+        Aggregate::Breadth => {
+            let used = each.filter(|buckets| !buckets.is_empty()).count();
+            Quantity::ratio(used as i128, all as i128)
+        }
+        Aggregate::Count => Some(Quantity::int(each.flatten().map(|(_, count)| i128::from(*count)).sum())),
+        Aggregate::MedianGap => median_gap(by_day(each).keys().copied()),
+        Aggregate::MedianPerDay => median(by_day(each).into_values().collect(), 3),
+        _ => Some(whole(each.flatten().map(|(day, _)| day).collect::<BTreeSet<_>>().len())),
     }
+}
+
+fn by_day<'a>(each: impl Iterator<Item = &'a [(Bucket, u32)]>) -> BTreeMap<Bucket, i128> {
     let mut days = BTreeMap::new();
     for (day, count) in each.flatten() {
         *days.entry(*day).or_insert(0) += i128::from(*count);
     }
-    match aggregate {
-        Aggregate::DaysActive => Some(whole(days.len())),
-        Aggregate::MedianGap => median_gap(days.keys().copied()),
-        Aggregate::MedianPerDay => median(days.into_values().collect(), 3),
-        _ => Some(Quantity::int(days.into_values().sum())),
-    }
+    days
 }
 
 /// Of days that rise, at least three of them.
