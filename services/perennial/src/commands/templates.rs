@@ -9,13 +9,12 @@ use serde_json::{Value, json};
 use super::catalogue::{applied_in_words, changes_in_words, refused};
 use crate::cli::{Output, Target};
 use crate::document::Document;
-use crate::starter::{Keeper, Kept, Pack, Template};
+use crate::starter::{self, Keeper, Kept, Pack, Template};
 use crate::yaml::to_yaml;
 use crate::{clients, output};
 
 /// Days until what was put in is looked at again.
 const REVIEW_DAYS: i64 = 180;
-const OWNER: &str = "customer success";
 
 #[derive(Args)]
 pub(crate) struct Templates {
@@ -62,9 +61,9 @@ pub(crate) struct Put {
     /// Let these templates replace definitions of the same names that are otherwise; what they stand on stays.
     #[arg(long)]
     replace: bool,
-    /// Who looks after these definitions.
-    #[arg(long, default_value = OWNER)]
-    owner: String,
+    /// Who looks after these definitions. Absent: of those that are replaced whoever does now, of others customer success.
+    #[arg(long)]
+    owner: Option<String>,
     /// Who you are.
     #[arg(long = "as", value_name = "NAME", env = "USER", default_value = "")]
     by: String,
@@ -93,7 +92,7 @@ impl Choice {
 impl Put {
     /// As somebody does it who says no more.
     pub(super) fn by(by: String) -> Self {
-        Self { dry_run: false, replace: false, owner: OWNER.to_owned(), by }
+        Self { dry_run: false, replace: false, owner: None, by }
     }
 
     /// Puts them into the catalogue as it stands now: when another version comes between, nothing changes.
@@ -104,7 +103,8 @@ impl Put {
         names: &[&str],
         choice: &Choice,
     ) -> Result<()> {
-        let settings = pack.settings(&choice.set)?;
+        let templates = pack.with_all_below(names)?;
+        let settings = starter::settings(&templates, &choice.set)?;
         let workspace = target.workspace.clone();
         let mut client = clients::catalogue(&target.grpc).await?;
         let request = ExportCatalogueRequest { workspace: workspace.clone(), version: 0 };
@@ -113,12 +113,13 @@ impl Put {
         let now = Timestamp::from_millisecond(chassis::clock::now())?.to_zoned(TimeZone::UTC);
         let review = now.date().saturating_add(REVIEW_DAYS.days()).to_string();
         let mut kept = Vec::new();
-        for (name, template) in pack.with_all_below(names)? {
+        for (name, template) in templates {
             // What they stand on gives way to nothing: others may stand on it too.
             let replace = self.replace && names.contains(&name);
             let keeper = Keeper { owner: self.owner.clone(), review: review.clone(), replace };
             kept.extend(keeper.put(&mut catalogue, template, &settings)?);
         }
+        say_what_stays(&kept);
         let document = Document::parse("the catalogue with the templates", to_yaml(&catalogue)?)?;
         let text = catalogue.to_string();
         if self.dry_run {
@@ -130,11 +131,7 @@ impl Put {
                 &diff,
                 |diff| {
                     let changes = changes_in_words(&diff.changes);
-                    format!(
-                        "Against version {} this would change:\n{changes}{}",
-                        diff.based_on,
-                        in_words(&kept)
-                    )
+                    format!("Against version {} this would change:\n{changes}", diff.based_on)
                 },
             );
         }
@@ -147,21 +144,20 @@ impl Put {
         };
         let applied = client.apply_catalogue(request).await.map_err(|status| refused(&document, status))?;
         let message = "perennial.catalogue.v1.ApplyCatalogueResponse";
-        output::one(target.output, message, &applied.into_inner(), |applied| {
-            format!("{}{}", applied_in_words(applied, false), in_words(&kept))
-        })
+        output::one(target.output, message, &applied.into_inner(), |applied| applied_in_words(applied, false))
     }
 }
 
-fn in_words(kept: &[Kept]) -> String {
-    let lines: Vec<String> = kept.iter().map(|Kept(what)| format!("  = {what}")).collect();
-    if lines.is_empty() {
-        return String::new();
+/// Beside whatever is answered, in whatever form, also where that is a refusal.
+fn say_what_stays(kept: &[Kept]) {
+    if kept.is_empty() {
+        return;
     }
-    format!(
-        "\nThese are there already and are otherwise; they stay (--replace replaces them):\n{}",
-        lines.join("\n")
-    )
+    eprintln!(
+        "These are there already and are otherwise; they stay (`templates use NAME --replace` puts that template's"
+    );
+    eprintln!("own in their place, and never what it stands on):");
+    kept.iter().for_each(|Kept(what)| eprintln!("  = {what}"));
 }
 
 fn list(pack: &Pack, output: Output) -> Result<()> {
@@ -196,7 +192,7 @@ fn as_json(name: &str, template: &Template) -> Value {
 
 fn show(pack: &Pack, name: &str, choice: &Choice, output: Output) -> Result<()> {
     let template = pack.get(name)?;
-    let catalogue = template.filled(&pack.settings(&choice.set)?);
+    let catalogue = template.filled(&starter::settings(&[(name, template)], &choice.set)?);
     if output == Output::Json {
         let mut all = as_json(name, template);
         all["catalogue"] = catalogue;

@@ -2,6 +2,8 @@
 //! with parameters of its own.
 
 mod merge;
+#[cfg(test)]
+mod sentences;
 mod template;
 
 use std::collections::BTreeMap;
@@ -81,26 +83,33 @@ impl Pack {
         }
         Ok(())
     }
+}
 
-    /// Reads `NAME=VALUE`, as the parameter of that name takes it.
-    ///
-    /// # Errors
-    /// No template has such a parameter, or it takes no such value.
-    pub(crate) fn settings(&self, written: &[String]) -> Result<Settings> {
-        written.iter().map(|written| self.setting(written)).collect()
+/// Reads each `NAME=VALUE`, as the parameter of that name takes it, of these templates.
+///
+/// # Errors
+/// None of them has such a parameter, it takes no such value, or it is set twice.
+pub(crate) fn settings(templates: &[(&str, &Template)], written: &[String]) -> Result<Settings> {
+    let mut settings = Settings::new();
+    for written in written {
+        let (name, value) = setting(templates, written)?;
+        if settings.insert(name.clone(), value).is_some() {
+            bail!("{name} is set twice: a list has commas");
+        }
     }
+    Ok(settings)
+}
 
-    fn setting(&self, written: &str) -> Result<(String, Value)> {
-        let Some((name, value)) = written.split_once('=') else {
-            bail!("`{written}` sets nothing: write NAME=VALUE");
-        };
-        let parameters = || self.0.values().flat_map(|template| &template.parameters);
-        let Some((_, parameter)) = parameters().find(|(known, _)| *known == name) else {
-            let nearest = suggestion(name, parameters().map(|(known, _)| known.as_str()));
-            bail!("no template has a parameter {name}{nearest}");
-        };
-        Ok((name.to_owned(), parameter.read(value).with_context(|| name.to_owned())?))
-    }
+fn setting(templates: &[(&str, &Template)], written: &str) -> Result<(String, Value)> {
+    let Some((name, value)) = written.split_once('=') else {
+        bail!("`{written}` sets nothing: write NAME=VALUE");
+    };
+    let parameters = || templates.iter().flat_map(|(_, template)| &template.parameters);
+    let Some((_, parameter)) = parameters().find(|(known, _)| *known == name) else {
+        let nearest = suggestion(name, parameters().map(|(known, _)| known.as_str()));
+        bail!("none of these templates has a parameter {name}{nearest}");
+    };
+    Ok((name.to_owned(), parameter.read(value).with_context(|| name.to_owned())?))
 }
 
 #[cfg(test)]
@@ -113,10 +122,13 @@ mod tests {
     use super::*;
 
     fn filled(pack: &Pack, names: &[&str]) -> Value {
-        let settings = pack.settings(&["core=Report Exported, Dashboard Viewed".to_owned()]).unwrap();
+        let templates = pack.with_all_below(names).unwrap();
+        let is_core = templates.iter().any(|(name, _)| *name == "vocabulary");
+        let core = is_core.then(|| "core=Report Exported, Dashboard Viewed".to_owned());
+        let settings = settings(&templates, &Vec::from_iter(core)).unwrap();
         let mut catalogue = json!({});
-        for (name, template) in pack.with_all_below(names).unwrap() {
-            let keeper = Keeper { owner: "cs".into(), review: "2027-03-31".into(), replace: false };
+        for (name, template) in templates {
+            let keeper = Keeper { owner: Some("cs".into()), review: "2027-03-31".into(), replace: false };
             let kept = keeper.put(&mut catalogue, template, &settings).unwrap();
             assert!(kept.is_empty(), "{name}: {kept:?}");
         }
@@ -159,14 +171,20 @@ mod tests {
     #[test]
     fn what_is_set_is_read_as_the_parameter_takes_it() {
         let pack = Pack::load().unwrap();
-        let read = |written: &str| pack.settings(&[written.to_owned()]).map_err(|error| format!("{error:#}"));
+        let fading = pack.with_all_below(&["fading"]).unwrap();
+        let read = |written: &str| {
+            let written: Vec<String> = written.split(';').map(str::to_owned).collect();
+            settings(&fading, &written).map_err(|error| format!("{error:#}"))
+        };
         let one = |name: &str, value| Ok(BTreeMap::from([(name.to_owned(), value)]));
         assert_eq!(read("core= A, B ,"), one("core", json!(["A", "B"])));
         assert_eq!(read("fading_below=0.2"), one("fading_below", serde_json::from_str("0.2").unwrap()));
         for (written, expected) in [
             ("core", "`core` sets nothing: write NAME=VALUE"),
             ("core=", "core: a list is empty: write A, B"),
-            ("cor=A", "no template has a parameter cor; did you mean `core`?"),
+            ("cor=A", "none of these templates has a parameter cor; did you mean `core`?"),
+            ("seat_limit_from=1", "none of these templates has a parameter seat_limit_from"),
+            ("core=A;core=B", "core is set twice: a list has commas"),
             ("fading_below=low", "fading_below: `low` is no number"),
         ] {
             assert_eq!(read(written), Err(expected.to_owned()), "{written}");
