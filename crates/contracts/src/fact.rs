@@ -1,9 +1,10 @@
 //! Facts between wire and domain: usage, traits, contacts, commands, reports.
 
 use domain::{
-    decision::{AttemptReported, Command, CtaCommand},
+    command::{Ask, Command, CtaCommand, RunCommand},
+    decision::AttemptReported,
     fact::{Fact, FactKind, Usage},
-    ids::{CommandId, ContactId, CtaId, FactId, NotificationId},
+    ids::{CommandId, ContactId, CtaId, FactId, NotificationId, RunId},
     time::Instant,
 };
 
@@ -37,6 +38,10 @@ pub fn said(header: &Header, kind: Kind) -> Result<Option<Said>, Malformed> {
         }
         Kind::CloseCta(it) => command(header, &it.cta, it.by, CtaCommand::Close { outcome: it.outcome })?,
         Kind::ReassignCta(it) => command(header, &it.cta, it.by, CtaCommand::Reassign { owner: it.owner })?,
+        Kind::CompleteCtaTask(it) => {
+            command(header, &it.cta, it.by, CtaCommand::CompleteTask { task: it.task })?
+        }
+        Kind::DecideRun(it) => decide_run(header, it)?,
         Kind::AttemptReported(it) => Said::Report(report(it)?),
         _ => return Ok(None),
     };
@@ -67,7 +72,14 @@ fn fact(header: &Header, kind: Kind) -> Result<Fact, Malformed> {
 
 fn command(header: &Header, cta: &[u8], by: String, ask: CtaCommand) -> Result<Said, Malformed> {
     let command = CommandId(id("header.request_id", &header.request_id)?);
-    Ok(Said::Command(Command { id: command, cta: CtaId(id("cta", cta)?), by, ask }))
+    Ok(Said::Command(Command { id: command, by, ask: Ask::Cta(CtaId(id("cta", cta)?), ask) }))
+}
+
+fn decide_run(header: &Header, it: wire::DecideRun) -> Result<Said, Malformed> {
+    let command = CommandId(id("header.request_id", &header.request_id)?);
+    let ask = if it.approved { RunCommand::Approve } else { RunCommand::Reject };
+    let run = RunId(id("decide_run.run", &it.run)?);
+    Ok(Said::Command(Command { id: command, by: it.by, ask: Ask::Run(run, ask) }))
 }
 
 fn report(wire: wire::AttemptReported) -> Result<AttemptReported, Malformed> {
@@ -112,12 +124,22 @@ impl From<FactKind> for Kind {
 impl From<Command> for Kind {
     /// The command's id goes into the header's `request_id`.
     fn from(command: Command) -> Self {
-        let (cta, by) = (id_bytes(command.cta.0), command.by);
-        match command.ask {
+        let by = command.by;
+        let (cta, ask) = match command.ask {
+            Ask::Cta(CtaId(cta), ask) => (id_bytes(cta), ask),
+            Ask::Run(RunId(run), ask) => {
+                let (run, approved) = (id_bytes(run), ask == RunCommand::Approve);
+                return Self::DecideRun(wire::DecideRun { run, by, approved });
+            }
+        };
+        match ask {
             CtaCommand::Take => Self::TakeCta(wire::TakeCta { cta, by }),
             CtaCommand::Snooze { until } => Self::SnoozeCta(wire::SnoozeCta { cta, by, until_at: until.0 }),
             CtaCommand::Close { outcome } => Self::CloseCta(wire::CloseCta { cta, by, outcome }),
             CtaCommand::Reassign { owner } => Self::ReassignCta(wire::ReassignCta { cta, by, owner }),
+            CtaCommand::CompleteTask { task } => {
+                Self::CompleteCtaTask(wire::CompleteCtaTask { cta, by, task })
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use contracts::{
     log::{Cause, Header, Service},
 };
 use domain::{
+    command::*,
     decision::*,
     fact::{Fact, FactKind, Usage},
     ids::*,
@@ -61,12 +62,17 @@ fn facts() -> Vec<(&'static str, FactKind)> {
     ]
 }
 
-fn commands() -> Vec<(&'static str, CtaCommand)> {
+fn commands() -> Vec<(&'static str, Ask)> {
+    let of_cta = |ask| Ask::Cta(CtaId(13), ask);
+    let of_run = |ask| Ask::Run(RunId(11), ask);
     vec![
-        ("take_cta", CtaCommand::Take),
-        ("snooze_cta", CtaCommand::Snooze { until: Instant(NOON) }),
-        ("close_cta", CtaCommand::Close { outcome: "renewed".into() }),
-        ("reassign_cta", CtaCommand::Reassign { owner: "jo".into() }),
+        ("take_cta", of_cta(CtaCommand::Take)),
+        ("snooze_cta", of_cta(CtaCommand::Snooze { until: Instant(NOON) })),
+        ("close_cta", of_cta(CtaCommand::Close { outcome: "renewed".into() })),
+        ("reassign_cta", of_cta(CtaCommand::Reassign { owner: "jo".into() })),
+        ("complete_cta_task", of_cta(CtaCommand::CompleteTask { task: "Call the champion".into() })),
+        ("approve_run", of_run(RunCommand::Approve)),
+        ("reject_run", of_run(RunCommand::Reject)),
     ]
 }
 
@@ -110,6 +116,20 @@ fn cta_changed() -> CtaChanged {
         run: RunId(11),
         episode: Some(EpisodeId(12)),
         by: "kim".into(),
+        tasks: Vec::new(),
+        touched: false,
+        joined: Vec::new(),
+    }
+}
+
+fn cta_changed_with_tasks() -> CtaChanged {
+    let task = |title: &str, done_by: &str| Task { title: title.into(), done_by: done_by.into() };
+    CtaChanged {
+        state: CtaState::Open,
+        tasks: vec![task("Call the champion", "kim"), task("Find a second one", "")],
+        touched: true,
+        joined: vec!["renewal".into()],
+        ..cta_changed()
     }
 }
 
@@ -129,10 +149,19 @@ fn run_advanced() -> RunAdvanced {
         run: RunId(11),
         playbook: "win_back".into(),
         trigger: 12,
-        state: RunState::Waiting { until: Instant(NOON) },
+        state: RunState::Waiting { until: Instant(NOON), approval: false },
         step: "wait_2".into(),
         reasons: reasons(),
     }
+}
+
+fn run_to_approve() -> RunAdvanced {
+    let state = RunState::Waiting { until: Instant(NOON), approval: true };
+    RunAdvanced { state, ..run_advanced() }
+}
+
+fn run_ended(because: RunEnd) -> RunAdvanced {
+    RunAdvanced { state: RunState::Ended { because }, step: String::new(), ..run_advanced() }
 }
 
 fn notification_requested() -> NotificationRequested {
@@ -156,7 +185,14 @@ fn decisions() -> Vec<(&'static str, Decision)> {
         ("health_changed", Decision::Health(health_changed())),
         ("membership_changed", Decision::Membership(membership_changed())),
         ("run_advanced", Decision::Run(run_advanced())),
+        ("run_advanced_to_approve", Decision::Run(run_to_approve())),
+        ("run_advanced_ended", Decision::Run(run_ended(RunEnd::Done))),
+        ("run_advanced_ended_goal", Decision::Run(run_ended(RunEnd::Goal))),
+        ("run_advanced_ended_rejected", Decision::Run(run_ended(RunEnd::Rejected))),
+        ("run_advanced_ended_timed_out", Decision::Run(run_ended(RunEnd::TimedOut))),
+        ("run_advanced_ended_undefined", Decision::Run(run_ended(RunEnd::Undefined))),
         ("cta_changed", Decision::Cta(cta_changed())),
+        ("cta_changed_with_tasks", Decision::Cta(cta_changed_with_tasks())),
         ("notification_requested", Decision::Notification(notification_requested())),
         ("attempt_due", Decision::Attempt(AttemptDue { notification, attempt: 1 })),
         ("notification_settled", Decision::Settled(settled)),
@@ -188,7 +224,7 @@ fn records() -> BTreeMap<&'static str, Kind> {
     records.insert("attempt_reported", Kind::from(report()));
     records.insert("attempt_reported_not_begun", Kind::from(not_begun()));
     for (name, ask) in commands() {
-        let command = Command { id: CommandId(9), cta: CtaId(13), by: "kim".into(), ask };
+        let command = Command { id: CommandId(9), by: "kim".into(), ask };
         records.insert(name, Kind::from(command));
     }
     records
@@ -219,7 +255,7 @@ fn every_fact_comes_back_as_it_went() {
 #[test]
 fn every_command_and_report_comes_back_as_it_went() {
     for (name, ask) in commands() {
-        let command = Command { id: CommandId(9), cta: CtaId(13), by: "kim".into(), ask };
+        let command = Command { id: CommandId(9), by: "kim".into(), ask };
         let said = contracts::said(&header(), command.clone().into());
         assert_eq!(said, Ok(Some(Said::Command(command))), "{name}");
     }

@@ -78,6 +78,17 @@ impl Calendar {
         self.first_from(day, Instant::MIN)
     }
 
+    /// The hour that the clocks on the wall show, 0 to 23.
+    pub fn hour_of(&self, instant: Instant) -> u8 {
+        let hour = self.stretches[self.place(instant)].local_ms(instant).div_euclid(HOUR_MS).rem_euclid(24);
+        u8::try_from(hour).unwrap_or_default()
+    }
+
+    /// The first instant from `from` on at which the clocks on the wall show this hour of this day, or later.
+    pub fn clock(&self, day: Day, hour: u8, from: Instant) -> Instant {
+        self.first_local(i64::from(day.0) * DAY_MS + i64::from(hour) * HOUR_MS, from)
+    }
+
     /// The first instant after this one at which the day is another.
     pub fn next_midnight(&self, after: Instant) -> Instant {
         let forward = self.reaches(Day(self.day_of(after).0.saturating_add(1)), after);
@@ -102,8 +113,12 @@ impl Calendar {
 
     /// The first instant from `from` on that lies in `day` or later.
     fn first_from(&self, day: Day, from: Instant) -> Instant {
-        let local_ms = i64::from(day.0) * DAY_MS;
-        // No zone was ever more than a day from UTC: nothing before this can lie in the day.
+        self.first_local(i64::from(day.0) * DAY_MS, from)
+    }
+
+    /// The first instant from `from` on at which local time is so much, or more.
+    fn first_local(&self, local_ms: i64, from: Instant) -> Instant {
+        // No zone was ever more than a day from UTC: nothing before this can be so late.
         let from = from.max(Instant(local_ms - 2 * DAY_MS));
         let first = self.place(from);
         for (place, stretch) in self.stretches.iter().enumerate().skip(first) {
@@ -126,8 +141,12 @@ impl Calendar {
 }
 
 impl Stretch {
+    fn local_ms(self, instant: Instant) -> i64 {
+        instant.0.saturating_add(self.offset_ms)
+    }
+
     fn day_of(self, instant: Instant) -> Day {
-        let local = instant.0.saturating_add(self.offset_ms).div_euclid(DAY_MS);
+        let local = self.local_ms(instant).div_euclid(DAY_MS);
         Day(i32::try_from(local).unwrap_or(if local < 0 { i32::MIN } else { i32::MAX }))
     }
 }

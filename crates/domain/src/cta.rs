@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    decision::{Command, CtaChanged, CtaCommand, CtaState, CtaType, Reason},
+    command::{CtaCommand, Refusal},
+    decision::{CtaChanged, CtaState, CtaType, Reason, Task},
     ids::{CtaId, EpisodeId, RunId},
     time::{Day, Instant},
 };
@@ -16,68 +17,10 @@ pub const MAX_OPEN: usize = 64;
 pub const MAX_CLOSED: usize = 64;
 /// Of one CTA; those of later openings beyond are left out.
 pub const MAX_REASONS: usize = 32;
-/// Bytes of what a command says: who asks, whose it becomes, how it ended. An owner is as long at most.
-pub const SAID_MOST: usize = 200;
-
-/// Why a command is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error("this account has no such CTA")]
-    NotFound,
-    #[error("the CTA is closed")]
-    Closed,
-    #[error("the CTA is {owner}'s: it can be reassigned")]
-    Taken { owner: String },
-    #[error("a CTA is snoozed until an instant that is yet to come")]
-    SnoozeInPast,
-    #[error("it is not said who asks")]
-    AskerMissing,
-    #[error("it is not said how it ended")]
-    OutcomeMissing,
-    #[error("it is not said whose it becomes")]
-    OwnerMissing,
-    #[error("{what} is longer than 200 bytes, or holds control characters")]
-    TextUnfit { what: &'static str },
-}
-
-impl Refusal {
-    /// As in `ErrorInfo`.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NotFound => "CTA_NOT_FOUND",
-            Self::Closed => "CTA_CLOSED",
-            Self::Taken { .. } => "CTA_TAKEN",
-            Self::SnoozeInPast => "SNOOZE_IN_PAST",
-            Self::AskerMissing => "ASKER_MISSING",
-            Self::OutcomeMissing => "OUTCOME_MISSING",
-            Self::OwnerMissing => "OWNER_MISSING",
-            Self::TextUnfit { .. } => "TEXT_UNFIT",
-        }
-    }
-}
-
-impl Command {
-    /// Whether it can be asked of any CTA.
-    ///
-    /// # Errors
-    /// What it does not say, or says unfit to be kept.
-    pub fn check(&self) -> Result<(), Refusal> {
-        said("who asks", &self.by, Refusal::AskerMissing)?;
-        match &self.ask {
-            CtaCommand::Take | CtaCommand::Snooze { .. } => Ok(()),
-            CtaCommand::Close { outcome } => said("how it ended", outcome, Refusal::OutcomeMissing),
-            CtaCommand::Reassign { owner } => said("whose it becomes", owner, Refusal::OwnerMissing),
-        }
-    }
-}
-
-fn said(what: &'static str, text: &str, missing: Refusal) -> Result<(), Refusal> {
-    if text.is_empty() {
-        return Err(missing);
-    }
-    let fits = text.len() <= SAID_MOST && !text.contains(char::is_control);
-    if fits { Ok(()) } else { Err(Refusal::TextUnfit { what }) }
-}
+/// Of one CTA.
+pub const MAX_TASKS: usize = 20;
+/// Playbooks that joined one CTA; later ones beyond are left out.
+pub const MAX_JOINED: usize = 16;
 
 /// Something a CSM must act on: not closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +36,11 @@ pub struct Cta {
     pub due: Option<Day>,
     pub reasons: Vec<Reason>,
     pub origin: Origin,
+    pub tasks: Vec<Task>,
+    /// Whether anybody has done anything with it.
+    pub touched: bool,
+    /// Playbooks that joined it.
+    pub joined: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,23 +77,52 @@ impl Cta {
         Self { standing: Standing::Open, ..self }
     }
 
-    /// Another opening joins it: reasons it does not give yet, and the more urgent priority.
-    pub fn joined(mut self, priority: u32, reasons: &[Reason]) -> Self {
-        self.priority = self.priority.min(priority);
-        for reason in reasons {
+    /// What would have been opened joins it: with reasons and tasks that it does not give yet, and the more urgent
+    /// priority.
+    pub fn joined_by(mut self, other: &Self) -> Self {
+        self.priority = self.priority.min(other.priority);
+        for reason in &other.reasons {
             let known = self.reasons.iter().any(|r| r.comparison == reason.comparison);
             if !known && self.reasons.len() < MAX_REASONS {
                 self.reasons.push(reason.clone());
             }
         }
+        let playbook = &other.origin.playbook;
+        let known = self.causes().any(|cause| cause == playbook);
+        if !known && self.joined.len() < MAX_JOINED {
+            self.joined.push(playbook.clone());
+        }
+        self.with_tasks(other.tasks.iter().map(|task| task.title.as_str()))
+    }
+
+    /// Tasks that it does not have yet are to be done too.
+    pub fn with_tasks<'t>(mut self, titles: impl Iterator<Item = &'t str>) -> Self {
+        for title in titles {
+            let known = self.tasks.iter().any(|task| task.title == title);
+            if !known && self.tasks.len() < MAX_TASKS {
+                self.tasks.push(Task { title: title.to_owned(), done_by: String::new() });
+            }
+        }
         self
     }
 
+    /// Whether the playbook opened it, or joined it.
+    pub(crate) fn is_due_to(&self, playbook: &str) -> bool {
+        self.causes().any(|cause| cause == playbook)
+    }
+
+    /// The playbooks that led to it.
+    fn causes(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.origin.playbook).chain(&self.joined)
+    }
+
+    /// What was given to somebody who has not touched it is there for whoever takes it.
     fn take(self, by: &str) -> Result<Self, Refusal> {
-        if !self.owner.is_empty() && self.owner != by {
+        let is_somebodys = self.touched && !self.owner.is_empty();
+        if is_somebodys && self.owner != by {
             return Err(Refusal::Taken { owner: self.owner });
         }
-        Ok(Self { owner: by.into(), ..self })
+        Ok(Self { owner: by.into(), touched: true, ..self })
     }
 
     fn snooze(self, until: Instant, now: Instant) -> Result<Self, Refusal> {
@@ -153,6 +130,13 @@ impl Cta {
             return Err(Refusal::SnoozeInPast);
         }
         Ok(Self { standing: Standing::Snoozed { until }, ..self })
+    }
+
+    fn complete(mut self, title: &str, by: &str) -> Result<Self, Refusal> {
+        let is_it = |task: &&mut Task| task.title == title && task.done_by.is_empty();
+        let task = self.tasks.iter_mut().find(is_it).ok_or(Refusal::TaskNotFound)?;
+        by.clone_into(&mut task.done_by);
+        Ok(self)
     }
 
     fn said(self, state: CtaState, by: &str) -> CtaChanged {
@@ -169,6 +153,9 @@ impl Cta {
             run: self.origin.run,
             episode: self.origin.episode,
             by: by.into(),
+            tasks: self.tasks,
+            touched: self.touched,
+            joined: self.joined,
         }
     }
 
@@ -183,6 +170,9 @@ impl Cta {
             due: changed.due,
             reasons: changed.reasons.clone(),
             origin: Origin { playbook: changed.playbook.clone(), run: changed.run, episode: changed.episode },
+            tasks: changed.tasks.clone(),
+            touched: changed.touched,
+            joined: changed.joined.clone(),
         }
     }
 }
@@ -193,10 +183,26 @@ pub struct Ctas {
     /// In the order of their opening.
     open: Vec<Cta>,
     /// Oldest first.
-    closed: Vec<CtaId>,
+    closed: Vec<Closed>,
+}
+
+/// One that is closed, as far as it matters to those that come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Closed {
+    id: CtaId,
+    kind: CtaType,
+    /// The playbooks that led to it.
+    causes: Vec<String>,
+    at: Instant,
 }
 
 impl Ctas {
+    /// Those not closed, and what is left of those that are.
+    pub(crate) fn restored(open: Vec<Cta>, closed_ids: Vec<CtaId>) -> Self {
+        let closed = |id| Closed { id, kind: CtaType::Risk, causes: Vec::new(), at: Instant::MIN };
+        Self { open, closed: closed_ids.into_iter().map(closed).collect() }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.open.is_empty() && self.closed.is_empty()
     }
@@ -217,7 +223,9 @@ impl Ctas {
     }
 
     pub fn find(&self, id: CtaId) -> Result<&Cta, Refusal> {
-        let missing = || if self.closed.contains(&id) { Refusal::Closed } else { Refusal::NotFound };
+        let missing = || {
+            if self.closed.iter().any(|closed| closed.id == id) { Refusal::Closed } else { Refusal::NotFound }
+        };
         self.open.iter().find(|cta| cta.id == id).ok_or_else(missing)
     }
 
@@ -231,26 +239,49 @@ impl Ctas {
         self.open.iter().find(|cta| Self::until(cta).is_some_and(|until| until <= now))
     }
 
-    /// What a command changes: nothing, if it stands so already.
-    pub fn answer(&self, command: &Command, now: Instant) -> Result<Option<CtaChanged>, Refusal> {
-        command.check()?;
-        let before = self.find(command.cta)?;
-        let cta = before.clone();
-        let after = match &command.ask {
-            CtaCommand::Take => cta.take(&command.by)?,
+    /// When one of this type that the playbook led to was closed last, as far as that is known.
+    pub fn closed_at(&self, kind: CtaType, playbook: &str) -> Option<Instant> {
+        let is_it = |closed: &&Closed| closed.kind == kind && closed.causes.iter().any(|c| c == playbook);
+        self.closed.iter().filter(is_it).map(|closed| closed.at).max()
+    }
+
+    /// What somebody's command changes: nothing, if it stands so already. `outcomes`: how CTAs of a type may end; none:
+    /// in any way.
+    ///
+    /// # Errors
+    /// When it is closed or unknown, or the command does not fit it.
+    pub fn answer(
+        &self,
+        id: CtaId,
+        ask: &CtaCommand,
+        by: &str,
+        now: Instant,
+        outcomes: impl Fn(CtaType) -> Option<Vec<String>>,
+    ) -> Result<Option<CtaChanged>, Refusal> {
+        let before = self.find(id)?;
+        let cta = Cta { touched: true, ..before.clone() };
+        let after = match ask {
+            CtaCommand::Take => before.clone().take(by)?,
             CtaCommand::Snooze { until } => cta.snooze(*until, now)?,
-            CtaCommand::Close { outcome } => return Ok(Some(cta.close(outcome, &command.by))),
+            CtaCommand::Close { outcome } => {
+                let known = outcomes(cta.kind).filter(|known| !known.contains(outcome));
+                if let Some(known) = known {
+                    return Err(Refusal::OutcomeUnknown { known: known.join(", ") });
+                }
+                return Ok(Some(cta.close(outcome, by)));
+            }
             CtaCommand::Reassign { owner } => Cta { owner: owner.clone(), ..cta },
+            CtaCommand::CompleteTask { task } => cta.complete(task, by)?,
         };
-        Ok((after != *before).then(|| after.changed(&command.by)))
+        Ok((after != *before).then(|| after.changed(by)))
     }
 
     /// Takes what was said of one of them.
-    pub fn apply(&mut self, changed: &CtaChanged) {
+    pub fn apply(&mut self, changed: &CtaChanged, at: Instant) {
         match &changed.state {
             CtaState::Open => self.put(Cta::of(changed, Standing::Open)),
             CtaState::Snoozed { until } => self.put(Cta::of(changed, Standing::Snoozed { until: *until })),
-            CtaState::Closed { .. } => self.forget(changed.cta),
+            CtaState::Closed { .. } => self.forget(changed, at),
         }
     }
 
@@ -261,13 +292,14 @@ impl Ctas {
         }
     }
 
-    fn forget(&mut self, id: CtaId) {
-        self.open.retain(|cta| cta.id != id);
-        self.closed.retain(|closed| *closed != id);
+    fn forget(&mut self, changed: &CtaChanged, at: Instant) {
+        self.open.retain(|cta| cta.id != changed.cta);
+        self.closed.retain(|closed| closed.id != changed.cta);
         if self.closed.len() == MAX_CLOSED {
             self.closed.remove(0);
         }
-        self.closed.push(id);
+        let causes = std::iter::once(&changed.playbook).chain(&changed.joined).cloned().collect();
+        self.closed.push(Closed { id: changed.cta, kind: changed.kind, causes, at });
     }
 
     fn until(cta: &Cta) -> Option<Instant> {

@@ -136,8 +136,26 @@ pub struct Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunState {
     Started,
-    Waiting { until: Instant },
-    Ended,
+    /// `approval`: for somebody's yes.
+    Waiting {
+        until: Instant,
+        approval: bool,
+    },
+    Ended {
+        because: RunEnd,
+    },
+}
+
+/// Why a run went no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunEnd {
+    /// Its last step was done.
+    Done,
+    Goal,
+    TimedOut,
+    Rejected,
+    /// Its playbook, or the step it waited at, is no longer defined.
+    Undefined,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,13 +170,25 @@ pub struct RunAdvanced {
     pub reasons: Vec<Reason>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CtaType {
     Risk,
     Opportunity,
     Lifecycle,
     Objective,
+}
+
+impl CtaType {
+    /// As definitions and people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Risk => "risk",
+            Self::Opportunity => "opportunity",
+            Self::Lifecycle => "lifecycle",
+            Self::Objective => "objective",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +216,20 @@ pub struct CtaChanged {
     pub episode: Option<EpisodeId>,
     /// Who changed it; empty: a playbook.
     pub by: String,
+    pub tasks: Vec<Task>,
+    /// Whether anybody has done anything with it.
+    pub touched: bool,
+    /// Playbooks that would have opened another, and joined this one.
+    pub joined: Vec<String>,
+}
+
+/// Something to do for a CTA.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Unique within its CTA.
+    pub title: String,
+    /// Empty: it is yet to be done.
+    pub done_by: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,23 +287,6 @@ pub struct NotificationSettled {
     pub notification: NotificationId,
     pub state: NotificationState,
     pub attempts: u32,
-}
-
-/// What a person asks for about one account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
-    pub id: CommandId,
-    pub cta: CtaId,
-    pub by: String,
-    pub ask: CtaCommand,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CtaCommand {
-    Take,
-    Snooze { until: Instant },
-    Close { outcome: String },
-    Reassign { owner: String },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ pub mod account;
 pub mod calendar;
 pub mod catalogue;
 pub mod changes;
+pub mod command;
 pub mod comparison;
 pub mod condition;
 pub mod cta;
@@ -25,6 +26,7 @@ pub mod time;
 pub mod usage;
 pub mod value;
 pub mod view;
+pub mod working_week;
 
 mod bounded;
 mod bytes;

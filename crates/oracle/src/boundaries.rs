@@ -202,7 +202,8 @@ fn each_condition(catalogue: &Catalogue, seen: &mut dyn FnMut(&Condition)) {
         .chain(catalogue.segments.values().map(|segment| &segment.stays))
         .chain(cards.iter().filter_map(|card| card.applies.as_ref()))
         .chain(cards.iter().flat_map(|card| card.caps.iter().map(|cap| &cap.when)))
-        .chain(catalogue.playbooks.values().filter_map(|playbook| playbook.only_while.as_ref()));
+        .chain(catalogue.playbooks.values().flat_map(|playbook| playbook.conditions()))
+        .chain(catalogue.routing.iter().filter_map(|(when, _)| when.as_ref()));
     roots.for_each(|root| each_part(root, seen));
 }
 

@@ -1,5 +1,7 @@
 //! Days of a time zone.
 
+use std::collections::BTreeSet;
+
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 pub(crate) const HOUR_MS: i64 = 3_600_000;
@@ -18,8 +20,11 @@ impl Calendar {
     }
 
     pub(crate) fn day_of(&self, at: i64) -> i64 {
-        let local = at + i64::from(self.zone.to_offset(timestamp(at)).seconds()) * 1000;
-        local.div_euclid(DAY_MS)
+        self.local(at).div_euclid(DAY_MS)
+    }
+
+    fn local(&self, at: i64) -> i64 {
+        at + i64::from(self.zone.to_offset(timestamp(at)).seconds()) * 1000
     }
 
     /// The first instant of a day.
@@ -40,6 +45,55 @@ impl Calendar {
         }
         text.parse::<Timestamp>().ok().map(|at| self.day_of(at.as_millisecond()))
     }
+}
+
+/// When people work.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WorkingWeek {
+    /// Monday first.
+    pub(crate) days: Vec<bool>,
+    pub(crate) holidays: BTreeSet<i64>,
+}
+
+const QUARTER_MS: i64 = HOUR_MS / 4;
+
+impl WorkingWeek {
+    fn works(&self, day: i64) -> bool {
+        // 1970-01-05 was a Monday.
+        let weekday = usize::try_from((day - 4).rem_euclid(7)).unwrap_or(0);
+        self.days.get(weekday) == Some(&true) && !self.holidays.contains(&day)
+    }
+
+    /// Day after day until so many of those behind it were working days; 0: until one is.
+    pub(crate) fn after(&self, day: i64, working_days: i64) -> i64 {
+        let (mut day, mut left) = (day, working_days);
+        if left == 0 {
+            left = i64::from(!self.works(day));
+        }
+        while left > 0 {
+            day += 1;
+            left -= i64::from(self.works(day));
+        }
+        day
+    }
+
+    /// Now, or the next quarter of an hour at which it is a working day between the two hours.
+    pub(crate) fn opens(&self, calendar: &Calendar, hours: (i64, i64), now: i64) -> i64 {
+        let is_open = |at: i64| {
+            let hour = calendar.local(at).rem_euclid(DAY_MS) / HOUR_MS;
+            self.works(calendar.day_of(at)) && hour >= hours.0 && hour < hours.1
+        };
+        let mut at = now;
+        while !is_open(at) {
+            at = (at.div_euclid(QUARTER_MS) + 1) * QUARTER_MS;
+        }
+        at
+    }
+}
+
+/// `YYYY-MM-DD`.
+pub(crate) fn day_of_date(text: &str) -> Option<i64> {
+    text.parse::<Date>().ok().map(day_number)
 }
 
 fn day_number(date: Date) -> i64 {

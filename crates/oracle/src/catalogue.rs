@@ -1,18 +1,21 @@
 //! A catalogue document as `docs/catalogue.md` has it. Only documents that were validated come here.
 
 mod measures;
+mod playbooks;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use measures::measure;
 pub(crate) use measures::{Aggregate, Events, Measure, Selection, Window};
-use measures::{Sets, events, filter, measure};
+pub(crate) use playbooks::{Action, For, Opening, Owner, Playbook, Question, ReEntry, Trigger};
+use playbooks::{outcomes, playbook, routing, working_week};
 
 use crate::{
     account::Value,
-    calendar::HOUR_MS,
-    condition::{Comparison, Condition, condition},
+    calendar::{HOUR_MS, WorkingWeek},
+    condition::{Condition, condition},
     number::Number,
 };
 
@@ -25,6 +28,9 @@ pub(crate) struct Catalogue {
     pub(crate) playbooks: BTreeMap<String, Playbook>,
     /// Their addresses decide nothing.
     pub(crate) endpoints: BTreeMap<String, ()>,
+    pub(crate) routing: Vec<(Option<Condition>, Owner)>,
+    pub(crate) outcomes: BTreeMap<String, Vec<String>>,
+    pub(crate) working_week: WorkingWeek,
 }
 
 #[derive(Debug, Clone)]
@@ -75,30 +81,6 @@ pub(crate) struct Cap {
     pub(crate) at_most: i128,
 }
 
-#[derive(Debug, Clone)]
-pub(crate) struct Playbook {
-    pub(crate) trigger: Trigger,
-    pub(crate) only_while: Option<Condition>,
-    pub(crate) steps: Vec<(String, Action)>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Trigger {
-    Enters(String),
-    Leaves(String),
-    Band { from: Option<String>, to: Option<String> },
-    Event { events: Events, filters: Vec<(String, Comparison)> },
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Action {
-    Notify { endpoint: String },
-    OpenCta { kind: String, title: String, priority: u32, owner: String, due_days: Option<i64> },
-    CloseCta { kind: String, outcome: String },
-    Wait { hours: i64 },
-    End,
-}
-
 impl Catalogue {
     /// How many segments stand below one: it asks about one of them, which asks about the next, and so on.
     pub(crate) fn stands_on(&self, segment: &str) -> usize {
@@ -137,6 +119,9 @@ impl Catalogue {
             segments: map(document, "segments", segment)?.into_iter().chain(ordered(document)?).collect(),
             playbooks: map(document, "playbooks", |at| playbook(at, &sets))?,
             endpoints: map(document, "endpoints", |_| Some(()))?,
+            routing: routing(document)?,
+            outcomes: outcomes(document)?,
+            working_week: working_week(document),
         })
     }
 }
@@ -232,58 +217,6 @@ fn cap(at: &Json) -> Option<Cap> {
         when: condition(at.get("when")?)?,
         at_most: integer(at, "at_most")?.into(),
     })
-}
-
-fn playbook(at: &Json, sets: &Sets) -> Option<Playbook> {
-    let numbered = |(place, step): (usize, &Json)| {
-        let (kind, action) = action(step)?;
-        Some((text(step, "name").unwrap_or_else(|| format!("{kind}_{}", place + 1)), action))
-    };
-    Some(Playbook {
-        trigger: trigger(at.get("trigger")?, sets)?,
-        only_while: optional(at.get("only_while"), condition)?,
-        steps: at.get("steps")?.as_array()?.iter().enumerate().map(numbered).collect::<Option<_>>()?,
-    })
-}
-
-fn trigger(at: &Json, sets: &Sets) -> Option<Trigger> {
-    if let Some(segment) = text(at, "enters") {
-        return Some(Trigger::Enters(segment));
-    }
-    if let Some(segment) = text(at, "leaves") {
-        return Some(Trigger::Leaves(segment));
-    }
-    if let Some(band) = at.get("band") {
-        return Some(Trigger::Band { from: text(band, "from"), to: text(band, "to") });
-    }
-    let event = at.get("event")?;
-    Some(Trigger::Event { events: events(event.get("name"), sets)?, filters: list(event, "where", filter)? })
-}
-
-fn action(at: &Json) -> Option<(&'static str, Action)> {
-    if let Some(body) = at.get("notify") {
-        return Some(("notify", Action::Notify { endpoint: text(body, "endpoint")? }));
-    }
-    if let Some(body) = at.get("open_cta") {
-        let priority = integer(body, "priority").and_then(|p| u32::try_from(p).ok());
-        let action = Action::OpenCta {
-            kind: text(body, "type")?,
-            title: text(body, "title").unwrap_or_default(),
-            priority: priority.unwrap_or_default(),
-            owner: text(body, "owner").unwrap_or_default(),
-            due_days: integer(body, "due_days"),
-        };
-        return Some(("open_cta", action));
-    }
-    if let Some(body) = at.get("close_cta") {
-        let outcome = text(body, "outcome").unwrap_or_default();
-        return Some(("close_cta", Action::CloseCta { kind: text(body, "type")?, outcome }));
-    }
-    if let Some(body) = at.get("wait") {
-        let hours = integer(body, "hours").unwrap_or(0) + 24 * integer(body, "days").unwrap_or(0);
-        return Some(("wait", Action::Wait { hours }));
-    }
-    at.get("end").map(|_| ("end", Action::End))
 }
 
 /// A value as the document writes it; `None` for null.

@@ -159,6 +159,7 @@ fn run(when: When, said: account::RunAdvanced) -> RunChange {
         account::RunState::Waiting => "waiting",
         account::RunState::Ended => "ended",
     };
+    let why = if said.state() == account::RunState::Ended { end(said.end()) } else { "" };
     RunChange {
         when,
         run: id(&said.run).unwrap_or_default(),
@@ -166,7 +167,19 @@ fn run(when: When, said: account::RunAdvanced) -> RunChange {
         playbook: said.playbook,
         step: said.step,
         until: said.until_at,
+        approval: said.awaits_approval,
+        end: why.into(),
         reasons: reasons(said.reasons),
+    }
+}
+
+fn end(why: account::RunEnd) -> &'static str {
+    match why {
+        account::RunEnd::Unspecified => "done",
+        account::RunEnd::Goal => "goal",
+        account::RunEnd::TimedOut => "timed out",
+        account::RunEnd::Rejected => "rejected",
+        account::RunEnd::Undefined => "undefined",
     }
 }
 
@@ -199,6 +212,9 @@ fn cta(when: When, said: account::CtaChanged) -> CtaChange {
         until: said.until_at,
         outcome: said.outcome,
         by: said.by,
+        tasks: said.tasks.into_iter().map(|task| (task.title, task.done_by)).collect(),
+        touched: said.touched,
+        joined: said.joined_playbooks,
     }
 }
 

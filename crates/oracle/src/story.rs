@@ -130,6 +130,10 @@ pub struct RunChange {
     pub state: String,
     pub step: String,
     pub until: i64,
+    /// Of one that waits: whether for somebody's yes.
+    pub approval: bool,
+    /// Of one that ended: "done", "goal", "timed out", "rejected" or "undefined".
+    pub end: String,
     pub reasons: Vec<Reason>,
 }
 
@@ -151,6 +155,10 @@ pub struct CtaChange {
     pub until: i64,
     pub outcome: String,
     pub by: String,
+    /// Each with who did it; empty: nobody yet.
+    pub tasks: Vec<(String, String)>,
+    pub touched: bool,
+    pub joined: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -243,8 +243,7 @@ impl Workspace {
         let _ = self.look(deciding, account, appended_at, now.unwrap_or_default(), step);
     }
 
-    /// Takes the step; without one, time passes up to now. Whether anything came of it for playbooks: a wait was over, or
-    /// something was said that they may wait for.
+    /// Takes the step; without one, time passes up to now. Whether anything came of it: something was said, or done.
     fn look(
         &mut self,
         deciding: &BTreeSet<Role>,
@@ -256,13 +255,14 @@ impl Workspace {
         let Some(walk) = self.walks.get_mut(account) else { return false };
         let horizon = self.horizon;
         let around = Around { rules: &self.rules, deciding, horizon, appended_at };
-        let is_over = walk.desk.wake().is_some_and(|at| at <= now);
-        let said = (walk.story.health.len(), walk.story.memberships.len());
+        let said =
+            |walk: &Walk| (walk.story.health.len(), walk.story.memberships.len(), walk.story.work.len());
+        let before = said(walk);
         match step {
             Some(step) => walk.step(&around, now, step),
             None => walk.advance(&around, now),
         }
-        is_over || said != (walk.story.health.len(), walk.story.memberships.len())
+        before != said(walk)
     }
 }
 
@@ -279,14 +279,16 @@ fn report(id: u128, kind: &Kind) -> Option<Report> {
 }
 
 fn command(id: u128, kind: &Kind) -> Option<Command> {
-    let (cta, by, ask) = match kind {
+    let (about, by, ask) = match kind {
         Kind::TakeCta(c) => (&c.cta, &c.by, Ask::Take),
         Kind::SnoozeCta(c) => (&c.cta, &c.by, Ask::Snooze { until: c.until_at }),
         Kind::CloseCta(c) => (&c.cta, &c.by, Ask::Close { outcome: c.outcome.clone() }),
         Kind::ReassignCta(c) => (&c.cta, &c.by, Ask::Reassign { owner: c.owner.clone() }),
+        Kind::CompleteCtaTask(c) => (&c.cta, &c.by, Ask::CompleteTask { task: c.task.clone() }),
+        Kind::DecideRun(c) => (&c.run, &c.by, if c.approved { Ask::Approve } else { Ask::Reject }),
         _ => return None,
     };
-    Some(Command { id, cta: account::id(cta).unwrap_or_default(), by: by.clone(), ask })
+    Some(Command { id, about: account::id(about).unwrap_or_default(), by: by.clone(), ask })
 }
 
 /// At one instant an account is described first, then its people, then who joins or leaves, then what they do.

@@ -86,8 +86,12 @@ impl Walk {
         loop {
             let ahead = self.ahead.front().copied();
             let entering = self.entering(around);
-            let Some(next) =
-                ahead.into_iter().chain(entering).chain(self.desk.wake()).min().filter(|at| *at <= to)
+            let Some(next) = ahead
+                .into_iter()
+                .chain(entering)
+                .chain(self.desk.wake(around.rules))
+                .min()
+                .filter(|at| *at <= to)
             else {
                 return;
             };
@@ -218,7 +222,8 @@ impl Walk {
         if !around.deciding.contains(&Role::Workflow) {
             return;
         }
-        let view = around.rules.view(&self.account, self.health(), when.at);
+        let inside: BTreeSet<String> = self.members.keys().cloned().collect();
+        let view = View { inside: &inside, ..around.rules.view(&self.account, self.health(), when.at) };
         let scene = Scene {
             workspace: &self.workspace,
             account: &self.name,

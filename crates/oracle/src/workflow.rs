@@ -1,11 +1,16 @@
 //! Playbooks, CTAs and commands over one account, rule by rule.
 
+mod ctas;
+
+use std::collections::BTreeMap;
+
 use crate::{
     account::Body,
-    catalogue::{Action, Playbook, Trigger},
+    catalogue::{Action, For, Playbook, Question, ReEntry, Trigger},
     post::{Letter, Post, Terms},
     scene::{Kind, News, Scene, holds},
     story::{CtaChange, NotificationChange, RunChange, Turn, Work},
+    view::Rules,
     walk::Step,
 };
 
@@ -13,7 +18,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Command {
     pub(crate) id: u128,
-    pub(crate) cta: u128,
+    /// Of a CTA, or of a run.
+    pub(crate) about: u128,
     pub(crate) by: String,
     pub(crate) ask: Ask,
 }
@@ -24,6 +30,9 @@ pub(crate) enum Ask {
     Snooze { until: i64 },
     Close { outcome: String },
     Reassign { owner: String },
+    CompleteTask { task: String },
+    Approve,
+    Reject,
 }
 
 /// What is under way.
@@ -31,8 +40,12 @@ pub(crate) enum Ask {
 pub(crate) struct Desk {
     runs: Vec<Run>,
     ctas: Vec<CtaChange>,
-    closed: Vec<u128>,
+    closed: Vec<CtaChange>,
     answered: Vec<(u128, i64)>,
+    /// When each playbook started last.
+    started: BTreeMap<String, i64>,
+    /// The last step's instant.
+    now: i64,
     done: Vec<Work>,
     post: Post,
     pub(crate) turns: Vec<Turn>,
@@ -45,27 +58,34 @@ pub(crate) struct Run {
     pub(crate) news: News,
     pub(crate) step: String,
     pub(crate) until: i64,
+    pub(crate) started_at: i64,
 }
 
 const MOST_RUNS: usize = 64;
-const MOST_CTAS: usize = 64;
-const MOST_REASONS: usize = 32;
 const REMEMBERED_MS: i64 = 24 * 3_600_000;
 
 impl Desk {
-    /// When a wait or a snooze ends next.
-    pub(crate) fn wake(&self) -> Option<i64> {
+    /// The next instant at which a wait, a run's time or a snooze ends, or a CTA's due day is past.
+    pub(crate) fn wake(&self, rules: &Rules) -> Option<i64> {
         let snoozed = self.ctas.iter().filter(|cta| cta.state == "snoozed").map(|cta| cta.until);
-        self.runs.iter().map(|run| run.until).chain(snoozed).min()
+        let overdue = self.ctas.iter().filter_map(|cta| Some(rules.calendar.start_of(cta.due_day? + 1)));
+        let ends = self.runs.iter().filter_map(|run| {
+            let playbook = rules.catalogue.playbooks.get(&run.playbook)?;
+            Some(run.started_at + playbook.at_most?)
+        });
+        let waits = self.runs.iter().map(|run| run.until).chain(snoozed);
+        waits.chain(overdue.chain(ends).filter(|at| *at > self.now)).min()
     }
 
     /// What is done at a step, in order.
     pub(crate) fn work(&mut self, scene: &Scene<'_>) -> Vec<Work> {
+        self.now = scene.when.at;
         self.end_orphans(scene);
         self.end_snoozes(scene);
-        self.end_waits(scene);
+        self.turn_runs(scene);
         self.start_runs(scene);
         self.answer(scene);
+        self.turn_runs(scene);
         if let Step::Report(report) = scene.step {
             self.turns.extend(self.post.report(scene.when, scene.appended_at, report));
         }
@@ -91,9 +111,10 @@ impl Desk {
         if !matches!(scene.step, Step::Catalogue { .. }) {
             return;
         }
+        self.started.retain(|name, _| scene.view.catalogue.playbooks.contains_key(name));
         for run in self.runs.clone() {
             if scene.place(&run).is_none() {
-                self.end(scene, &run);
+                self.end(scene, &run, "undefined");
             }
         }
     }
@@ -108,19 +129,71 @@ impl Desk {
         }
     }
 
-    fn end_waits(&mut self, scene: &Scene<'_>) {
-        let mut over: Vec<Run> = self.runs.iter().filter(|run| run.until <= scene.when.at).cloned().collect();
-        over.sort_by_key(|run| (run.until, run.id));
-        for run in over {
-            match scene.place(&run) {
-                Some((playbook, place)) => self.go_on(scene, &run, playbook, place + 1),
-                None => self.end(scene, &run),
+    /// Runs go on, or end, one after the other, until none has anything to do.
+    fn turn_runs(&mut self, scene: &Scene<'_>) {
+        loop {
+            let mut runs = self.runs.clone();
+            runs.sort_by_key(|run| (run.until, run.id));
+            let turned = runs.iter().any(|run| self.turn(scene, run));
+            if !turned {
+                return;
             }
+        }
+    }
+
+    /// Whether the run went on, or ended.
+    fn turn(&mut self, scene: &Scene<'_>, run: &Run) -> bool {
+        let over = run.until <= scene.when.at;
+        let Some((playbook, place)) = scene.place(run) else {
+            if over {
+                self.end(scene, run, "undefined");
+            }
+            return over;
+        };
+        if playbook.goal.as_ref().is_some_and(|goal| scene.view.holds(goal) == Some(true)) {
+            self.end(scene, run, "goal");
+        } else if playbook.at_most.is_some_and(|ms| run.started_at + ms <= scene.when.at) {
+            self.end(scene, run, "timed out");
+        } else {
+            match &playbook.steps[place].1 {
+                Action::Wait { for_what: For::Approval, .. } if over => self.end(scene, run, "timed out"),
+                Action::Wait { for_what: For::Answer(question), .. }
+                    if self.answers(scene, run, playbook, place, question) =>
+                {
+                    self.go_on(scene, run, playbook, place + 1);
+                }
+                _ if over => self.go_on(scene, run, playbook, place + 1),
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    fn answers(
+        &self,
+        scene: &Scene<'_>,
+        run: &Run,
+        playbook: &Playbook,
+        place: usize,
+        question: &Question,
+    ) -> bool {
+        let is = match question {
+            Question::Holds(condition) => return scene.view.holds(condition) == Some(true),
+            Question::Cta(is) => is.as_str(),
+        };
+        let Some(cta) = self.cta_of(scene, run, playbook, place) else { return is == "closed" };
+        let today = scene.view.calendar.day_of(scene.when.at);
+        match is {
+            "open" => true,
+            "untouched" => !cta.touched,
+            "overdue" => cta.due_day.is_some_and(|day| day < today),
+            _ => false,
         }
     }
 
     fn start_runs(&mut self, scene: &Scene<'_>) {
         let playbooks = &scene.view.catalogue.playbooks;
+        let mut starts = Vec::new();
         if let Step::Fact(fact) = scene.step
             && let Body::Usage(usage) = &fact.body
         {
@@ -132,17 +205,19 @@ impl Desk {
                     let event = &usage.event;
                     let reasons = vec![holds(format!("event {event}"), "")];
                     let news = News { trigger: fact.id, reasons, kind: Kind::Happened(event.clone()) };
-                    self.start(scene, name, playbook, &news);
+                    starts.push((name, playbook, news));
                 }
             }
         }
         for news in scene.news() {
             for (name, playbook) in playbooks {
                 if news.pulls(&playbook.trigger) {
-                    self.start(scene, name, playbook, &news);
+                    starts.push((name, playbook, news.clone()));
                 }
             }
         }
+        starts.sort_by_key(|(_, playbook, _)| playbook.rank);
+        starts.iter().for_each(|(name, playbook, news)| self.start(scene, name, playbook, news));
     }
 
     fn start(&mut self, scene: &Scene<'_>, name: &str, playbook: &Playbook, news: &News) {
@@ -150,8 +225,21 @@ impl Desk {
         if self.runs.len() >= MOST_RUNS || self.runs.iter().any(|run| run.id == id) {
             return;
         }
+        let is = |condition| scene.view.holds(condition) == Some(true);
+        let forbidden = playbook.starts_while.as_ref().is_some_and(|c| !is(c));
+        let reached = playbook.goal.as_ref().is_some_and(is);
+        let too_soon = match (self.started.get(name), &playbook.re_entry) {
+            (None, _) | (_, ReEntry::Always) => false,
+            (Some(_), ReEntry::Never) => true,
+            (Some(last), ReEntry::After(ms)) => scene.when.at < last + ms,
+        };
+        if forbidden || reached || too_soon {
+            return;
+        }
+        self.started.insert(name.into(), scene.when.at);
         let step = playbook.steps.first().map_or(String::new(), |(step, _)| step.clone());
-        let run = Run { id, playbook: name.into(), news: news.clone(), step, until: 0 };
+        let started_at = scene.when.at;
+        let run = Run { id, playbook: name.into(), news: news.clone(), step, until: 0, started_at };
         let reasons = news.reasons.clone();
         self.done.push(Work::Run(RunChange { reasons, ..run.change(scene, "started") }));
         self.runs.push(run.clone());
@@ -160,36 +248,56 @@ impl Desk {
 
     /// Through its steps, to the next wait or to the end.
     fn go_on(&mut self, scene: &Scene<'_>, run: &Run, playbook: &Playbook, from: usize) {
-        for (place, (step, action)) in playbook.steps.iter().enumerate().skip(from) {
+        let mut place = from;
+        while place < playbook.steps.len() {
+            let (step, action) = &playbook.steps[place];
+            let mut next = place + 1;
             match action {
                 Action::End => break,
-                Action::Wait { hours } => {
-                    let until = scene.when.at + hours * 3_600_000;
-                    let waiting = Run { step: step.clone(), until, ..run.clone() };
-                    self.done.push(Work::Run(waiting.change(scene, "waiting")));
-                    self.runs
-                        .iter_mut()
-                        .filter(|other| other.id == run.id)
-                        .for_each(|r| *r = waiting.clone());
-                    return;
+                Action::Jump(to) => next = *to,
+                Action::Choose(ways) => {
+                    for (question, to) in ways {
+                        if question.as_ref().is_none_or(|q| self.answers(scene, run, playbook, place, q)) {
+                            next = *to;
+                            break;
+                        }
+                    }
+                }
+                Action::Wait { for_what, at_most } => {
+                    let until = match for_what {
+                        For::Answer(q) if self.answers(scene, run, playbook, place, q) => scene.when.at,
+                        for_what => ends(scene, for_what, *at_most),
+                    };
+                    if until > scene.when.at {
+                        return self.wait(scene, run, step, until, matches!(for_what, For::Approval));
+                    }
                 }
                 Action::Notify { endpoint } => self.notify(scene, run, endpoint, playbook, place),
-                Action::OpenCta { .. } => self.open_cta(scene, run, step, action),
+                Action::OpenCta(opening) => self.open_cta(scene, run, step, opening),
+                Action::UpdateCta { .. } => self.update_cta(scene, run, playbook, place),
                 Action::CloseCta { kind, outcome } => self.close_ctas(scene, kind, outcome),
             }
+            place = next;
         }
-        self.end(scene, run);
+        self.end(scene, run, "done");
     }
 
-    fn end(&mut self, scene: &Scene<'_>, run: &Run) {
+    fn wait(&mut self, scene: &Scene<'_>, run: &Run, step: &str, until: i64, approval: bool) {
+        let waiting = Run { step: step.into(), until, ..run.clone() };
+        self.done.push(Work::Run(RunChange { approval, ..waiting.change(scene, "waiting") }));
+        self.runs.iter_mut().filter(|other| other.id == run.id).for_each(|r| *r = waiting.clone());
+    }
+
+    fn end(&mut self, scene: &Scene<'_>, run: &Run, why: &str) {
         let ended = Run { step: String::new(), until: 0, ..run.clone() };
-        self.done.push(Work::Run(ended.change(scene, "ended")));
+        self.done.push(Work::Run(RunChange { end: why.into(), ..ended.change(scene, "ended") }));
         self.runs.retain(|other| other.id != run.id);
     }
 
     fn notify(&mut self, scene: &Scene<'_>, run: &Run, endpoint: &str, playbook: &Playbook, place: usize) {
         let holds = playbook.only_while.as_ref().is_none_or(|c| scene.view.holds(c) == Some(true));
         let step = &playbook.steps[place].0;
+        let cta = self.cta_of(scene, run, playbook, place).map(|cta| cta.cta);
         let notification = scene.id("notification", &run.playbook, run.news.trigger, Some(step));
         let of = [&*run.playbook, endpoint];
         self.turns.extend(self.post.request(scene.when, scene.appended_at, of, notification, holds));
@@ -200,118 +308,20 @@ impl Desk {
             run: run.id,
             step: step.clone(),
             recipient: endpoint.into(),
-            body: scene.body(run, step, self.cta_before(scene, run, playbook, place)),
+            body: scene.body(run, step, cta),
             dropped: !holds,
         }));
     }
+}
 
-    /// The CTA that the nearest opening before a step opened, or the risk CTA it joined, while it is not closed.
-    fn cta_before(&self, scene: &Scene<'_>, run: &Run, playbook: &Playbook, place: usize) -> Option<u128> {
-        let opening = playbook.steps[..place].iter().rev();
-        let (step, kind) = opening
-            .filter_map(|(step, action)| match action {
-                Action::OpenCta { kind, .. } => Some((step, kind)),
-                _ => None,
-            })
-            .next()?;
-        let own = scene.id("cta", &run.playbook, run.news.trigger, Some(step));
-        let joined = |cta: &&CtaChange| kind == "risk" && cta.kind == "risk";
-        let found = self.ctas.iter().find(|cta| cta.cta == own).or_else(|| self.ctas.iter().find(joined));
-        found.map(|cta| cta.cta)
-    }
-
-    fn open_cta(&mut self, scene: &Scene<'_>, run: &Run, step: &str, action: &Action) {
-        let Action::OpenCta { kind, title, priority, owner, due_days } = action else { return };
-        let risk = self.ctas.iter_mut().find(|cta| kind == "risk" && cta.kind == "risk");
-        if let Some(cta) = risk {
-            let mut joined = CtaChange { priority: cta.priority.min(*priority), ..cta.clone() };
-            for reason in &run.news.reasons {
-                let known = joined.reasons.iter().any(|known| known.comparison == reason.comparison);
-                if !known && joined.reasons.len() < MOST_REASONS {
-                    joined.reasons.push(reason.clone());
-                }
-            }
-            if joined != *cta {
-                *cta = CtaChange { when: scene.when, by: String::new(), ..joined };
-                self.done.push(Work::Cta(cta.clone()));
-            }
-            return;
-        }
-        if self.ctas.len() >= MOST_CTAS {
-            return;
-        }
-        let cta = CtaChange {
-            when: scene.when,
-            cta: scene.id("cta", &run.playbook, run.news.trigger, Some(step)),
-            kind: kind.clone(),
-            state: "open".into(),
-            title: title.clone(),
-            priority: *priority,
-            owner: owner.clone(),
-            due_day: due_days.map(|days| scene.view.calendar.day_of(scene.when.at) + days),
-            reasons: run.news.reasons.clone(),
-            playbook: run.playbook.clone(),
-            run: run.id,
-            until: 0,
-            outcome: String::new(),
-            by: String::new(),
-        };
-        self.ctas.push(cta.clone());
-        self.done.push(Work::Cta(cta));
-    }
-
-    fn close_ctas(&mut self, scene: &Scene<'_>, kind: &str, outcome: &str) {
-        for cta in self.ctas.clone().into_iter().filter(|cta| cta.kind == kind) {
-            self.close(scene, cta, outcome, "");
-        }
-    }
-
-    fn close(&mut self, scene: &Scene<'_>, cta: CtaChange, outcome: &str, by: &str) {
-        self.ctas.retain(|other| other.cta != cta.cta);
-        self.closed.push(cta.cta);
-        self.done.push(Work::Cta(CtaChange {
-            when: scene.when,
-            state: "closed".into(),
-            outcome: outcome.into(),
-            by: by.into(),
-            until: 0,
-            ..cta
-        }));
-    }
-
-    fn answer(&mut self, scene: &Scene<'_>) {
-        let Step::Command(command) = scene.step else { return };
-        self.answered.retain(|(_, at)| scene.appended_at - at < REMEMBERED_MS);
-        if self.answered.iter().any(|(id, _)| *id == command.id) {
-            return;
-        }
-        self.answered.push((command.id, scene.appended_at));
-        let code = self.perform(scene, command).err().unwrap_or_default().to_owned();
-        self.done.push(Work::Answer { when: scene.when, command: command.id, code });
-    }
-
-    fn perform(&mut self, scene: &Scene<'_>, command: &Command) -> Result<(), &'static str> {
-        readable(command)?;
-        let closed = self.closed.contains(&command.cta);
-        let missing = if closed { "CTA_CLOSED" } else { "CTA_NOT_FOUND" };
-        let cta = self.ctas.iter_mut().find(|cta| cta.cta == command.cta).ok_or(missing)?;
-        let mut after = cta.clone();
-        match &command.ask {
-            Ask::Take if !cta.owner.is_empty() && cta.owner != command.by => return Err("CTA_TAKEN"),
-            Ask::Take => after.owner.clone_from(&command.by),
-            Ask::Snooze { until } if *until <= scene.when.at => return Err("SNOOZE_IN_PAST"),
-            Ask::Snooze { until } => after = CtaChange { state: "snoozed".into(), until: *until, ..after },
-            Ask::Close { outcome } => {
-                self.close(scene, after, outcome, &command.by);
-                return Ok(());
-            }
-            Ask::Reassign { owner } => after.owner.clone_from(owner),
-        }
-        if after != *cta {
-            *cta = CtaChange { when: scene.when, by: command.by.clone(), ..after };
-            self.done.push(Work::Cta(cta.clone()));
-        }
-        Ok(())
+/// When a wait is over that no answer ends.
+fn ends(scene: &Scene<'_>, for_what: &For, at_most: i64) -> i64 {
+    let (now, view) = (scene.when.at, scene.view);
+    let week = &view.catalogue.working_week;
+    match for_what {
+        For::Time | For::Answer(_) | For::Approval => now + at_most,
+        For::WorkingDays(days) => view.calendar.start_of(week.after(view.calendar.day_of(now), *days)),
+        For::OfficeHours(from, to) => week.opens(view.calendar, (*from, *to), now),
     }
 }
 
@@ -324,26 +334,9 @@ impl Run {
             state: state.into(),
             step: self.step.clone(),
             until: self.until,
+            approval: false,
+            end: String::new(),
             reasons: Vec::new(),
         }
     }
-}
-
-/// Everything that a command must say is there, 200 bytes at most, without control characters.
-fn readable(command: &Command) -> Result<(), &'static str> {
-    let asker = (&command.by, "ASKER_MISSING");
-    let said = match &command.ask {
-        Ask::Take | Ask::Snooze { .. } => vec![asker],
-        Ask::Close { outcome } => vec![asker, (outcome, "OUTCOME_MISSING")],
-        Ask::Reassign { owner } => vec![asker, (owner, "OWNER_MISSING")],
-    };
-    for (text, missing) in said {
-        if text.is_empty() {
-            return Err(missing);
-        }
-        if text.len() > 200 || text.chars().any(char::is_control) {
-            return Err("TEXT_UNFIT");
-        }
-    }
-    Ok(())
 }

@@ -1,8 +1,10 @@
 //! How values of the wire are said to people.
 
 use anyhow::Context;
-use contracts::account::{Band, CtaState, CtaType, Driver, NotificationState, Reason, RunState};
-use contracts::cta::Cta;
+use contracts::account::{
+    Band, CtaState, CtaType, Driver, NotificationState, Reason, RunEnd, RunState, Task,
+};
+use contracts::cta::{Cta, Run};
 use contracts::ingest::Workspace;
 use contracts::log::ClockKind;
 
@@ -135,12 +137,36 @@ pub(crate) fn cta_state_name(state: CtaState) -> &'static str {
     }
 }
 
-pub(crate) fn run_state(state: RunState) -> &'static str {
-    match state {
-        RunState::Unspecified => "-",
-        RunState::Started => "started",
-        RunState::Waiting => "waiting",
-        RunState::Ended => "ended",
+/// Tasks of a CTA: `Call the champion (done by ann); Find a second one`.
+pub(crate) fn tasks(tasks: &[Task]) -> String {
+    let one = |task: &Task| match task.done_by.as_str() {
+        "" => task.title.clone(),
+        by => format!("{} (done by {by})", task.title),
+    };
+    tasks.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// How a run stands: `waiting until 2026-05-01T00:00:00Z`, `ended: goal reached`.
+pub(crate) fn run_state(run: &Run) -> String {
+    match run.state() {
+        RunState::Unspecified => "-".to_owned(),
+        RunState::Started => "started".to_owned(),
+        RunState::Waiting if run.awaits_approval => {
+            format!("to be approved until {}", instant(run.until_at))
+        }
+        RunState::Waiting => format!("waiting until {}", instant(run.until_at)),
+        RunState::Ended => run_end(run.end()).to_owned(),
+    }
+}
+
+/// Why a run went no further.
+pub(crate) fn run_end(end: RunEnd) -> &'static str {
+    match end {
+        RunEnd::Unspecified => "ended",
+        RunEnd::Goal => "ended: goal reached",
+        RunEnd::TimedOut => "ended: out of time",
+        RunEnd::Rejected => "ended: rejected",
+        RunEnd::Undefined => "ended: no longer defined",
     }
 }
 

@@ -14,21 +14,22 @@ use contracts::ReadMask;
 use contracts::{
     account::CtaState,
     cta::{
-        AwaitClockRequest, AwaitClockResponse, CloseCtaRequest, CloseCtaResponse, EnableEndpointRequest,
+        AwaitClockRequest, AwaitClockResponse, CloseCtaRequest, CloseCtaResponse, CompleteCtaTaskRequest,
+        CompleteCtaTaskResponse, DecideRunRequest, DecideRunResponse, EnableEndpointRequest,
         EnableEndpointResponse, GetCtaRequest, GetCtaResponse, ListCtasRequest, ListCtasResponse,
         ListEndpointsRequest, ListEndpointsResponse, ListNotificationsRequest, ListNotificationsResponse,
         ListRunsRequest, ListRunsResponse, ReassignCtaRequest, ReassignCtaResponse, SnoozeCtaRequest,
         SnoozeCtaResponse, TakeCtaRequest, TakeCtaResponse, cta_service_server::CtaService,
     },
 };
-use domain::{decision::CtaCommand, time::Instant};
+use domain::{command::CtaCommand, time::Instant};
 use ephemera::Hearing;
 use eventlog::Log;
 use sqlx::PgPool;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::store::{self, Before, CtaAfter, CtaFilter};
+use crate::store::{self, Before, CtaAfter, CtaFilter, RunFilter};
 
 /// The gRPC service over workflow's database and the account log.
 pub(crate) struct CtaApi {
@@ -114,15 +115,34 @@ impl CtaService for CtaApi {
         Ok(Response::new(ReassignCtaResponse { cta: Some(cta) }))
     }
 
+    async fn complete_cta_task(
+        &self,
+        request: Request<CompleteCtaTaskRequest>,
+    ) -> Result<Response<CompleteCtaTaskResponse>, Status> {
+        let CompleteCtaTaskRequest { command, task } = request.into_inner();
+        let cta = self.ask(command, CtaCommand::CompleteTask { task }).await?;
+        Ok(Response::new(CompleteCtaTaskResponse { cta: Some(cta) }))
+    }
+
+    async fn decide_run(
+        &self,
+        request: Request<DecideRunRequest>,
+    ) -> Result<Response<DecideRunResponse>, Status> {
+        let run = self.decide(request.into_inner()).await?;
+        Ok(Response::new(DecideRunResponse { run: Some(run) }))
+    }
+
     async fn list_runs(
         &self,
         request: Request<ListRunsRequest>,
     ) -> Result<Response<ListRunsResponse>, Status> {
-        let ListRunsRequest { workspace, account, playbook, page_size, page_token } = request.into_inner();
+        let ListRunsRequest { workspace, account, playbook, page_size, page_token, awaiting_approval } =
+            request.into_inner();
+        let filter = RunFilter { account, playbook, awaiting_approval };
         let limit = paging::size(page_size, 50, 1_000)?;
         let before = before(&page_token)?;
         let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
-        let rows = store::runs(&mut tx, &workspace, &account, &playbook, before.as_ref(), limit + 1).await;
+        let rows = store::runs(&mut tx, &workspace, &filter, before.as_ref(), limit + 1).await;
         let place = |row: &store::RunRow| (row.started_at, row.run.as_u128());
         let (rows, next_page_token) = paging::split(rows.map_err(Problem::from)?, limit, place);
         let runs = rows.into_iter().map(wire::run).collect();
@@ -193,6 +213,13 @@ impl CtaApi {
         let row = store::cta(&mut tx, workspace, cta).await?;
         let message = || format!("there is no CTA {cta} in workspace {workspace:?}");
         row.ok_or_else(|| Problem::new(chassis::Code::NotFound, "CTA_NOT_FOUND", message()))
+    }
+
+    async fn find_run(&self, workspace: &str, run: Uuid) -> Result<store::RunRow, Problem> {
+        let mut tx = reading(&self.pool, workspace).await?;
+        let row = store::run(&mut tx, workspace, run).await?;
+        let message = || format!("there is no run {run} in workspace {workspace:?}");
+        row.ok_or_else(|| Problem::new(chassis::Code::NotFound, "RUN_NOT_FOUND", message()))
     }
 
     /// Whether no delivery is open.

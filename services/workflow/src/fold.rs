@@ -114,8 +114,10 @@ impl Fold for WorkflowFold {
         self.with_plays(at, view, None, |moment, _| workflow.apply(moment, decision, repaired));
     }
 
-    fn wake(&self, _at: &Context<'_, Catalogue>, state: &Account) -> Wake {
-        let Wakes { clock, delivery } = state.workflow.wakes(self.longest_call);
+    fn wake(&self, at: &Context<'_, Catalogue>, state: &Account) -> Wake {
+        let Account { view, workflow } = state;
+        let Wakes { clock, delivery } =
+            self.with_plays(at, view, None, |moment, plays| workflow.wakes(moment, plays));
         Wake { clock: clock.map(|at| at.0), delivery: delivery.map(|at| at.0) }
     }
 
@@ -160,12 +162,13 @@ impl WorkflowFold {
             appended_at: Instant(at.appended_at),
             fact,
             catalogue_version: at.catalogue_version,
-            calendar: &catalogue.calendar,
             asks_again: catalogue.clock == Clock::Wall,
             longest_call: self.longest_call,
         };
         let holds = |condition| view.truth(catalogue, condition, instant).holds();
-        let plays = Plays { playbooks: &catalogue.playbooks, endpoints: &catalogue.endpoints, holds: &holds };
+        let wake = |condition| view.condition_wake(catalogue, condition, instant);
+        let account_trait = |name: &str| view.account().traits().value(name)?.as_text().map(str::to_owned);
+        let plays = Plays { catalogue, holds: &holds, wake: &wake, account_trait: &account_trait };
         with(&moment, &plays)
     }
 }
@@ -179,8 +182,10 @@ fn look(at: &Context<'_, Catalogue>, view: &mut View, step: &Step<'_, Said>, abo
         Step::Timer | Step::Fact(..) | Step::Joined | Step::Deliver => view.advance(at.catalogue, now),
     }
     for decision in above {
-        if let Decision::Health(changed) = decision {
-            view.set_health(at.catalogue, changed.score);
+        match decision {
+            Decision::Health(changed) => view.set_health(at.catalogue, changed.score),
+            Decision::Membership(changed) => view.set_membership(&changed.segment, changed.member),
+            _ => {}
         }
     }
 }

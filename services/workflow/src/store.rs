@@ -18,7 +18,7 @@ pub(crate) use endpoints::{EndpointRow, disable, enable, endpoints, endpoints_of
 pub(crate) use notifications::{
     AttemptRow, NotificationRow, Request, any_open, attempts, notifications, outcomes, requests,
 };
-pub(crate) use runs::{RunRow, runs};
+pub(crate) use runs::{RunFilter, RunRow, run, runs};
 
 /// Where a page of runs or notifications goes on: behind this instant and id, newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use domain::{
     decision::{
         AttemptDue, Channel, CommandAnswered, CtaChanged, CtaState, CtaType, NotificationRequested,
-        NotificationSettled, NotificationState, Reason, RunAdvanced, RunState,
+        NotificationSettled, NotificationState, Reason, RunAdvanced, RunEnd, RunState, Task,
     },
     ids::{CommandId, CtaId, EpisodeId, NotificationId, RunId},
     time::{Day, Instant},
@@ -29,8 +29,10 @@ impl TryFrom<wire::RunAdvanced> for RunAdvanced {
                 return Err(Malformed::new("run_advanced.state", "missing or unknown"));
             }
             wire::RunState::Started => RunState::Started,
-            wire::RunState::Waiting => RunState::Waiting { until: Instant(it.until_at) },
-            wire::RunState::Ended => RunState::Ended,
+            wire::RunState::Waiting => {
+                RunState::Waiting { until: Instant(it.until_at), approval: it.awaits_approval }
+            }
+            wire::RunState::Ended => RunState::Ended { because: it.end().into() },
         };
         Ok(Self {
             run: RunId(id("run_advanced.run", &it.run)?),
@@ -45,10 +47,12 @@ impl TryFrom<wire::RunAdvanced> for RunAdvanced {
 
 impl From<RunAdvanced> for wire::RunAdvanced {
     fn from(it: RunAdvanced) -> Self {
-        let (state, until_at) = match it.state {
-            RunState::Started => (wire::RunState::Started, 0),
-            RunState::Waiting { until } => (wire::RunState::Waiting, until.0),
-            RunState::Ended => (wire::RunState::Ended, 0),
+        let (state, until_at, awaits_approval, end) = match it.state {
+            RunState::Started => (wire::RunState::Started, 0, false, wire::RunEnd::Unspecified),
+            RunState::Waiting { until, approval } => {
+                (wire::RunState::Waiting, until.0, approval, wire::RunEnd::Unspecified)
+            }
+            RunState::Ended { because } => (wire::RunState::Ended, 0, false, because.into()),
         };
         Self {
             run: id_bytes(it.run.0),
@@ -58,6 +62,32 @@ impl From<RunAdvanced> for wire::RunAdvanced {
             step: it.step,
             until_at,
             reasons: it.reasons.into_iter().map(wire::Reason::from).collect(),
+            awaits_approval,
+            end: end.into(),
+        }
+    }
+}
+
+impl From<wire::RunEnd> for RunEnd {
+    fn from(it: wire::RunEnd) -> Self {
+        match it {
+            wire::RunEnd::Unspecified => Self::Done,
+            wire::RunEnd::Goal => Self::Goal,
+            wire::RunEnd::TimedOut => Self::TimedOut,
+            wire::RunEnd::Rejected => Self::Rejected,
+            wire::RunEnd::Undefined => Self::Undefined,
+        }
+    }
+}
+
+impl From<RunEnd> for wire::RunEnd {
+    fn from(it: RunEnd) -> Self {
+        match it {
+            RunEnd::Done => Self::Unspecified,
+            RunEnd::Goal => Self::Goal,
+            RunEnd::TimedOut => Self::TimedOut,
+            RunEnd::Rejected => Self::Rejected,
+            RunEnd::Undefined => Self::Undefined,
         }
     }
 }
@@ -87,6 +117,9 @@ impl TryFrom<wire::CtaChanged> for CtaChanged {
             run: RunId(id("cta_changed.run", &it.run)?),
             episode: optional_id("cta_changed.episode", &it.episode)?.map(EpisodeId),
             by: it.by,
+            tasks: it.tasks.into_iter().map(Task::from).collect(),
+            touched: it.touched,
+            joined: it.joined_playbooks,
         })
     }
 }
@@ -113,7 +146,24 @@ impl From<CtaChanged> for wire::CtaChanged {
             until_at,
             outcome,
             by: it.by,
+            tasks: it.tasks.into_iter().map(wire::Task::from).collect(),
+            touched: it.touched,
+            joined_playbooks: it.joined,
         }
+    }
+}
+
+impl From<wire::Task> for Task {
+    fn from(it: wire::Task) -> Self {
+        let wire::Task { title, done_by } = it;
+        Self { title, done_by }
+    }
+}
+
+impl From<Task> for wire::Task {
+    fn from(it: Task) -> Self {
+        let Task { title, done_by } = it;
+        Self { title, done_by }
     }
 }
 

@@ -43,9 +43,7 @@ fn leave_out_absent(json: &mut Json) {
 /// By kind of definition, then by name.
 pub fn diff(old: &CatalogueDoc, new: &CatalogueDoc) -> Vec<Change> {
     let (old, new) = (definitions(old), definitions(new));
-    let kinds =
-        ["event set", "measure", "condition", "scorecard", "segment", "ordered set", "endpoint", "playbook"];
-    let changes = kinds.iter().zip(old.iter().zip(&new)).flat_map(|(kind, (old, new))| {
+    let changes = KINDS.iter().zip(old.iter().zip(&new)).flat_map(|((kind, _), (old, new))| {
         let names: BTreeSet<&str> = old.iter().chain(new).map(|(name, _)| name.as_str()).collect();
         let changed = |name: &str| change(kind, name, find(old, name), find(new, name));
         names.into_iter().filter_map(changed).collect::<Vec<_>>()
@@ -55,27 +53,35 @@ pub fn diff(old: &CatalogueDoc, new: &CatalogueDoc) -> Vec<Change> {
 
 type Definitions = Vec<(String, Json)>;
 
-fn definitions(doc: &CatalogueDoc) -> [Definitions; 8] {
+/// What a definition is called, and under which key of the document they stand.
+const KINDS: [(&str, &str); 11] = [
+    ("event set", "event_sets"),
+    ("measure", "measures"),
+    ("condition", "conditions"),
+    ("scorecard", "scorecards"),
+    ("segment", "segments"),
+    ("ordered set", "ordered_sets"),
+    ("endpoint", "endpoints"),
+    ("working week", "working_week"),
+    ("route", "routing"),
+    ("outcomes of type", "outcomes"),
+    ("playbook", "playbooks"),
+];
+
+fn definitions(doc: &CatalogueDoc) -> Vec<Definitions> {
     let json = canonical(doc);
     let named = |key: &str| match &json[key] {
         Json::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         Json::Array(items) => items
             .iter()
-            .map(|item| (item["name"].as_str().unwrap_or_default().to_owned(), item.clone()))
+            .enumerate()
+            .map(|(at, item)| {
+                (item["name"].as_str().map_or_else(|| (at + 1).to_string(), str::to_owned), item.clone())
+            })
             .collect(),
         _ => Vec::new(),
     };
-    [
-        "event_sets",
-        "measures",
-        "conditions",
-        "scorecards",
-        "segments",
-        "ordered_sets",
-        "endpoints",
-        "playbooks",
-    ]
-    .map(named)
+    KINDS.iter().map(|(_, key)| named(key)).collect()
 }
 
 fn find<'a>(definitions: &'a Definitions, name: &str) -> Option<&'a Json> {

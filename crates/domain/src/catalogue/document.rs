@@ -3,6 +3,7 @@
 //! A form that is "exactly one of" is a struct of options, so that an error keeps its path.
 
 mod measures;
+mod playbooks;
 
 use std::collections::BTreeMap;
 
@@ -12,8 +13,13 @@ pub use measures::{
     BreadthDoc, ChangeDoc, DaysUntilDoc, EventDoc, EventSetDoc, MeasureDoc, RatioDoc, SinceDoc,
     TraitBeforeDoc, TraitDoc, UsageDoc, WindowDoc,
 };
+pub use playbooks::{
+    ApproveDoc, ArmDoc, BandBeforeDoc, BandTriggerDoc, CloseCtaDoc, CtaIsDoc, EndDoc, EventTriggerDoc,
+    OfficeHoursDoc, OpenCtaDoc, PlaybookDoc, ReEntryDoc, RouteDoc, StepDoc, TriggerDoc, UntilDoc,
+    UpdateCtaDoc, WaitDoc, WaitStepDoc, WeekdayDoc, WorkingWeekDoc,
+};
 
-use crate::decision::{Band, CtaType};
+use crate::decision::CtaType;
 
 /// A value as JSON has it: a truth, a number, a text, or a list of them.
 pub type Json = serde_json::Value;
@@ -30,6 +36,13 @@ pub struct CatalogueDoc {
     /// Segments of which an account is in one at most: the first that it fits.
     pub ordered_sets: BTreeMap<String, Vec<PlaceDoc>>,
     pub endpoints: BTreeMap<String, EndpointDoc>,
+    /// Absent: Monday to Friday, and no holidays.
+    pub working_week: Option<WorkingWeekDoc>,
+    /// Whose a CTA is when its step does not say: the first that says somebody.
+    pub routing: Vec<RouteDoc>,
+    /// How CTAs of a type may end; absent: as whoever closes one says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub outcomes: BTreeMap<CtaType, Vec<String>>,
     pub playbooks: BTreeMap<String, PlaybookDoc>,
 }
 
@@ -223,98 +236,11 @@ pub struct EndpointDoc {
     pub url: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlaybookDoc {
-    pub title: Option<String>,
-    pub purpose: Option<String>,
-    pub owner: Option<String>,
-    pub review: Option<String>,
-    pub trigger: TriggerDoc,
-    pub only_while: Option<ConditionDoc>,
-    pub steps: Vec<StepDoc>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TriggerDoc {
-    pub enters: Option<String>,
-    pub leaves: Option<String>,
-    pub band: Option<BandTriggerDoc>,
-    pub event: Option<EventTriggerDoc>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BandTriggerDoc {
-    pub from: Option<BandBeforeDoc>,
-    pub to: Option<Band>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BandBeforeDoc {
-    /// There was no score.
-    None,
-    Red,
-    Yellow,
-    Green,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EventTriggerDoc {
-    pub name: EventDoc,
-    #[serde(rename = "where", default)]
-    pub where_: Vec<FilterDoc>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StepDoc {
-    pub name: Option<String>,
-    pub open_cta: Option<OpenCtaDoc>,
-    pub notify: Option<NotifyDoc>,
-    pub wait: Option<WaitDoc>,
-    pub close_cta: Option<CloseCtaDoc>,
-    pub end: Option<EndDoc>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OpenCtaDoc {
-    #[serde(rename = "type")]
-    pub kind: CtaType,
-    pub title: String,
-    pub priority: u32,
-    pub owner: Option<String>,
-    pub due_days: Option<u32>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotifyDoc {
     pub endpoint: String,
 }
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct WaitDoc {
-    pub days: Option<u32>,
-    pub hours: Option<u32>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CloseCtaDoc {
-    #[serde(rename = "type")]
-    pub kind: CtaType,
-    pub outcome: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EndDoc {}
 
 /// The comparison keys of a form, whichever of them are there.
 #[derive(Debug, Clone, Copy)]

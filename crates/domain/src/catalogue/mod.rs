@@ -14,17 +14,21 @@ pub use diff::{Change, ChangeKind, canonical, diff};
 pub use document::CatalogueDoc;
 pub use problem::{Problem, suggestion};
 
+use std::collections::BTreeMap;
+
 use crate::{
     calendar::Calendar,
     condition::Expressions,
+    decision::CtaType,
     measure::{Measure, Measures},
     scorecard::Scorecard,
     segment::Segment,
     threshold::RuleIx,
     usage::series::{SeriesSet, SeriesSpec},
     view::Rules,
+    working_week::WorkingWeek,
 };
-use playbooks::{Endpoint, Playbook};
+use playbooks::{Endpoint, Playbook, Route};
 
 /// How time passes in a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +54,10 @@ pub struct Catalogue {
     pub segments: Vec<Segment>,
     pub endpoints: Vec<Endpoint>,
     pub playbooks: Vec<Playbook>,
+    pub working_week: WorkingWeek,
+    pub routing: Vec<Route>,
+    /// How CTAs of a type may end; of other types as whoever closes one says.
+    pub outcomes: BTreeMap<CtaType, Vec<String>>,
     pub(crate) health_rules: Rules,
     pub(crate) segment_rules: Rules,
     pub(crate) no_rules: Rules,

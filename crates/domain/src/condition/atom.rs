@@ -1,5 +1,7 @@
 //! Comparisons: the leaves of conditions.
 
+use std::collections::BTreeSet;
+
 use super::{AtomId, ConditionId, ContactCondition, Quantifier, Truth, traits};
 use crate::{
     account::{Account, Measured},
@@ -9,6 +11,7 @@ use crate::{
     measure::{MeasureIx, Measures},
     planted::{self, Bug},
     quantity::Quantity,
+    threshold::reaches,
     time::Instant,
     value::Value,
 };
@@ -41,7 +44,7 @@ pub enum Atom {
     /// The band is compared as its name.
     Band(Comparison),
     HealthMissing,
-    /// Asked by segments only, of memberships as they will be: their reader knows them.
+    /// Segments ask it of memberships as they will be, which their reader knows; playbooks of what was said.
     InSegment {
         name: String,
     },
@@ -56,6 +59,8 @@ pub enum Atom {
 pub struct Sight<'a> {
     pub account: &'a Account,
     pub health: Option<Score>,
+    /// Segments that the account is in, as was said.
+    pub members: &'a BTreeSet<String>,
     pub catalogue: &'a Catalogue,
     pub now: Instant,
 }
@@ -167,7 +172,7 @@ impl Atom {
             Self::Score(comparison) => comparison.holds_quantity(sight.points()).into(),
             Self::Band(comparison) => comparison.holds(sight.band().as_ref()).into(),
             Self::HealthMissing => sight.health.is_none().into(),
-            Self::InSegment { .. } => Truth::Unknown,
+            Self::InSegment { name } => sight.members.contains(name).into(),
             Self::Contacts { quantifier, condition } => {
                 quantifier.truth(condition.tally(sight.account, sight.now))
             }
@@ -185,6 +190,17 @@ impl Atom {
             Self::TraitStale { name, days } => traits::after_days(own.set_at(name), *days, sight.now),
             Self::Contacts { condition, .. } => condition.wake(sight.account, sight.now),
             _ => None,
+        }
+    }
+
+    /// The earliest instant after now at which it may flip with no new fact, whatever it reads.
+    pub(crate) fn turns(&self, sight: &Sight<'_>) -> Option<Instant> {
+        match self {
+            Self::Measure { measure, comparison } => {
+                sight.measured(*measure).next_reach(&reaches(comparison))
+            }
+            Self::MeasureMissing(measure) => sight.measured(*measure).next_reach(&[]),
+            _ => self.wake(sight),
         }
     }
 

@@ -7,11 +7,15 @@
 //! risk CTA that is not closed; a command is answered once.
 
 mod body;
+mod calls;
 mod delivery;
 mod memory;
 mod run;
 mod script;
 mod signal;
+mod steps;
+mod stored;
+mod turn;
 mod workflow;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{signal::Signal, workflow::Moment};
 use crate::{
-    decision::{Reason, RunAdvanced, RunState},
+    decision::{Reason, RunAdvanced, RunEnd, RunState},
     ids::{CtaId, NotificationId, RunId, derived},
     time::Instant,
 };
@@ -20,6 +20,7 @@ pub struct Run {
     pub signal: Signal,
     pub reasons: Vec<Reason>,
     pub standing: Standing,
+    pub started_at: Instant,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,7 @@ impl Run {
             signal: signal.clone(),
             reasons: reasons.to_vec(),
             standing: Standing::Stepping,
+            started_at: at.instant,
         }
     }
 
@@ -55,12 +57,12 @@ impl Run {
         RunAdvanced { reasons, ..self.advanced(RunState::Started, first_step) }
     }
 
-    pub(super) fn waiting(&self, step: &str, until: Instant) -> RunAdvanced {
-        self.advanced(RunState::Waiting { until }, step)
+    pub(super) fn waiting(&self, step: &str, until: Instant, approval: bool) -> RunAdvanced {
+        self.advanced(RunState::Waiting { until, approval }, step)
     }
 
-    pub(super) fn ended(&self) -> RunAdvanced {
-        self.advanced(RunState::Ended, "")
+    pub(super) fn ended(&self, because: RunEnd) -> RunAdvanced {
+        self.advanced(RunState::Ended { because }, "")
     }
 
     fn advanced(&self, state: RunState, step: &str) -> RunAdvanced {

@@ -2,28 +2,34 @@
 
 mod commands;
 mod deliveries;
+mod flow;
 mod stored;
 
 use super::*;
 use crate::{
-    calendar::Calendar,
-    catalogue::playbooks::{Action, BandBefore, Endpoint, Playbook, Step, Trigger},
+    catalogue::{
+        Catalogue, Clock,
+        playbooks::{Action, BandBefore, Due, Endpoint, Opening, Playbook, ReEntry, Step, Trigger, Wait},
+    },
+    command::{Ask, Command, CtaCommand},
     comparison::Comparison,
-    condition::Filter,
+    condition::{Atom, Filter},
     decision::*,
-    fact::Usage,
+    fact::{Fact, FactKind, Usage},
     ids::{CommandId, CtaId, EpisodeId, FactId},
     time::{DAY_MS, Instant},
     usage::events::Events,
     value::{Decimal, Value},
+    view::{Scope, View},
 };
 
 /// One account, played as the engine does it: take, decide, apply.
 struct Account {
     workflow: Workflow,
-    playbooks: Vec<Playbook>,
-    endpoints: Vec<Endpoint>,
-    calendar: Calendar,
+    catalogue: Catalogue,
+    /// What conditions are asked of.
+    view: View,
+    /// Else none holds.
     holds: bool,
     asks_again: bool,
     fact: u128,
@@ -31,20 +37,22 @@ struct Account {
 
 impl Account {
     fn with(playbooks: Vec<Playbook>) -> Self {
-        Self {
-            workflow: Workflow::default(),
-            playbooks,
-            endpoints: vec![Endpoint { name: "crm".into(), url: "https://crm.example.com".into() }],
-            calendar: Calendar::utc(),
-            holds: true,
-            asks_again: true,
-            fact: 0,
-        }
+        let mut account = Self::of(&serde_json::json!({}));
+        account.catalogue.playbooks = playbooks;
+        account.catalogue.playbooks.sort_by(|one, other| one.name.cmp(&other.name));
+        account.catalogue.endpoints =
+            vec![Endpoint { name: "crm".into(), url: "https://crm.example.com".into() }];
+        account
     }
 
-    fn step(&mut self, at: i64, occasion: Occasion<'_>, above: &[Decision]) -> Vec<Decision> {
-        self.fact += 1;
-        let fact = matches!(occasion, Occasion::Usage(_) | Occasion::Command(_)).then_some(FactId(self.fact));
+    fn of(document: &serde_json::Value) -> Self {
+        let catalogue = crate::catalogue::compile(document, "UTC", Clock::Wall).unwrap();
+        let view = View::fresh(Scope::Unwatched);
+        Self { workflow: Workflow::default(), catalogue, view, holds: true, asks_again: true, fact: 0 }
+    }
+
+    /// Calls with how the account is seen at an instant.
+    fn seen<T>(&self, at: i64, fact: Option<FactId>, call: impl FnOnce(&Moment<'_>, &Plays<'_>) -> T) -> T {
         let moment = Moment {
             workspace: "acme",
             account: "globex",
@@ -52,16 +60,32 @@ impl Account {
             appended_at: Instant(at),
             fact,
             catalogue_version: 1,
-            calendar: &self.calendar,
             asks_again: self.asks_again,
             longest_call: 20_000,
         };
-        let holds = self.holds;
-        let holds = |_| holds;
-        let plays = Plays { playbooks: &self.playbooks, endpoints: &self.endpoints, holds: &holds };
-        self.workflow.take(&moment, &plays, &occasion, above);
-        let said = self.workflow.decide(&moment, &plays);
-        said.iter().for_each(|decision| self.workflow.apply(&moment, decision, false));
+        let (catalogue, view) = (&self.catalogue, &self.view);
+        let holds = |condition| self.holds && view.truth(catalogue, condition, Instant(at)).holds();
+        let wake = |condition| view.condition_wake(catalogue, condition, Instant(at));
+        let account_trait = |name: &str| view.account().traits().value(name)?.as_text().map(str::to_owned);
+        let plays = Plays { catalogue, holds: &holds, wake: &wake, account_trait: &account_trait };
+        call(&moment, &plays)
+    }
+
+    fn wakes(&self, at: i64) -> Wakes {
+        self.seen(at, None, |moment, plays| self.workflow.wakes(moment, plays))
+    }
+
+    fn step(&mut self, at: i64, occasion: Occasion<'_>, above: &[Decision]) -> Vec<Decision> {
+        self.fact += 1;
+        let fact = matches!(occasion, Occasion::Usage(_) | Occasion::Command(_)).then_some(FactId(self.fact));
+        let mut workflow = std::mem::take(&mut self.workflow);
+        let (said, workflow) = self.seen(at, fact, |moment, plays| {
+            workflow.take(moment, plays, &occasion, above);
+            let said = workflow.decide(moment, plays);
+            said.iter().for_each(|decision| workflow.apply(moment, decision, false));
+            (said, workflow)
+        });
+        self.workflow = workflow;
         assert_eq!(Workflow::decode(&self.workflow.encode()).map(|w| w.runs), Ok(self.workflow.runs.clone()));
         said
     }
@@ -97,7 +121,7 @@ impl Account {
     }
 
     fn asked(&mut self, at: i64, id: u128, cta: CtaId, ask: CtaCommand) -> Vec<String> {
-        let command = Command { id: CommandId(id), cta, by: "ann".into(), ask };
+        let command = Command { id: CommandId(id), by: "ann".into(), ask: Ask::Cta(cta, ask) };
         brief(&self.step(at, Occasion::Command(&command), &[]))
     }
 }
@@ -105,9 +129,10 @@ impl Account {
 /// A decision in a word or two.
 fn brief(said: &[Decision]) -> Vec<String> {
     let one = |decision: &Decision| match decision {
-        Decision::Run(RunAdvanced { state: RunState::Waiting { until }, step, .. }) => {
+        Decision::Run(RunAdvanced { state: RunState::Waiting { until, .. }, step, .. }) => {
             format!("{step} until {}", until.0)
         }
+        Decision::Run(RunAdvanced { state: RunState::Ended { because: RunEnd::Done }, .. }) => "Ended".into(),
         Decision::Run(run) => format!("{:?}", run.state),
         Decision::Cta(cta) => {
             format!("{:?} {} {}", cta.state, cta.priority, cta.reasons.len()).replace("\"", "")
@@ -127,6 +152,11 @@ fn playbook(name: &str, trigger: Trigger, actions: Vec<Action>) -> Playbook {
         name: name.into(),
         title: name.into(),
         trigger,
+        starts_while: None,
+        re_entry: ReEntry::Always,
+        rank: 100,
+        goal: None,
+        at_most_ms: None,
         only_while: None,
         steps: actions.into_iter().enumerate().map(step).collect(),
     }
@@ -137,7 +167,15 @@ fn enters(segment: &str) -> Trigger {
 }
 
 fn open(kind: CtaType, priority: u32) -> Action {
-    Action::OpenCta { kind, title: "Call them".into(), priority, owner: String::new(), due_days: Some(3) }
+    Action::OpenCta(Opening {
+        kind,
+        title: "Call them".into(),
+        priority,
+        owner: None,
+        due: Some(Due::Days(3)),
+        tasks: Vec::new(),
+        cool_down_ms: 0,
+    })
 }
 
 fn close(kind: CtaType) -> Action {
@@ -149,7 +187,7 @@ fn notify() -> Action {
 }
 
 fn wait(for_ms: i64) -> Action {
-    Action::Wait { for_ms }
+    Action::Wait(Wait::For { ms: for_ms })
 }
 
 fn reason(comparison: &str) -> Reason {
@@ -269,19 +307,19 @@ fn a_run_waits_and_goes_on_where_it_was() {
     let until = 1_000 + 2 * DAY_MS;
     let started = account.told(1_000, entered("new", 7));
     assert_eq!(started, ["Started".into(), "Open 3 1".into(), format!("step_2 until {until}")]);
-    assert_eq!(account.workflow.wakes(0).clock, Some(Instant(until)));
+    assert_eq!(account.wakes(1_000).clock, Some(Instant(until)));
     assert_eq!(account.timer(until - 1), Vec::<String>::new());
     assert_eq!(account.timer(until), ["Closed { outcome: came_back } 3 1", "Ended"]);
-    assert_eq!(account.workflow.wakes(0), Wakes::default());
+    assert_eq!(account.wakes(until), Wakes::default());
 }
 
 #[test]
 fn a_run_whose_playbook_is_gone_ends_with_the_version_that_took_it() {
     let mut account = Account::with(vec![playbook("p", enters("new"), vec![wait(DAY_MS), notify()])]);
     account.told(0, entered("new", 7));
-    account.playbooks.clear();
+    account.catalogue.playbooks.clear();
     let said = account.step(1, Occasion::Catalogue { fire_playbooks: false }, &[]);
-    assert_eq!(brief(&said), ["Ended"]);
+    assert_eq!(brief(&said), ["Ended { because: Undefined }"]);
 }
 
 #[test]
@@ -327,9 +365,9 @@ fn a_change_of_band_gives_its_drivers_as_reasons() {
 
 #[test]
 fn a_condition_that_does_not_hold_at_the_step_drops_the_notification_there() {
-    let mut play = win_back();
-    play.only_while = Some(crate::condition::ConditionId(0));
-    let mut account = Account::with(vec![play]);
+    let mut account = Account::with(vec![win_back()]);
+    let condition = account.catalogue.conditions.atom(Atom::HealthMissing);
+    account.catalogue.playbooks[0].only_while = Some(condition);
     account.holds = false;
     let said = account.told(0, entered("silent", 7));
     assert_eq!(said, ["Started", "Open 2 1", "request crm", "Dropped", "Ended"]);
@@ -340,18 +378,8 @@ fn a_run_that_a_repair_started_is_not_gone_on_with() {
     let playbooks = vec![playbook("p", enters("new"), vec![wait(DAY_MS), notify()])];
     let mut account = Account::with(playbooks.clone());
     let said = account.step(0, Occasion::Other, &[entered("new", 7)]);
-    let mut other = Account::with(playbooks);
-    let moment = Moment {
-        workspace: "acme",
-        account: "globex",
-        instant: Instant(0),
-        appended_at: Instant(0),
-        fact: None,
-        catalogue_version: 1,
-        calendar: &Calendar::utc(),
-        asks_again: true,
-        longest_call: 0,
-    };
-    said.iter().for_each(|decision| other.workflow.apply(&moment, decision, true));
-    assert_eq!(other.workflow.runs(), []);
+    let other = Account::with(playbooks);
+    let mut workflow = Workflow::default();
+    other.seen(0, None, |moment, _| said.iter().for_each(|decision| workflow.apply(moment, decision, true)));
+    assert_eq!(workflow.runs(), []);
 }

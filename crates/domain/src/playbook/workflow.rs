@@ -1,5 +1,7 @@
 //! What is under way over one account: runs, CTAs, notifications, commands answered.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
@@ -7,24 +9,24 @@ use super::{
     run::{self, Run, Standing},
     script::Script,
     signal::{self, Signal},
+    stored::{First, Second},
 };
 use crate::{
-    calendar::Calendar,
-    catalogue::playbooks::{Endpoint, Playbook},
+    catalogue::{Catalogue, playbooks::Playbook},
+    command::Command,
     condition::ConditionId,
     cta::Ctas,
     decision::{
-        AttemptReported, Command, CommandAnswered, Decision, NotificationState, Reason, RunAdvanced,
-        RunState, Score,
+        AttemptReported, CommandAnswered, Decision, NotificationState, Reason, RunAdvanced, RunState, Score,
     },
     fact::Usage,
     ids::{FactId, NotificationId, RunId},
-    notification::{Delivery, FirstDelivery},
+    notification::Delivery,
     time::Instant,
 };
 
 /// Version of the stored state that this build writes.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// A step of the log, as playbooks see it.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +40,6 @@ pub struct Moment<'a> {
     /// The fact folded at this step; none at a timer's.
     pub fact: Option<FactId>,
     pub catalogue_version: u64,
-    pub calendar: &'a Calendar,
     /// Whether `only_while` is asked again at each attempt: on the wall clock.
     pub asks_again: bool,
     /// Milliseconds after which a call that was begun is over.
@@ -60,20 +61,21 @@ pub enum Occasion<'a> {
     Other,
 }
 
-/// The definitions in force.
+/// The definitions in force, and the account that they are asked of.
 #[derive(Clone, Copy)]
 pub struct Plays<'a> {
-    /// By name.
-    pub playbooks: &'a [Playbook],
-    /// By name.
-    pub endpoints: &'a [Endpoint],
+    pub catalogue: &'a Catalogue,
     /// Whether a condition surely holds now.
     pub holds: &'a dyn Fn(ConditionId) -> bool,
+    /// The earliest instant after now at which a condition may be another with no new fact. Never late.
+    pub wake: &'a dyn Fn(ConditionId) -> Option<Instant>,
+    /// An account trait that is a text.
+    pub account_trait: &'a dyn Fn(&str) -> Option<String>,
 }
 
 impl<'a> Plays<'a> {
     pub(super) fn playbook(&self, name: &str) -> Option<&'a Playbook> {
-        self.playbooks.iter().find(|playbook| playbook.name == name)
+        self.catalogue.playbook(name)
     }
 
     /// Whether the playbook's `only_while` holds, if it has one.
@@ -82,7 +84,7 @@ impl<'a> Plays<'a> {
     }
 
     pub(super) fn has_endpoint(&self, name: &str) -> bool {
-        self.endpoints.iter().any(|endpoint| endpoint.name == name)
+        self.catalogue.endpoint(name).is_some()
     }
 }
 
@@ -108,6 +110,8 @@ pub struct Workflow {
     pub(super) ctas: Ctas,
     pub(super) deliveries: Vec<Delivery>,
     pub(super) answers: Answers,
+    /// When each playbook started last.
+    pub(super) started: BTreeMap<String, Instant>,
     /// Of the present step only.
     #[serde(skip)]
     pub(super) news: News,
@@ -128,24 +132,6 @@ pub(super) struct Start {
     pub(super) playbook: String,
     pub(super) signal: Signal,
     pub(super) reasons: Vec<Reason>,
-}
-
-/// As it was stored in the first format.
-#[derive(Deserialize)]
-struct First {
-    health: Option<Score>,
-    runs: Vec<Run>,
-    ctas: Ctas,
-    deliveries: Vec<FirstDelivery>,
-    answers: Answers,
-}
-
-impl From<First> for Workflow {
-    fn from(it: First) -> Self {
-        let First { health, runs, ctas, deliveries, answers } = it;
-        let deliveries = deliveries.into_iter().map(Delivery::from).collect();
-        Self { health, runs, ctas, deliveries, answers, news: News::default() }
-    }
 }
 
 fn read<T: DeserializeOwned>(stored: &[u8]) -> Result<T, Unreadable> {
@@ -183,7 +169,8 @@ impl Workflow {
             Occasion::Report(report) => {
                 self.deliver(report.notification, |d| d.reported(report, at.appended_at));
             }
-            Occasion::Catalogue { .. } | Occasion::Deliver | Occasion::Other => {}
+            Occasion::Catalogue { .. } => self.started.retain(|name, _| plays.playbook(name).is_some()),
+            Occasion::Deliver | Occasion::Other => {}
         }
         for decision in above {
             self.note_decision(at, plays, occasion, decision);
@@ -192,15 +179,18 @@ impl Workflow {
 
     /// What follows, in order.
     pub fn decide(&self, at: &Moment<'_>, plays: &Plays<'_>) -> Vec<Decision> {
-        if self.is_idle(at) { Vec::new() } else { Script::new(at, plays, self.clone()).play() }
+        if self.is_idle(at, plays) { Vec::new() } else { Script::new(at, plays, self.clone()).play() }
     }
 
     /// Takes an own decision. A run that a repair started is not gone on with.
     pub fn apply(&mut self, at: &Moment<'_>, decision: &Decision, repaired: bool) {
+        if let Decision::Run(RunAdvanced { state: RunState::Started, playbook, .. }) = decision {
+            self.started.insert(playbook.clone(), at.instant);
+        }
         match decision {
             Decision::Run(advanced) if repaired && advanced.state == RunState::Started => {}
             Decision::Run(advanced) => self.apply_run(at, advanced),
-            Decision::Cta(changed) => self.ctas.apply(changed),
+            Decision::Cta(changed) => self.ctas.apply(changed, at.instant),
             // A message that counts again after a day starts the same run again: its notification is under way already.
             Decision::Notification(request) if self.has_delivery(request.notification) => {}
             Decision::Notification(request) => {
@@ -217,12 +207,12 @@ impl Workflow {
         }
     }
 
-    /// When to look again.
-    pub fn wakes(&self, longest_call: i64) -> Wakes {
-        let waits = self.runs.iter().filter_map(Run::until);
+    /// When to look again, after the step.
+    pub fn wakes(&self, at: &Moment<'_>, plays: &Plays<'_>) -> Wakes {
+        let waits = self.runs.iter().filter_map(|run| self.run_wake(at, plays, run));
         Wakes {
             clock: waits.chain(self.ctas.wake()).min(),
-            delivery: self.deliveries.iter().filter_map(|d| d.wake(longest_call)).min(),
+            delivery: self.deliveries.iter().filter_map(|d| d.wake(at.longest_call)).min(),
         }
     }
 
@@ -233,6 +223,7 @@ impl Workflow {
             && self.ctas.is_empty()
             && self.deliveries.is_empty()
             && self.answers.is_empty()
+            && self.started.is_empty()
     }
 
     /// The stored form, its version first.
@@ -244,27 +235,28 @@ impl Workflow {
         match bytes.split_first() {
             Some((&FORMAT, stored)) => read(stored),
             Some((1, stored)) => read::<First>(stored).map(Self::from),
+            Some((2, stored)) => read::<Second>(stored).map(Self::from),
             Some((format, _)) => Err(Unreadable(format!("format {format} is not known"))),
             None => Err(Unreadable("it is empty".into())),
         }
     }
 
-    fn is_idle(&self, at: &Moment<'_>) -> bool {
+    fn is_idle(&self, at: &Moment<'_>, plays: &Plays<'_>) -> bool {
         let News { starts, command, catalogue, deliver } = &self.news;
-        let wakes = self.wakes(at.longest_call);
         if *deliver {
-            return wakes.delivery.is_none_or(|due| due > at.appended_at);
+            return self.deliveries.iter().all(|d| !d.is_due(at.appended_at, at.longest_call));
         }
         starts.is_empty()
             && command.is_none()
             && (!catalogue || self.runs.is_empty())
-            && wakes.clock.is_none_or(|due| due > at.instant)
+            && self.ctas.to_wake(at.instant).is_none()
+            && self.next_turn(at, plays).is_none()
             && self.deliveries.iter().all(|d| d.finished().is_none())
     }
 
     fn note_usage(&mut self, at: &Moment<'_>, plays: &Plays<'_>, usage: &Usage) {
         let Some(fact) = at.fact else { return };
-        for playbook in plays.playbooks {
+        for playbook in &plays.catalogue.playbooks {
             if let Some(signal) = Signal::of_usage(&playbook.trigger, usage, fact) {
                 self.start(playbook, signal, None);
             }
@@ -282,7 +274,7 @@ impl Workflow {
             self.health = health.score;
         }
         let Some(signal) = Signal::of_decision(at, occasion, above) else { return };
-        for playbook in plays.playbooks.iter().filter(|p| signal.pulls(&p.trigger)) {
+        for playbook in plays.catalogue.playbooks.iter().filter(|p| signal.pulls(&p.trigger)) {
             self.start(playbook, signal.clone(), Some(above));
         }
     }
@@ -295,13 +287,13 @@ impl Workflow {
     fn apply_run(&mut self, at: &Moment<'_>, advanced: &RunAdvanced) {
         match advanced.state {
             RunState::Started => self.begin(at, advanced),
-            RunState::Waiting { until } => {
+            RunState::Waiting { until, .. } => {
                 let step = advanced.step.clone();
                 if let Some(run) = self.runs.iter_mut().find(|run| run.id == advanced.run) {
                     run.standing = Standing::Waiting { step, until };
                 }
             }
-            RunState::Ended => self.runs.retain(|run| run.id != advanced.run),
+            RunState::Ended { .. } => self.runs.retain(|run| run.id != advanced.run),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A view as it is stored: its version, the instant, the score from above, the account. What is derived is left out.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Holding, Scope, View};
@@ -11,8 +13,10 @@ use crate::{
 
 /// Without segments that are waited for, ...
 const VERSION: u8 = 1;
-/// ... and with them, behind the rest.
+/// ... with them, behind the rest, ...
 const HOLDING: u8 = 2;
+/// ... and with segments that the account is in behind those.
+const MEMBERS: u8 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -34,6 +38,10 @@ impl View {
             account: self.account.encode(),
         };
         // Writing plain data to memory cannot fail.
+        if !self.members.is_empty() {
+            return postcard::to_extend(&(stored, &self.holding, &self.members), vec![MEMBERS])
+                .unwrap_or_default();
+        }
         if self.holding.is_empty() {
             return postcard::to_extend(&stored, vec![VERSION]).unwrap_or_default();
         }
@@ -46,14 +54,15 @@ impl View {
     /// When the bytes are of a later format, or damaged.
     pub fn decode(scope: Scope, bytes: &[u8]) -> Result<Self, DecodeError> {
         let (version, bytes) = bytes.split_first().ok_or(DecodeError::Damaged)?;
-        let (stored, holding): (Stored, Holding) = match *version {
-            VERSION => postcard::from_bytes(bytes).map(|stored| (stored, Holding::default())),
-            HOLDING => postcard::from_bytes(bytes),
+        let (stored, holding, members): (Stored, Holding, BTreeSet<String>) = match *version {
+            VERSION => postcard::from_bytes(bytes).map(|it| (it, Holding::default(), BTreeSet::new())),
+            HOLDING => postcard::from_bytes(bytes).map(|(it, holding)| (it, holding, BTreeSet::new())),
+            MEMBERS => postcard::from_bytes(bytes),
             other => return Err(DecodeError::UnknownFormat(other)),
         }
         .map_err(|_| DecodeError::Damaged)?;
         let account = Account::decode(&stored.account)?;
         let Stored { exists, review, now, health, .. } = stored;
-        Ok(Self { scope, account, health, exists, now, review, holding, cache: None })
+        Ok(Self { scope, account, health, members, exists, now, review, holding, cache: None })
     }
 }

@@ -11,6 +11,8 @@ mod holding;
 mod members;
 mod rules;
 
+use std::collections::BTreeSet;
+
 use cache::Cache;
 pub use holding::Because;
 use holding::Holding;
@@ -35,7 +37,7 @@ pub enum Scope {
     Health,
     /// Membership in segments.
     Segments,
-    /// None: conditions are asked one by one.
+    /// None: conditions are asked one by one, also about segments.
     Unwatched,
 }
 
@@ -44,6 +46,8 @@ pub struct View {
     scope: Scope,
     account: Account,
     health: Option<Score>,
+    /// Segments that the account is in, as the service above said it: of those that ask conditions one by one.
+    members: BTreeSet<String>,
     /// Set by the first fact: before it no rule looks at the account.
     exists: bool,
     /// The instant at which everything was last looked at.
@@ -61,6 +65,7 @@ impl View {
             scope,
             account: Account::default(),
             health: None,
+            members: BTreeSet::new(),
             exists: false,
             now: Instant::default(),
             review: false,
@@ -114,6 +119,15 @@ impl View {
         let (rules, sight) = (self.rules(catalogue), self.sight(catalogue, self.now));
         rules.on_health().iter().for_each(|at| cache.compare(rules, &sight, *at as usize));
         self.cache = Some(cache);
+    }
+
+    /// The service above said that the account is in a segment, or no longer.
+    pub fn set_membership(&mut self, segment: &str, member: bool) {
+        if member {
+            self.members.insert(segment.to_owned());
+        } else {
+            self.members.remove(segment);
+        }
     }
 
     /// Another version of the catalogue holds: everything is looked at again.
@@ -179,6 +193,18 @@ impl View {
         catalogue.conditions.truth(condition, &mut |atom| sight.atom(atom).truth(&sight))
     }
 
+    /// The earliest instant after now at which a condition may be another with no new fact. Never late.
+    pub fn condition_wake(
+        &self,
+        catalogue: &Catalogue,
+        condition: ConditionId,
+        now: Instant,
+    ) -> Option<Instant> {
+        let sight = self.sight(catalogue, now);
+        let atoms = catalogue.conditions.atoms_in(condition);
+        atoms.into_iter().filter_map(|atom| sight.atom(atom).turns(&sight)).min()
+    }
+
     /// The comparisons that make a condition what it is now.
     pub fn reasons(&self, catalogue: &Catalogue, condition: ConditionId, now: Instant) -> Vec<Reason> {
         let sight = self.sight(catalogue, now);
@@ -218,7 +244,7 @@ impl View {
     }
 
     fn sight<'a>(&'a self, catalogue: &'a Catalogue, now: Instant) -> Sight<'a> {
-        Sight { account: &self.account, health: self.health, catalogue, now }
+        Sight { account: &self.account, health: self.health, members: &self.members, catalogue, now }
     }
 
     fn fitting_cache(&self, catalogue: &Catalogue) -> Option<&Cache> {

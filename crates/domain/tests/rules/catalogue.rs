@@ -146,7 +146,7 @@ fn a_day_of_review_is_a_day() {
 }
 
 #[test]
-fn only_segments_ask_about_segments() {
+fn scorecards_do_not_ask_about_segments() {
     check("segments: {a: {when: {segment: b}}, b: {when: {trait: x, is: 1}}}", &[]);
     check(
         "segments: {a: {when: {segment: c}}, b: {when: {trait: x, is: 1}}}",
@@ -154,7 +154,11 @@ fn only_segments_ask_about_segments() {
     );
     check(
         "conditions: {n: {segment: a}}\nsegments: {a: {when: {trait: x, is: 1}}}\nplaybooks: {p: {trigger: {enters: a}, only_while: {named: n}, steps: [{end: {}}]}}",
-        &["playbooks.p.only_while: asks about the segment `a`, which only segments do"],
+        &[],
+    );
+    check(
+        "measures: {m: {count: {window: {days: 7}}}}\nsegments: {a: {when: {trait: x, is: 1}}}\nscorecards: [{name: s, for: {segment: a}, groups: [{name: g, weight: 1, measures: [{measure: m, weight: 1, curve: {steps: [[0, 1]]}}]}], bands: {yellow: 40, green: 70}}]",
+        &["scorecards[0].for: asks about the segment `a`, which scorecards do not"],
     );
 }
 

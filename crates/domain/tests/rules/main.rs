@@ -5,6 +5,7 @@ mod catalogue;
 mod cdnow;
 mod conditions;
 mod measures;
+mod playbooks;
 mod stored;
 mod support;
 mod wakes;

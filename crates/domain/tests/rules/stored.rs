@@ -61,10 +61,25 @@ fn a_view_that_waits_is_stored_as_ever() {
 }
 
 #[test]
+fn segments_that_an_account_is_in_come_back() {
+    let mut view = View::fresh(Scope::Unwatched);
+    view.set_membership("a", true);
+    view.set_membership("b", true);
+    view.set_membership("a", false);
+    let read = View::decode(Scope::Unwatched, &view.encode()).unwrap();
+    assert_eq!(read.encode(), view.encode());
+    let document = serde_json::json!({"segments": {"a": {"when": {"trait": "x", "is": 1}}, "b": {"when": {"trait": "x", "is": 1}}},
+        "playbooks": {"p": {"trigger": {"enters": "a"}, "goal": {"all": [{"segment": "b"}, {"not": {"segment": "a"}}]}, "steps": [{"end": {}}]}}});
+    let catalogue = compiled(&document.to_string());
+    let goal = catalogue.playbooks[0].goal.unwrap();
+    assert!(read.truth(&catalogue, goal, Instant(0)).holds());
+}
+
+#[test]
 fn damaged_and_later_bytes_are_refused() {
     let mut stored = view().encode();
     assert_eq!(View::decode(Scope::Health, &stored[..stored.len() - 1]).unwrap_err(), DecodeError::Damaged);
-    stored[0] = 3;
-    assert_eq!(View::decode(Scope::Health, &stored).unwrap_err(), DecodeError::UnknownFormat(3));
+    stored[0] = 4;
+    assert_eq!(View::decode(Scope::Health, &stored).unwrap_err(), DecodeError::UnknownFormat(4));
     assert_eq!(View::decode(Scope::Health, &[]).unwrap_err(), DecodeError::Damaged);
 }

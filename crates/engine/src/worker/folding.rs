@@ -26,6 +26,8 @@ use crate::{
 enum Plan<T, C> {
     /// Time passed for the slots touched.
     Time,
+    /// Likewise, by the clock of a workspace.
+    Clock,
     Fact(u32, T),
     Catalogue {
         workspace: u32,
@@ -45,6 +47,7 @@ impl<T, C> Plan<T, C> {
                 Main::Catalogue { fire_playbooks: *fire_playbooks, before }
             }
             Self::Joined => Main::Joined,
+            Self::Clock => Main::Clock,
             _ => Main::Nothing,
         }
     }
@@ -132,7 +135,10 @@ impl<F: Fold> Worker<F> {
         match kind {
             FactKind::Unreadable(why) => return Err(nobody(why)),
             FactKind::Tick => self.memory.due_by_wall(record.appended_at, touched),
-            FactKind::Clock(clock) => self.plan_clock(record, header, &clock, touched).map_err(nobody)?,
+            FactKind::Clock(clock) => {
+                self.plan_clock(record, header, &clock, touched).map_err(nobody)?;
+                return Ok(Plan::Clock);
+            }
             FactKind::Catalogue(part) => {
                 return self.plan_catalogue(record, header, part, touched).map_err(nobody);
             }
@@ -328,6 +334,7 @@ impl<F: Fold> Worker<F> {
             evaluations: 0,
             repairs: 0,
             said: 0,
+            stirred: false,
         };
         let outcome = guarded(|| stepper.run(main));
         self.metrics.evaluations.add(stepper.evaluations);

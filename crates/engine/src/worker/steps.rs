@@ -52,6 +52,8 @@ pub(crate) struct Logged<D> {
 pub(crate) enum Main<'a, T, C> {
     /// Time, or a fact that is not this service's concern.
     Nothing,
+    /// Time, by the clock of the workspace.
+    Clock,
     Fact(&'a T, &'a Header),
     Catalogue {
         fire_playbooks: bool,
@@ -98,6 +100,8 @@ pub(crate) struct Stepper<'a, F: Fold> {
     pub(crate) repairs: u64,
     /// Decisions of this record so far.
     pub(crate) said: u32,
+    /// A fact was folded, or something was decided, here or above.
+    pub(crate) stirred: bool,
 }
 
 impl<'a, F: Fold> Stepper<'a, F> {
@@ -105,14 +109,20 @@ impl<'a, F: Fold> Stepper<'a, F> {
     pub(crate) fn run(&mut self, main: &Main<'a, F::Fact, F::Catalogue>) -> Result<(), Poison> {
         self.run_clock_before(main)?;
         self.run_main(main);
-        if self.slot.wake.delivery.is_some_and(|at| at <= self.record.appended_at) || self.expects_delivery()
-        {
+        if self.delivers(main) || self.expects_delivery() {
             self.step(StepKey { instant: self.until, fact: StepKey::DELIVER }, &Step::Deliver);
             let next = self.record.appended_at.saturating_add(1);
             self.slot.wake.delivery = self.slot.wake.delivery.map(|at| at.max(next));
         }
         self.finish();
         Ok(())
+    }
+
+    /// Whether deliveries that are due are made. A workspace's clock that brings the account nothing is no occasion for
+    /// them, as it is none for an account that it does not wake: wake-ups may be early.
+    fn delivers(&self, main: &Main<'a, F::Fact, F::Catalogue>) -> bool {
+        let is_due = self.slot.wake.delivery.is_some_and(|at| at <= self.record.appended_at);
+        is_due && (self.stirred || !matches!(main, Main::Clock))
     }
 
     /// What was due before the record said anything is decided by what was in force before it.
@@ -123,7 +133,7 @@ impl<'a, F: Fold> Stepper<'a, F> {
                 (self.catalogue, self.catalogue_version) = (before, *version);
             }
             Main::Joined => self.decides = false,
-            Main::Catalogue { before: None, .. } | Main::Fact(..) | Main::Nothing => {}
+            Main::Catalogue { before: None, .. } | Main::Fact(..) | Main::Nothing | Main::Clock => {}
         }
         self.run_clock()?;
         (self.catalogue, self.catalogue_version, self.decides) = (catalogue, version, decides);
@@ -175,7 +185,7 @@ impl<'a, F: Fold> Stepper<'a, F> {
                 self.step(key(StepKey::CATALOGUE), &Step::Catalogue { fire_playbooks: *fire_playbooks });
             }
             Main::Joined => self.step(key(StepKey::JOINED), &Step::Joined),
-            Main::Nothing => {}
+            Main::Nothing | Main::Clock => {}
         }
         while let Some(step) = self.above.iter().map(|d| d.step).find(|s| s.fact != StepKey::DELIVER) {
             self.step_quietly(step);
@@ -206,6 +216,7 @@ impl<'a, F: Fold> Stepper<'a, F> {
         };
         self.evaluations += 1;
         let above = self.take_above(key);
+        let said = self.said;
         self.fold.take(&at, &mut self.slot.state, step, &above);
         if let Step::Fact(fact, _) = step {
             self.out.shown.extend(self.fold.shown(&self.slot.state, fact));
@@ -213,6 +224,7 @@ impl<'a, F: Fold> Stepper<'a, F> {
         let yielded =
             if self.decides { self.fold.decide(&at, &mut self.slot.state, step) } else { Vec::new() };
         self.settle(&at, key, yielded);
+        self.stirred |= matches!(step, Step::Fact(..)) || !above.is_empty() || self.said > said;
         self.slot.wake = self.fold.wake(&at, &self.slot.state);
         self.slot.wake.clock = self.slot.wake.clock.map(|wake| wake.max(key.instant.saturating_add(1)));
     }

@@ -1,11 +1,11 @@
-//! `perennial ctas ls | take | snooze | close | reassign`.
+//! `perennial ctas ls | take | snooze | close | reassign | done`.
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use contracts::account::CtaState;
 use contracts::cta::{
-    CloseCtaRequest, Command as CtaCommand, Cta, ListCtasRequest, ReassignCtaRequest, SnoozeCtaRequest,
-    TakeCtaRequest,
+    CloseCtaRequest, Command as CtaCommand, CompleteCtaTaskRequest, Cta, ListCtasRequest, ReassignCtaRequest,
+    SnoozeCtaRequest, TakeCtaRequest,
 };
 
 use crate::cli::{Limit, Target};
@@ -14,8 +14,19 @@ use crate::words::InstantArg;
 use crate::{clients, words};
 
 const MESSAGE: &str = "perennial.cta.v1.Cta";
-const HEADERS: [&str; 10] =
-    ["cta", "account", "type", "state", "prio", "owner", "due", "opened", "title", "reasons / outcome"];
+const HEADERS: [&str; 11] = [
+    "cta",
+    "account",
+    "type",
+    "state",
+    "prio",
+    "owner",
+    "due",
+    "opened",
+    "title",
+    "tasks",
+    "reasons / outcome",
+];
 
 #[derive(Args)]
 pub(crate) struct Ctas {
@@ -53,6 +64,14 @@ enum Command {
         order: Order,
         #[arg(long)]
         to: String,
+    },
+    /// Say that one of its tasks is done.
+    Done {
+        #[command(flatten)]
+        order: Order,
+        /// The task's title.
+        #[arg(long)]
+        task: String,
     },
 }
 
@@ -161,6 +180,10 @@ async fn obey(target: &Target, command: Command) -> Result<Option<Cta>> {
             let request = ReassignCtaRequest { command: order.command(target), owner: to };
             client.reassign_cta(request).await?.into_inner().cta
         }
+        Command::Done { order, task } => {
+            let request = CompleteCtaTaskRequest { command: order.command(target), task };
+            client.complete_cta_task(request).await?.into_inner().cta
+        }
     })
 }
 
@@ -177,6 +200,7 @@ fn row(cta: &Cta) -> Vec<String> {
         cta.due_day.map(words::day).unwrap_or_default(),
         words::instant(cta.opened_at),
         cta.title.clone(),
+        words::tasks(&cta.tasks),
         last,
     ]
 }

@@ -1,5 +1,7 @@
 //! Random catalogues that use every construct of `docs/catalogue.md`.
 
+mod playbooks;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::dice::Dice;
@@ -33,16 +35,18 @@ pub(crate) fn catalogue(dice: &mut Dice) -> Json {
     let playbooks: Map<String, Json> =
         (0..rules.dice.below(5)).map(|n| (format!("p_{n}"), rules.playbook(&segments))).collect();
     let places: Vec<Json> = (0..3).map(|place| rules.place(place)).collect();
-    json!({
+    let mut catalogue = json!({
         "ordered_sets": {"o": places},
-        "event_sets": sets(dice),
+        "event_sets": sets(rules.dice),
         "measures": measures,
         "conditions": conditions,
         "scorecards": scorecards,
         "segments": segments,
         "endpoints": {"crm": {"url": "https://crm.example.com/hook"}},
         "playbooks": playbooks,
-    })
+    });
+    rules.people(&mut catalogue);
+    catalogue
 }
 
 /// The first five stand by themselves, so that the others can refer to them; the first two are counts over windows.
@@ -338,37 +342,6 @@ impl Rules<'_> {
             })
             .collect();
         if linear { json!({"linear": points}) } else { json!({"steps": points}) }
-    }
-
-    fn playbook(&mut self, segments: &Map<String, Json>) -> Json {
-        let names: Vec<&String> = segments.keys().collect();
-        let trigger = match self.dice.below(6) {
-            0 | 1 => json!({"enters": self.dice.pick(&names)}),
-            2 => json!({"leaves": self.dice.pick(&names)}),
-            3 => json!({"band": {"to": self.dice.word(&BANDS)}}),
-            4 => json!({"band": {"from": self.dice.word(&["none", "red", "yellow", "green"])}}),
-            _ => json!({"event": {"name": event(self.dice), "where": filters(self.dice)}}),
-        };
-        let steps: Vec<Json> = (0..1 + self.dice.below(4)).map(|_| self.step()).collect();
-        let mut playbook = json!({"trigger": trigger, "steps": steps});
-        if self.dice.once_in(3) {
-            playbook["only_while"] = self.condition(1);
-        }
-        playbook
-    }
-
-    fn step(&mut self) -> Json {
-        let kind = self.dice.word(&CTA_TYPES);
-        match self.dice.below(9) {
-            0..=2 => json!({"open_cta": {
-                "type": kind, "title": "Look", "priority": self.dice.range(1, 4), "owner": "ada", "due_days": 3}}),
-            3 => json!({"open_cta": {"type": kind, "title": "Call", "priority": 2}}),
-            4 => json!({"notify": {"endpoint": "crm"}}),
-            5 => json!({"wait": {"days": self.dice.range(1, 4)}}),
-            6 => json!({"wait": {"hours": self.dice.range(1, 30)}}),
-            7 => json!({"close_cta": {"type": kind, "outcome": "over"}}),
-            _ => json!({"end": {}}),
-        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use contracts::{
     account::{
-        AccountRecord, AttemptReported, CloseCta, CtaState, ReassignCta, SnoozeCta, TakeCta,
-        account_record::Kind,
+        AccountRecord, AttemptReported, CloseCta, CompleteCtaTask, CtaState, DecideRun, ReassignCta,
+        RunState, SnoozeCta, TakeCta, account_record::Kind,
     },
     log::ClockKind,
 };
@@ -162,39 +162,66 @@ impl Shop {
         }
         let account = dice.pick(self.people.accounts()).clone();
         let key = Key::new(self.name, account);
-        let ctas = ctas(world, &key);
-        let cta =
-            if ctas.is_empty() || dice.once_in(8) { dice.id().to_vec() } else { dice.pick(&ctas).clone() };
-        let by = (dice.word(&["ada", "bob", ""])).to_owned();
         let now = if self.clock == ClockKind::Log { self.clock_at } else { world.log.now() };
-        let kind = match dice.below(4) {
-            0 => Kind::TakeCta(TakeCta { cta, by }),
-            1 => Kind::SnoozeCta(SnoozeCta { cta, by, until_at: now + dice.range(-HOUR_MS, 4 * DAY_MS) }),
-            2 => Kind::CloseCta(CloseCta { cta, by, outcome: "done".into() }),
-            _ => Kind::ReassignCta(ReassignCta { cta, by, owner: (dice.word(&["eve", ""])).into() }),
-        };
+        let kind = order(world, &key, now, dice);
         let id = dice.id();
         self.commands.push((key.clone(), id, kind.clone()));
         world.put(Topic::Account, &key, fact(&key, id, world.log.now(), kind));
     }
 }
 
+/// What somebody asks of one of the account's CTAs or runs; sometimes of one that is not there.
+fn order(world: &World, key: &Key, now: i64, dice: &mut Dice) -> Kind {
+    let by = (dice.word(&["ada", "bob", ""])).to_owned();
+    let asked = dice.below(8);
+    let known = if asked < 6 { ctas(world, key) } else { runs(world, key) };
+    let id = if known.is_empty() || dice.once_in(8) { dice.id().to_vec() } else { dice.pick(&known).clone() };
+    let cta = id.clone();
+    match asked {
+        0 => Kind::TakeCta(TakeCta { cta, by }),
+        1 => Kind::SnoozeCta(SnoozeCta { cta, by, until_at: now + dice.range(-HOUR_MS, 4 * DAY_MS) }),
+        2 | 3 => Kind::CloseCta(CloseCta { cta, by, outcome: (dice.word(&["done", "saved"])).into() }),
+        4 => Kind::ReassignCta(ReassignCta { cta, by, owner: (dice.word(&["eve", ""])).into() }),
+        5 => {
+            Kind::CompleteCtaTask(CompleteCtaTask { cta, by, task: (dice.word(&["call", "ask", ""])).into() })
+        }
+        _ => Kind::DecideRun(DecideRun { run: id, by, approved: asked == 6 }),
+    }
+}
+
 /// The account's CTAs as its log shows them, open ones several times.
 fn ctas(world: &World, key: &Key) -> Vec<Vec<u8>> {
-    let partition = key.partition(world.log.partitions(Topic::Account));
     let mut ctas = Vec::new();
-    for record in world.log.records(TopicPartition { topic: Topic::Account, partition }) {
-        let Ok(AccountRecord { header: Some(header), kind: Some(Kind::CtaChanged(cta)), .. }) =
-            AccountRecord::decode(record.value)
-        else {
-            continue;
-        };
-        if header.workspace == key.workspace && header.account == key.account {
+    for kind in said_of(world, key) {
+        if let Kind::CtaChanged(cta) = kind {
             ctas.retain(|known| *known != cta.cta || cta.state() != CtaState::Closed);
             ctas.push(cta.cta);
         }
     }
     ctas
+}
+
+/// The account's runs that wait, those for somebody's yes several times.
+fn runs(world: &World, key: &Key) -> Vec<Vec<u8>> {
+    let mut runs = Vec::new();
+    for kind in said_of(world, key) {
+        if let Kind::RunAdvanced(run) = kind {
+            runs.retain(|known| *known != run.run);
+            let times = usize::from(run.state() == RunState::Waiting) + 9 * usize::from(run.awaits_approval);
+            runs.extend(std::iter::repeat_n(run.run, times));
+        }
+    }
+    runs
+}
+
+fn said_of(world: &World, key: &Key) -> Vec<Kind> {
+    let partition = key.partition(world.log.partitions(Topic::Account));
+    let records = world.log.records(TopicPartition { topic: Topic::Account, partition });
+    let read = records.into_iter().filter_map(|record| AccountRecord::decode(record.value).ok());
+    let own = read.filter(|record| {
+        record.header.as_ref().is_some_and(|h| h.workspace == key.workspace && h.account == key.account)
+    });
+    own.filter_map(|record| record.kind).collect()
 }
 
 /// Some of the attempts that were due are made, and reported.

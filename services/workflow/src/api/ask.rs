@@ -1,10 +1,10 @@
 //! Commands: understand, append, await the answer.
 
 use chassis::{Code, Problem, postgres::scoped};
-use contracts::cta::{Command as Asked, Cta};
+use contracts::cta::{Command as Asked, Cta, DecideRunRequest, Run};
 use domain::{
-    decision::{Command, CtaCommand},
-    ids::{CommandId, CtaId},
+    command::{Ask, Command, CtaCommand, RunCommand},
+    ids::{CommandId, CtaId, RunId},
 };
 use eventlog::Key;
 use tokio::time::timeout;
@@ -18,16 +18,22 @@ use crate::{
 };
 
 /// Refusals that lie in the command itself, whatever the state of the CTA.
-const MALFORMED: [&str; 4] = ["ASKER_MISSING", "OUTCOME_MISSING", "OWNER_MISSING", "TEXT_UNFIT"];
+const MALFORMED: [&str; 5] =
+    ["ASKER_MISSING", "OUTCOME_MISSING", "OWNER_MISSING", "TASK_MISSING", "TEXT_UNFIT"];
 /// All refusals, as the domain names them.
-const REFUSALS: [&str; 8] = [
+const REFUSALS: [&str; 13] = [
     "CTA_NOT_FOUND",
     "CTA_CLOSED",
     "CTA_TAKEN",
     "SNOOZE_IN_PAST",
+    "OUTCOME_UNKNOWN",
+    "TASK_NOT_FOUND",
+    "RUN_NOT_FOUND",
+    "RUN_NOT_WAITING",
     "ASKER_MISSING",
     "OUTCOME_MISSING",
     "OWNER_MISSING",
+    "TASK_MISSING",
     "TEXT_UNFIT",
 ];
 
@@ -37,20 +43,37 @@ impl CtaApi {
         let asked = asked.ok_or_else(|| Problem::invalid("command", "is missing"))?;
         let workspace = asked.workspace;
         let cta = wire::id("command.cta", &asked.cta)?;
-        let id = match asked.command_id.as_str() {
+        let row = self.find(&workspace, cta).await?;
+        let ask = Ask::Cta(CtaId(cta.as_u128()), ask);
+        self.obey(&Key::new(&*workspace, row.account), &asked.command_id, asked.by, ask).await?;
+        Ok(wire::cta(self.find(&workspace, row.cta).await?))
+    }
+
+    /// Says yes or no to a run that waits for it, once.
+    pub(super) async fn decide(&self, asked: DecideRunRequest) -> Result<Run, Problem> {
+        let DecideRunRequest { workspace, run, by, command_id, approved } = asked;
+        let run = wire::id("run", &run)?;
+        let row = self.find_run(&workspace, run).await?;
+        let ask = if approved { RunCommand::Approve } else { RunCommand::Reject };
+        let ask = Ask::Run(RunId(run.as_u128()), ask);
+        self.obey(&Key::new(&*workspace, row.account), &command_id, by, ask).await?;
+        Ok(wire::run(self.find_run(&workspace, run).await?))
+    }
+
+    /// Appends the command, unless it has its answer, and takes that for its own.
+    async fn obey(&self, key: &Key, command_id: &str, by: String, ask: Ask) -> Result<(), Problem> {
+        let id = match command_id {
             "" => chassis::ids::v7(),
-            id => wire::id("command.command_id", id)?,
+            id => wire::id("command_id", id)?,
         };
-        let command = Command { id: CommandId(id.as_u128()), cta: CtaId(cta.as_u128()), by: asked.by, ask };
+        let command = Command { id: CommandId(id.as_u128()), by, ask };
         // Before anything unfit comes into the log.
         command.check().or_else(|unfit| refusal(unfit.code(), unfit.to_string()))?;
-        let row = self.find(&workspace, cta).await?;
-        let (code, message) = match self.answer(&workspace, id).await? {
+        let (code, message) = match self.answer(&key.workspace, id).await? {
             Some(first) => first,
-            None => self.append(&Key::new(&*workspace, row.account), command, id).await?,
+            None => self.append(key, command, id).await?,
         };
-        refusal(&code, message)?;
-        Ok(wire::cta(self.find(&workspace, row.cta).await?))
+        refusal(&code, message)
     }
 
     /// Appends the command, and waits until its answer is stored.
@@ -90,7 +113,7 @@ fn refusal(code: &str, message: String) -> Result<(), Problem> {
     let reason = REFUSALS.into_iter().find(|known| *known == code);
     let reason = reason.ok_or_else(|| Problem::internal(&format!("an answer of unknown code {code}")))?;
     let kind = match reason {
-        "CTA_NOT_FOUND" => Code::NotFound,
+        "CTA_NOT_FOUND" | "RUN_NOT_FOUND" => Code::NotFound,
         reason if MALFORMED.contains(&reason) => Code::InvalidArgument,
         _ => Code::FailedPrecondition,
     };

@@ -32,6 +32,9 @@ pub(super) fn cta(row: CtaRow) -> Cta {
         opened_at: row.opened_at,
         changed_at: row.valid_at,
         until_at: change.until_at,
+        tasks: change.tasks,
+        touched: change.touched,
+        joined_playbooks: change.joined_playbooks,
     }
 }
 
@@ -43,6 +46,9 @@ pub(super) fn run(row: RunRow) -> Run {
         playbook: row.playbook,
         state: state.into(),
         step: row.step,
+        until_at: row.until_at.unwrap_or_default(),
+        awaits_approval: row.awaits_approval,
+        end: row.run_end.into(),
         started_at: row.started_at,
         changed_at: row.valid_at,
     }

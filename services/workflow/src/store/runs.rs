@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use contracts::account::RunEnd;
 use domain::decision::{Decision, RunAdvanced, RunState};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -15,6 +16,9 @@ pub(crate) struct RunRow {
     pub playbook: String,
     pub state: i16,
     pub step: String,
+    pub until_at: Option<i64>,
+    pub awaits_approval: bool,
+    pub run_end: i16,
     pub started_at: i64,
     pub valid_at: i64,
 }
@@ -40,14 +44,15 @@ pub(super) async fn project(conn: &mut PgConnection, positions: &[Position<'_>])
 async fn upsert(conn: &mut PgConnection, rows: &[Advance<'_>]) -> sqlx::Result<()> {
     sqlx::query!(
         "INSERT INTO runs (workspace, run, account, playbook, state, step, until_at, started_at, valid_at, known_at,
-                           log_partition, cause_offset, cause_index, fact_id)
+                           log_partition, cause_offset, cause_index, fact_id, awaits_approval, run_end)
          SELECT * FROM UNNEST($1::text[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[],
                               $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], $12::bigint[],
-                              $13::int[], $14::bytea[])
+                              $13::int[], $14::bytea[], $15::boolean[], $16::smallint[])
          ON CONFLICT (workspace, run) DO UPDATE
          SET state = excluded.state, step = excluded.step, until_at = excluded.until_at,
              valid_at = excluded.valid_at, known_at = excluded.known_at, cause_offset = excluded.cause_offset,
-             cause_index = excluded.cause_index, fact_id = excluded.fact_id
+             cause_index = excluded.cause_index, fact_id = excluded.fact_id,
+             awaits_approval = excluded.awaits_approval, run_end = excluded.run_end
          WHERE (runs.cause_offset, runs.cause_index) < (excluded.cause_offset, excluded.cause_index)",
         &column(rows, |row| row.at.workspace.to_owned()),
         &column(rows, |row| uuid(row.run.run.0)),
@@ -63,6 +68,8 @@ async fn upsert(conn: &mut PgConnection, rows: &[Advance<'_>]) -> sqlx::Result<(
         &column(rows, |row| row.at.cause_offset),
         &column(rows, |row| row.at.cause_index),
         &column(rows, |row| row.at.fact_id.to_vec()),
+        &column(rows, |row| matches!(row.run.state, RunState::Waiting { approval: true, .. })),
+        &column(rows, |row| end(row.run.state)),
     )
     .execute(conn)
     .await?;
@@ -73,40 +80,71 @@ fn state(state: RunState) -> i16 {
     match state {
         RunState::Started => 1,
         RunState::Waiting { .. } => 2,
-        RunState::Ended => 3,
+        RunState::Ended { .. } => 3,
+    }
+}
+
+/// As in `perennial.account.v1.RunEnd`.
+fn end(state: RunState) -> i16 {
+    match state {
+        RunState::Started | RunState::Waiting { .. } => 0,
+        RunState::Ended { because } => RunEnd::from(because) as i16,
     }
 }
 
 fn until(state: RunState) -> Option<i64> {
     match state {
-        RunState::Waiting { until } => Some(until.0),
-        RunState::Started | RunState::Ended => None,
+        RunState::Waiting { until, .. } => Some(until.0),
+        RunState::Started | RunState::Ended { .. } => None,
     }
 }
 
-/// Runs of an account and a playbook (empty: any), newest first.
+/// A run by its id.
+pub(crate) async fn run(conn: &mut PgConnection, workspace: &str, run: Uuid) -> sqlx::Result<Option<RunRow>> {
+    sqlx::query_as!(
+        RunRow,
+        "SELECT run, account, playbook, state, step, until_at, awaits_approval, run_end, started_at, valid_at
+         FROM runs
+         WHERE workspace = $1 AND run = $2",
+        workspace,
+        run
+    )
+    .fetch_optional(conn)
+    .await
+}
+
+/// Which runs are asked for; empty: of any.
+pub(crate) struct RunFilter {
+    pub account: String,
+    pub playbook: String,
+    /// Only those that wait for somebody's yes.
+    pub awaiting_approval: bool,
+}
+
+/// The runs that match, newest first.
 pub(crate) async fn runs(
     conn: &mut PgConnection,
     workspace: &str,
-    account: &str,
-    playbook: &str,
+    filter: &RunFilter,
     before: Option<&Before>,
     limit: i64,
 ) -> sqlx::Result<Vec<RunRow>> {
     sqlx::query_as!(
         RunRow,
-        "SELECT run, account, playbook, state, step, started_at, valid_at
+        "SELECT run, account, playbook, state, step, until_at, awaits_approval, run_end, started_at, valid_at
          FROM runs
          WHERE workspace = $1 AND ($2 = '' OR account = $2) AND ($3 = '' OR playbook = $3)
+           AND ($7 = false OR awaits_approval)
            AND ($4::bigint IS NULL OR (started_at, run) < ($4, $5))
          ORDER BY started_at DESC, run DESC
          LIMIT $6",
         workspace,
-        account,
-        playbook,
+        filter.account,
+        filter.playbook,
         before.map(|before| before.at),
         before.map_or(Uuid::nil(), |before| before.id),
-        limit
+        limit,
+        filter.awaiting_approval
     )
     .fetch_all(conn)
     .await

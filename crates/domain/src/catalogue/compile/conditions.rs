@@ -42,8 +42,8 @@ impl<'d> Compiler<'d> {
         condition
     }
 
-    /// One that asks about no segment: only segments do.
-    pub(super) fn condition_without_segments(
+    /// One that asks about no segment.
+    fn condition_without_segments(
         &mut self,
         place: &Place<'_>,
         doc: &'d ConditionDoc,
@@ -51,7 +51,9 @@ impl<'d> Compiler<'d> {
         let condition = self.condition(place, doc)?;
         let atoms = self.expressions.atoms_in(condition);
         if let Some(segment) = atoms.iter().find_map(|atom| self.expressions.get(*atom).segment()) {
-            let message = format!("asks about the segment `{segment}`, which only segments do");
+            let message = format!(
+                "asks about the segment `{segment}`, which scorecards do not: segments may ask about health"
+            );
             self.problems.say(place, message);
         }
         Some(condition)

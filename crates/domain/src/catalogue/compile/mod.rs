@@ -5,9 +5,11 @@ mod conditions;
 mod contacts;
 mod forms;
 mod measures;
+mod people;
 mod playbooks;
 mod scorecards;
 mod segments;
+mod steps;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -81,6 +83,9 @@ impl<'d> Compiler<'d> {
         let scorecards = self.all_scorecards();
         let segments = self.all_segments();
         let endpoints = self.all_endpoints();
+        let working_week = self.working_week();
+        let routing = self.routing();
+        let outcomes = self.all_outcomes();
         let playbooks = self.all_playbooks();
         if !self.problems.0.is_empty() {
             return Err(self.problems.0);
@@ -100,6 +105,9 @@ impl<'d> Compiler<'d> {
             segments,
             endpoints,
             playbooks,
+            working_week,
+            routing,
+            outcomes,
             health_rules,
             segment_rules,
             no_rules: Rules::default(),

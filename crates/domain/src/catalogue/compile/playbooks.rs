@@ -1,22 +1,20 @@
 //! Endpoints and playbooks.
 
-use std::collections::HashSet;
-
 use super::Compiler;
 use crate::{
     catalogue::{
-        document::{BandBeforeDoc, OpenCtaDoc, PlaybookDoc, StepDoc, TriggerDoc, WaitDoc},
-        playbooks::{Action, BandBefore, Endpoint, Playbook, Step, Trigger},
+        document::{BandBeforeDoc, PlaybookDoc, ReEntryDoc, TriggerDoc, WaitDoc},
+        playbooks::{BandBefore, Endpoint, Playbook, ReEntry, Trigger},
         problem::Place,
     },
-    cta::SAID_MOST,
     decision::Band,
     time::{DAY_MS, HOUR_MS},
 };
 
-const STEPS_MOST: usize = 50;
-const PRIORITY_MOST: u32 = 5;
-const WAIT_DAYS_MOST: u32 = 366;
+pub(super) const WAIT_DAYS_MOST: u32 = 366;
+/// Of a playbook that gives none.
+const RANK: u32 = 100;
+const RANK_MOST: u32 = 1_000;
 
 impl<'d> Compiler<'d> {
     pub(super) fn all_endpoints(&mut self) -> Vec<Endpoint> {
@@ -44,20 +42,36 @@ impl<'d> Compiler<'d> {
     fn playbook(&mut self, place: &Place<'_>, name: &str, doc: &'d PlaybookDoc) -> Option<Playbook> {
         self.kept_by(place, doc.purpose.as_deref(), doc.owner.as_deref(), doc.review.as_deref());
         let trigger = self.trigger(&place.key("trigger"), &doc.trigger);
-        let only_while =
-            doc.only_while.as_ref().map(|doc| self.condition_without_segments(&place.key("only_while"), doc));
+        let [starts_while, goal, only_while] =
+            [("starts_while", &doc.starts_while), ("goal", &doc.goal), ("only_while", &doc.only_while)]
+                .map(|(key, doc)| doc.as_ref().map(|doc| self.condition(&place.key(key), doc)));
+        let re_entry = doc.re_entry.map_or(Some(ReEntry::Always), |re_entry| self.re_entry(place, re_entry));
+        let rank = doc.rank.unwrap_or(RANK);
+        self.problems.within(&place.key("rank"), rank, 1, RANK_MOST);
+        let at_most_ms = doc.at_most.map(|doc| self.wait(&place.key("at_most"), doc));
         let steps = self.steps(&place.key("steps"), &doc.steps);
-        let only_while = match only_while {
-            None => None,
-            Some(condition) => Some(condition?),
-        };
         Some(Playbook {
             name: name.to_owned(),
             title: doc.title.clone().unwrap_or_else(|| name.to_owned()),
             trigger: trigger?,
-            only_while,
+            starts_while: all_or_none(starts_while)?,
+            re_entry: re_entry?,
+            rank,
+            goal: all_or_none(goal)?,
+            at_most_ms: all_or_none(at_most_ms)?,
+            only_while: all_or_none(only_while)?,
             steps: steps?,
         })
+    }
+
+    fn re_entry(&mut self, place: &Place<'_>, doc: ReEntryDoc) -> Option<ReEntry> {
+        match doc {
+            ReEntryDoc::Always => Some(ReEntry::Always),
+            ReEntryDoc::Never => Some(ReEntry::Never),
+            ReEntryDoc::After(wait) => {
+                self.wait(&place.key("re_entry").key("after"), wait).map(ReEntry::After)
+            }
+        }
     }
 
     fn trigger(&mut self, place: &Place<'_>, doc: &TriggerDoc) -> Option<Trigger> {
@@ -86,73 +100,6 @@ impl<'d> Compiler<'d> {
         }
     }
 
-    fn steps(&mut self, place: &Place<'_>, docs: &[StepDoc]) -> Option<Vec<Step>> {
-        if docs.is_empty() || docs.len() > STEPS_MOST {
-            self.problems.say(place, format!("a playbook has 1 to {STEPS_MOST} steps"));
-        }
-        let mut names = HashSet::new();
-        let steps: Vec<_> = docs
-            .iter()
-            .enumerate()
-            .map(|(at, doc)| {
-                let place = place.item(at);
-                let (kind, action) = self.action(&place, doc)?;
-                let name = doc.name.clone().unwrap_or_else(|| format!("{kind}_{}", at + 1));
-                self.name(&place.key("name"), &name);
-                if !names.insert(name.clone()) {
-                    self.problems.say(&place.key("name"), format!("`{name}` is there already"));
-                }
-                Some(Step { name, action })
-            })
-            .collect();
-        steps.into_iter().collect()
-    }
-
-    fn action(&mut self, place: &Place<'_>, doc: &StepDoc) -> Option<(&'static str, Action)> {
-        match (&doc.open_cta, &doc.notify, doc.wait, &doc.close_cta, doc.end) {
-            (Some(cta), None, None, None, None) => {
-                Some(("open_cta", self.open_cta(&place.key("open_cta"), cta)))
-            }
-            (None, Some(notify), None, None, None) => {
-                if !self.doc.endpoints.contains_key(&notify.endpoint) {
-                    let known = self.doc.endpoints.keys().map(String::as_str);
-                    let place = place.key("notify");
-                    self.problems.unknown(&place.key("endpoint"), "endpoint", &notify.endpoint, known);
-                }
-                Some(("notify", Action::Notify { endpoint: notify.endpoint.clone() }))
-            }
-            (None, None, Some(wait), None, None) => {
-                self.wait(&place.key("wait"), wait).map(|for_ms| ("wait", Action::Wait { for_ms }))
-            }
-            (None, None, None, Some(cta), None) => {
-                self.text(&place.key("close_cta").key("outcome"), &cta.outcome);
-                Some(("close_cta", Action::CloseCta { kind: cta.kind, outcome: cta.outcome.clone() }))
-            }
-            (None, None, None, None, Some(_)) => Some(("end", Action::End)),
-            _ => {
-                self.problems.say(place, "a step is exactly one of open_cta, notify, wait, close_cta, end");
-                None
-            }
-        }
-    }
-
-    fn open_cta(&mut self, place: &Place<'_>, doc: &OpenCtaDoc) -> Action {
-        self.text(&place.key("title"), &doc.title);
-        self.problems.within(&place.key("priority"), doc.priority, 1, PRIORITY_MOST);
-        if doc.owner.as_ref().is_some_and(|owner| owner.len() > SAID_MOST) {
-            self.problems.say(&place.key("owner"), format!("is longer than {SAID_MOST} bytes"));
-        }
-        let due_days = doc.due_days.unwrap_or(0);
-        self.problems.within(&place.key("due_days"), due_days, 0, WAIT_DAYS_MOST);
-        Action::OpenCta {
-            kind: doc.kind,
-            title: doc.title.clone(),
-            priority: doc.priority,
-            owner: doc.owner.clone().unwrap_or_default(),
-            due_days: doc.due_days.and_then(|days| u16::try_from(days).ok()),
-        }
-    }
-
     pub(super) fn wait(&mut self, place: &Place<'_>, doc: WaitDoc) -> Option<i64> {
         match (doc.days, doc.hours) {
             (Some(days), None) => {
@@ -169,6 +116,11 @@ impl<'d> Compiler<'d> {
             }
         }
     }
+}
+
+/// What is not there needs nothing; what is there and wrong spoils the whole.
+fn all_or_none<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+    part.map_or(Some(None), |read| read.map(Some))
 }
 
 fn band_before(wanted: Option<BandBeforeDoc>) -> BandBefore {

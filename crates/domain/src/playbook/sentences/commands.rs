@@ -27,6 +27,7 @@ fn a_command_is_done_or_refused_with_the_reason() {
     check(&[], CtaCommand::Take, &["Open 2 1", "answer "]);
     check(&[CtaCommand::Take], CtaCommand::Take, &["answer "]);
     check(&[bob()], CtaCommand::Take, &["answer CTA_TAKEN"]);
+    check(&[], CtaCommand::CompleteTask { task: "Call".into() }, &["answer TASK_NOT_FOUND"]);
     check(&[], snooze(11), &["Snoozed { until: Instant(11) } 2 1", "answer "]);
     check(&[], snooze(10), &["answer SNOOZE_IN_PAST"]);
     check(&[], done(), &["Closed { outcome: renewed } 2 1", "answer "]);
@@ -55,9 +56,9 @@ fn a_repeated_command_is_not_answered_again_within_a_day() {
 fn a_snooze_ends_by_itself() {
     let (mut account, cta) = risk_cta();
     account.asked(1, 1, cta, CtaCommand::Snooze { until: Instant(DAY_MS) });
-    assert_eq!(account.workflow.wakes(0).clock, Some(Instant(DAY_MS)));
+    assert_eq!(account.wakes(1).clock, Some(Instant(DAY_MS)));
     assert_eq!(account.timer(DAY_MS), ["Open 2 1"]);
-    assert_eq!(account.workflow.wakes(0).clock, None);
+    assert_eq!(account.wakes(DAY_MS).clock, None);
 }
 
 #[derive(Debug, Clone)]
@@ -123,7 +124,7 @@ proptest! {
                 }
                 Happening::Passes(ms) => {
                     let target = now + i64::from(ms);
-                    while let Some(due) = account.workflow.wakes(0).clock.filter(|due| due.0 <= target) {
+                    while let Some(due) = account.wakes(now).clock.filter(|due| due.0 <= target) {
                         prop_assert!(due.0 >= now, "never late");
                         now = due.0;
                         prop_assert!(!account.timer(now).is_empty(), "never in vain");

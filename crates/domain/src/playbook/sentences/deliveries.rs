@@ -13,22 +13,22 @@ fn a_delivery_goes_from_request_to_attempts_to_its_end() {
     assert_eq!(account.deliver(5_000), Vec::<String>::new());
     assert_eq!(account.deliver(5_700), ["attempt 2"]);
     assert_eq!(account.report(5_800, 2, Some(204)), ["Delivered"]);
-    assert_eq!(account.workflow.wakes(0), Wakes::default());
+    assert_eq!(account.wakes(0), Wakes::default());
 }
 
 #[test]
 fn what_is_no_longer_wanted_is_dropped() {
     let check = |change: fn(&mut Account), expected: &str| {
-        let mut play = win_back();
-        play.only_while = Some(crate::condition::ConditionId(0));
-        let mut account = Account::with(vec![play]);
+        let mut account = Account::with(vec![win_back()]);
+        let condition = account.catalogue.conditions.atom(Atom::HealthMissing);
+        account.catalogue.playbooks[0].only_while = Some(condition);
         account.told(0, entered("silent", 7));
         change(&mut account);
         assert_eq!(account.deliver(0), [expected]);
     };
     check(|account| account.holds = false, "Dropped");
-    check(|account| account.endpoints.clear(), "Dropped");
-    check(|account| account.playbooks.clear(), "Dropped");
+    check(|account| account.catalogue.endpoints.clear(), "Dropped");
+    check(|account| account.catalogue.playbooks.clear(), "Dropped");
     check(|account| (account.holds, account.asks_again) = (false, false), "attempt 1");
 }
 
@@ -48,11 +48,11 @@ fn what_is_put_off_a_hundred_times_is_delivered_all_the_same() {
     let mut account = Account::with(vec![win_back()]);
     account.told(0, entered("silent", 7));
     for attempt in 1..=100 {
-        let at = account.workflow.wakes(20_000).delivery.unwrap().0;
+        let at = account.wakes(0).delivery.unwrap().0;
         assert_eq!(account.deliver(at), [format!("attempt {attempt}")]);
         assert_eq!(account.reported(at + 10_000, attempt, false, None), Vec::<String>::new());
     }
-    let at = account.workflow.wakes(20_000).delivery.unwrap().0;
+    let at = account.wakes(0).delivery.unwrap().0;
     assert_eq!(account.deliver(at), ["attempt 101"]);
     assert_eq!(account.report(at, 101, Some(200)), ["Delivered"]);
 }
@@ -64,11 +64,11 @@ fn what_nobody_begins_for_the_whole_schedule_and_a_day_has_failed() {
     let (mut at, mut said) = (0, account.deliver(0));
     while said != ["Failed"] {
         assert!(at < 2 * GIVE_UP_AFTER_MS && said.len() == 1, "{at}: {said:?}");
-        at = account.workflow.wakes(20_000).delivery.unwrap().0;
+        at = account.wakes(0).delivery.unwrap().0;
         said = account.deliver(at);
     }
     assert!(at >= GIVE_UP_AFTER_MS, "{at}");
-    assert_eq!(account.workflow.wakes(0), Wakes::default());
+    assert_eq!(account.wakes(0), Wakes::default());
 }
 
 #[test]

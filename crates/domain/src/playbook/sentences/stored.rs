@@ -34,7 +34,7 @@ fn what_was_stored_in_the_first_format_is_read_and_goes_on() {
 
 #[test]
 fn what_is_no_stored_state_is_refused() {
-    for stored in [&[][..], &[0], &[3, 0], &[1, 0, 9], &[2]] {
+    for stored in [&[][..], &[0], &[4, 0], &[1, 0, 9], &[2]] {
         assert!(Workflow::decode(stored).is_err(), "{stored:?}");
     }
 }

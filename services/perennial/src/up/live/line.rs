@@ -39,7 +39,9 @@ fn kind_in_words(kind: &Kind) -> Option<String> {
         | Kind::TakeCta(_)
         | Kind::SnoozeCta(_)
         | Kind::CloseCta(_)
-        | Kind::ReassignCta(_) => return None,
+        | Kind::ReassignCta(_)
+        | Kind::CompleteCtaTask(_)
+        | Kind::DecideRun(_) => return None,
     };
     Some(said)
 }
@@ -73,8 +75,11 @@ fn advanced(run: &RunAdvanced) -> String {
         until => format!(" until {}", words::instant(until)),
     };
     let state = match run.state() {
+        RunState::Waiting if run.awaits_approval => "waits to be approved",
         RunState::Waiting => "waits",
-        state => words::run_state(state),
+        RunState::Ended => words::run_end(run.end()),
+        RunState::Started => "started",
+        RunState::Unspecified => "-",
     };
     with(&format!("run of {} {state}{step}{until}", run.playbook), &words::reasons(&run.reasons))
 }

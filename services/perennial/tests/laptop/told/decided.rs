@@ -65,12 +65,8 @@ pub(super) fn ctas(stories: &Stories) -> BTreeMap<u128, CtaChange> {
 pub(super) fn runs(stories: &Stories) -> BTreeMap<u128, RunChange> {
     let changes =
         work(stories).filter_map(|work| if let Work::Run(change) = work { Some(change) } else { None });
-    let as_it_stands = |it: RunChange| RunChange {
-        when: When { fact: None, ..it.when },
-        until: 0,
-        reasons: Vec::new(),
-        ..it
-    };
+    let as_it_stands =
+        |it: RunChange| RunChange { when: When { fact: None, ..it.when }, reasons: Vec::new(), ..it };
     changes.map(|change| (change.run, as_it_stands(change.clone()))).collect()
 }
 

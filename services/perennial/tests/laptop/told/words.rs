@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use contracts::{
-    account::{self, CtaState, CtaType, NotificationState, RunState},
+    account::{self, CtaState, CtaType, NotificationState, RunEnd, RunState},
     cta::{Cta, Notification, Run},
     health::{self, Health},
     segment::{self, Membership},
@@ -131,6 +131,9 @@ pub(super) fn cta(told: Cta) -> Result<(u128, CtaChange)> {
         until: told.until_at,
         outcome: told.outcome,
         by: told.by,
+        tasks: told.tasks.into_iter().map(|task| (task.title, task.done_by)).collect(),
+        touched: told.touched,
+        joined: told.joined_playbooks,
     };
     Ok((change.cta, change))
 }
@@ -140,9 +143,15 @@ pub(super) fn run(told: Run) -> Result<(u128, RunChange)> {
         when: at(told.changed_at),
         run: number(&told.run)?,
         state: word(told.state().as_str_name(), RunState::Unspecified.as_str_name()),
+        until: told.until_at,
+        approval: told.awaits_approval,
+        end: match (told.state(), told.end()) {
+            (RunState::Ended, RunEnd::Unspecified) => "done".to_owned(),
+            (RunState::Ended, end) => word(end.as_str_name(), "RUN_END_UNSPECIFIED").replace('_', " "),
+            _ => String::new(),
+        },
         playbook: told.playbook,
         step: told.step,
-        until: 0,
         reasons: Vec::new(),
     };
     Ok((change.run, change))
