@@ -22,6 +22,7 @@ pub(crate) struct Kept(pub(crate) String);
 /// Sections whose definitions are for people too.
 const KEPT_BY_PEOPLE: [&str; 3] = ["segments", "scorecards", "playbooks"];
 const OF_PEOPLE: [&str; 4] = ["title", "purpose", "owner", "review"];
+const ROUTING: &str = "routing";
 const NOBODY_ELSE: &str = "customer success";
 
 impl Keeper {
@@ -38,7 +39,7 @@ impl Keeper {
         let mut kept = Vec::new();
         let Value::Object(sections) = template.filled(settings) else { bail!("a template is no map") };
         for (section, definitions) in sections {
-            for (name, definition) in named(definitions) {
+            for (name, definition) in definitions_of(&section, definitions) {
                 self.name_is_free(catalogue, &section, &name, &definition)?;
                 let present = find(catalogue, &section, &name).cloned();
                 let present = present.as_ref();
@@ -48,10 +49,11 @@ impl Keeper {
                     (Some(_), true) => {}
                     (Some((parameter, about)), false) => {
                         let says = &about.says;
-                        bail!("{parameter} is needed for {section}.{name}: {says} (--set {parameter}=...)");
+                        let place = path(&section, &name);
+                        bail!("{parameter} is needed for {place}: {says} (--set {parameter}=...)");
                     }
                     (None, _) if is_there => {}
-                    (None, true) if !self.replace => kept.push(Kept(format!("{section}.{name}"))),
+                    (None, true) if !self.replace => kept.push(Kept(path(&section, &name))),
                     (None, _) => {
                         let signed = self.signed(&section, definition, template, present);
                         set(catalogue, &section, &name, signed);
@@ -119,13 +121,19 @@ impl Keeper {
     }
 }
 
-/// Definitions with their names: of a list, each has its own.
-fn named(definitions: Value) -> Vec<(String, Value)> {
+/// Definitions with their names: of a list, each has its own. The routing, whose lines are read from the first on, is
+/// one without a name.
+fn definitions_of(section: &str, definitions: Value) -> Vec<(String, Value)> {
     match definitions {
+        whole if section == ROUTING => vec![(String::new(), whole)],
         Value::Object(entries) => entries.into_iter().collect(),
         Value::Array(items) => items.into_iter().map(|item| (name_of(&item).to_owned(), item)).collect(),
         _ => Vec::new(),
     }
+}
+
+fn path(section: &str, name: &str) -> String {
+    if name.is_empty() { section.to_owned() } else { format!("{section}.{name}") }
 }
 
 fn name_of(item: &Value) -> &str {
@@ -134,6 +142,9 @@ fn name_of(item: &Value) -> &str {
 
 fn find<'c>(catalogue: &'c Value, section: &str, name: &str) -> Option<&'c Value> {
     match catalogue.get(section)? {
+        whole if section == ROUTING => {
+            whole.as_array().is_some_and(|lines| !lines.is_empty()).then_some(whole)
+        }
         Value::Array(items) => items.iter().find(|item| name_of(item) == name),
         entries => entries.get(name),
     }
@@ -141,6 +152,10 @@ fn find<'c>(catalogue: &'c Value, section: &str, name: &str) -> Option<&'c Value
 
 fn set(catalogue: &mut Value, section: &str, name: &str, definition: Value) {
     let Value::Object(sections) = catalogue else { return };
+    if section == ROUTING {
+        sections.insert(section.to_owned(), definition);
+        return;
+    }
     if section == "scorecards" {
         let cards = sections.entry(section).or_insert_with(|| Value::Array(Vec::new()));
         let Value::Array(cards) = cards else { return };
