@@ -29,8 +29,16 @@ impl Report {
 
     fn in_words(&self) -> String {
         let Verdict { auc, lead, alerts, load, overlaps, .. } = &self.verdict;
-        let apart =
-            ["days before notice", "AUC of the score", "of recency", "of usage kept", "of", "no score"];
+        let apart = [
+            "days before notice",
+            "AUC of the score",
+            "of recency",
+            "of usage kept",
+            "beyond recency",
+            "beyond usage kept",
+            "of",
+            "no score",
+        ];
         let leads = ["before notice", "churners", "share", "median days"];
         let right = ["alerts", "right", "precision", "churners caught", "recall"];
         let mut parts = vec![
@@ -57,6 +65,8 @@ fn auc_row(auc: &Auc) -> Vec<String> {
         interval(auc.score),
         interval(auc.recency),
         interval(auc.usage_kept),
+        interval(auc.beyond_recency),
+        interval(auc.beyond_usage_kept),
         format!("{churners} who go, {stayers} who stay"),
         format!("{}, {}", without_score.churners, without_score.stayers),
     ]

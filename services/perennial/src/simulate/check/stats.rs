@@ -19,25 +19,54 @@ pub(super) struct Estimate {
 /// Its variance is that of DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988): of how each value fares against all of
 /// the other side. It supposes that no two values are of the same account. Absent with fewer than two on a side.
 pub(super) fn auc(below: &[f64], above: &[f64]) -> Option<Estimate> {
-    if below.len() < 2 || above.len() < 2 {
-        return None;
-    }
-    let fares = |below: f64, above: f64| {
-        if below < above {
-            1.0
-        } else if below > above {
-            0.0
-        } else {
-            0.5
+    let won = Won::of(below, above)?;
+    let Estimate { value, low, high } = won.estimate();
+    Some(Estimate { value, low: low.max(0.0), high: high.min(1.0) })
+}
+
+/// How much more one guess tells apart than another of the very same accounts: the difference of their areas, with the
+/// variance of DeLong, DeLong and Clarke-Pearson for areas that belong together. `below` and `above` are both guesses of
+/// one side, in the same order.
+pub(super) fn auc_difference(below: [&[f64]; 2], above: [&[f64]; 2]) -> Option<Estimate> {
+    let [one, other] = [Won::of(below[0], above[0])?, Won::of(below[1], above[1])?];
+    let apart = |one: Vec<f64>, other: Vec<f64>| one.iter().zip(other).map(|(a, b)| a - b).collect();
+    let difference = Won { below: apart(one.below, other.below), above: apart(one.above, other.above) };
+    Some(difference.estimate())
+}
+
+/// By value, the share of the other side that it is on the right side of, a tie counting half.
+struct Won {
+    below: Vec<f64>,
+    above: Vec<f64>,
+}
+
+impl Won {
+    fn of(below: &[f64], above: &[f64]) -> Option<Self> {
+        if below.len() < 2 || above.len() < 2 {
+            return None;
         }
-    };
-    let of_below: Vec<f64> =
-        below.iter().map(|&one| mean(above.iter().map(|&other| fares(one, other)))).collect();
-    let of_above: Vec<f64> =
-        above.iter().map(|&one| mean(below.iter().map(|&other| fares(other, one)))).collect();
-    let value = mean(of_below.iter().copied());
-    let half = Z * (error(&of_below, value) + error(&of_above, value)).sqrt();
-    Some(Estimate { value, low: (value - half).max(0.0), high: (value + half).min(1.0) })
+        let fares = |below: f64, above: f64| {
+            if below < above {
+                1.0
+            } else if below > above {
+                0.0
+            } else {
+                0.5
+            }
+        };
+        let of_below = |&one: &f64| mean(above.iter().map(|&other| fares(one, other)));
+        let of_above = |&one: &f64| mean(below.iter().map(|&other| fares(other, one)));
+        Some(Self {
+            below: below.iter().map(of_below).collect(),
+            above: above.iter().map(of_above).collect(),
+        })
+    }
+
+    fn estimate(&self) -> Estimate {
+        let value = mean(self.below.iter().copied());
+        let half = Z * (error(&self.below, value) + error(&self.above, value)).sqrt();
+        Estimate { value, low: value - half, high: value + half }
+    }
 }
 
 /// A share with the interval of Wilson (JASA 22, 1927), which holds of small numbers and of none or all as well.
@@ -73,7 +102,7 @@ fn error(values: &[f64], mean: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Estimate, auc, median, share};
+    use super::{Estimate, auc, auc_difference, median, share};
 
     fn check(found: Option<Estimate>, value: f64, low: f64, high: f64) {
         let found = found.unwrap();
@@ -97,6 +126,23 @@ mod tests {
     #[test]
     fn whoever_never_did_anything_is_behind_everybody() {
         check(auc(&[f64::NEG_INFINITY, -9.0], &[-3.0, -1.0]), 1.0, 1.0, 1.0);
+    }
+
+    #[test]
+    fn two_guesses_of_the_same_accounts_are_compared_account_by_account() {
+        let (left, stayed) = ([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]);
+        check(auc_difference([&left, &left], [&stayed, &stayed]), 0.0, 0.0, 0.0);
+        // The other guess knows nothing: its areas are 1/2 throughout, so the interval is the first one's.
+        let (first, flat) = (auc(&left, &stayed).unwrap(), [0.0; 3]);
+        let found = auc_difference([&left, &flat], [&stayed, &flat]).unwrap();
+        assert!(
+            (found.value - (first.value - 0.5)).abs() < 1e-12
+                && (found.low - (first.low - 0.5)).abs() < 1e-12
+        );
+        // One account of each side trades places: six pairs of nine and two ties against two and two.
+        let worse = auc_difference([&left, &[3.0, 2.0, 3.0]], [&stayed, &[2.0, 3.0, 2.0]]).unwrap();
+        assert!((worse.value - (7.0 - 3.0) / 9.0).abs() < 1e-12, "{worse:?}");
+        assert!(worse.low < worse.value && worse.value < worse.high, "{worse:?}");
     }
 
     #[test]

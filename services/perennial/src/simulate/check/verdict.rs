@@ -7,7 +7,7 @@ use company::truth::Outcome;
 use serde::Serialize;
 
 use super::case::Case;
-use super::stats::{Estimate, auc, median, share};
+use super::stats::{Estimate, auc, auc_difference, median, share};
 use super::{DAY_MS, naive};
 
 /// Before notice, in days.
@@ -50,6 +50,9 @@ pub(super) struct Auc {
     pub(super) score: Option<Estimate>,
     pub(super) recency: Option<Estimate>,
     pub(super) usage_kept: Option<Estimate>,
+    /// How much more the score tells apart, of the same accounts.
+    pub(super) beyond_recency: Option<Estimate>,
+    pub(super) beyond_usage_kept: Option<Estimate>,
 }
 
 #[derive(Serialize)]
@@ -144,7 +147,14 @@ fn told_apart(cases: &[Case], gone: &[(Day, &Case)], before: i32, history: Histo
         score: auc(&left.score, &stayed.score),
         recency: auc(&left.recency, &stayed.recency),
         usage_kept: auc(&left.usage_kept, &stayed.usage_kept),
+        beyond_recency: beyond(&left, &stayed, |side| &side.recency),
+        beyond_usage_kept: beyond(&left, &stayed, |side| &side.usage_kept),
     }
+}
+
+/// The score against another guess of the same accounts.
+fn beyond(left: &Side, stayed: &Side, other: impl Fn(&Side) -> &Vec<f64>) -> Option<Estimate> {
+    auc_difference([&left.score, other(left)], [&stayed.score, other(stayed)])
 }
 
 /// Accounts of one fate at their instants; of those with a score what the naive rules say too.
