@@ -29,9 +29,11 @@ pub enum Said {
 /// Reads a fact, a command or a report; `Ok(None)` for a decision.
 pub fn said(header: &Header, kind: Kind) -> Result<Option<Said>, Malformed> {
     let said = match kind {
-        Kind::Usage(_) | Kind::AccountTraits(_) | Kind::ContactTraits(_) | Kind::ContactMembership(_) => {
-            Said::Fact(fact(header, kind)?)
-        }
+        Kind::Usage(_)
+        | Kind::AccountTraits(_)
+        | Kind::ContactTraits(_)
+        | Kind::ContactMembership(_)
+        | Kind::ContractTerms(_) => Said::Fact(fact(header, kind)?),
         Kind::TakeCta(it) => command(header, &it.cta, it.by, CtaCommand::Take)?,
         Kind::SnoozeCta(it) => {
             command(header, &it.cta, it.by, CtaCommand::Snooze { until: Instant(it.until_at) })?
@@ -65,6 +67,7 @@ fn fact(header: &Header, kind: Kind) -> Result<Fact, Malformed> {
             contact: ContactId(id("contact_membership.contact", &it.contact)?),
             member: it.member,
         },
+        Kind::ContractTerms(it) => FactKind::ContractTerms { contract: it.contract, terms: named(it.terms) },
         _ => return Err(Malformed::new("kind", "not a fact")),
     };
     Ok(Fact { id: FactId(id("header.id", &header.id)?), event_at: Instant(header.event_at), kind })
@@ -116,6 +119,9 @@ impl From<FactKind> for Kind {
             }),
             FactKind::ContactMembership { contact, member } => {
                 Self::ContactMembership(wire::ContactMembership { contact: id_bytes(contact.0), member })
+            }
+            FactKind::ContractTerms { contract, terms } => {
+                Self::ContractTerms(wire::ContractTerms { contract, terms: wire_named(terms) })
             }
         }
     }

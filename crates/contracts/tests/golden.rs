@@ -59,6 +59,15 @@ fn facts() -> Vec<(&'static str, FactKind)> {
         ("account_traits", FactKind::AccountTraits(values.clone())),
         ("contact_traits", FactKind::ContactTraits { contact, traits: values }),
         ("contact_membership", FactKind::ContactMembership { contact, member: true }),
+        ("contract_terms", FactKind::ContractTerms { contract: "C-1".into(), terms: contract_terms() }),
+    ]
+}
+
+fn contract_terms() -> Vec<(String, Value)> {
+    vec![
+        ("auto_renew".to_owned(), Value::Bool(true)),
+        ("end_date".to_owned(), Value::Text("2027-03-31".into())),
+        ("notice_deadline".to_owned(), Value::Null),
     ]
 }
 

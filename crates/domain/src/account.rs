@@ -4,6 +4,7 @@
 //! of their order; everything in it is bounded, and says so when a bound was met.
 
 mod codec;
+mod contracts;
 mod measuring;
 mod traits;
 mod waking;
@@ -33,7 +34,9 @@ use crate::{
 pub const EVENTS_MOST: usize = 256;
 /// Contacts kept of an account: those with the smallest ids.
 pub const CONTACTS_MOST: usize = 10_000;
-/// Traits kept of an account, or of a contact: the first in alphabetical order.
+/// Contracts kept of an account: the first in alphabetical order of their ids.
+pub const CONTRACTS_MOST: usize = 32;
+/// Traits kept of an account, or of a contact, and terms of a contract: the first in alphabetical order.
 pub const TRAITS_MOST: usize = 256;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,6 +47,8 @@ pub struct Account {
     events: Bounded<Box<str>, Counted, EVENTS_MOST>,
     /// Rising by id; only those that something belongs to.
     series: Vec<(SeriesId, SeriesState)>,
+    /// The terms of each, by its id.
+    contracts: Bounded<Box<str>, Traits, CONTRACTS_MOST>,
 }
 
 /// A person at the account, as the account knows them.
@@ -60,6 +65,7 @@ pub struct Saturation {
     pub events: bool,
     pub contacts: bool,
     pub traits: bool,
+    pub contracts: bool,
     /// A day, or hour, of a distinct count.
     pub distinct: bool,
 }
@@ -78,6 +84,11 @@ impl Account {
             FactKind::ContactMembership { contact, member } => {
                 if let Some(contact) = self.contacts.slot(contact) {
                     contact.membership.set(Change::new(fact.event_at, fact.id, *member));
+                }
+            }
+            FactKind::ContractTerms { contract, terms } => {
+                if let Some(known) = self.contracts.slot(contract.as_str()) {
+                    known.set(terms, fact);
                 }
             }
         }
@@ -122,6 +133,7 @@ impl Account {
         Saturation {
             events: self.events.saturated,
             contacts: self.contacts.saturated,
+            contracts: self.contracts.saturated,
             traits: self.traits.saturated()
                 || self.contacts.iter().any(|(_, contact)| contact.traits.saturated()),
             distinct: self.series.iter().any(|(_, series)| series.saturated()),

@@ -19,15 +19,26 @@ pub struct Fact {
 pub enum FactKind {
     Usage(Usage),
     AccountTraits(Vec<(String, Value)>),
-    ContactTraits { contact: ContactId, traits: Vec<(String, Value)> },
-    ContactMembership { contact: ContactId, member: bool },
+    ContactTraits {
+        contact: ContactId,
+        traits: Vec<(String, Value)>,
+    },
+    ContactMembership {
+        contact: ContactId,
+        member: bool,
+    },
+    /// Terms of one of the account's contracts; those that are not named stay as they are.
+    ContractTerms {
+        contract: String,
+        terms: Vec<(String, Value)>,
+    },
 }
 
 impl FactKind {
     /// At the same instant what is known of an account comes before what was done there: the lower goes first.
     pub fn rank(&self) -> u8 {
         match self {
-            Self::AccountTraits(_) => 1,
+            Self::AccountTraits(_) | Self::ContractTerms { .. } => 1,
             Self::ContactTraits { .. } => 2,
             Self::ContactMembership { .. } => 3,
             Self::Usage(_) => 4,

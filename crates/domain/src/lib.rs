@@ -10,6 +10,7 @@ pub mod changes;
 pub mod command;
 pub mod comparison;
 pub mod condition;
+pub mod contract;
 pub mod cta;
 pub mod decision;
 pub mod fact;

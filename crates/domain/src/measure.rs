@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    contract::{self, Verdict},
     fact::{Fact, FactKind},
     quantity::Quantity,
     usage::{
@@ -64,6 +65,35 @@ pub enum MeasureKind {
     /// Calendar days until the day that an account trait names.
     DaysUntil {
         name: String,
+    },
+    Contract(OfContracts),
+}
+
+/// What a measure reads of an account's contracts. The first three are of the one that decides next: the open one whose
+/// decision comes first, then by its end, then by its id; those without a day of decision are left out.
+///
+/// A sum is of one currency: of the one that is named, and then those of others do not count, else of the one that all
+/// have; unknown where they have several, where none of those that count says its ARR, and where no contract is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OfContracts {
+    /// Calendar days until the decision; negative when past.
+    DecisionDays,
+    /// Calendar days until its end.
+    RenewalDays,
+    TermDays,
+    /// How many are in force, with this verdict or with any.
+    Count {
+        verdict: Option<Verdict>,
+    },
+    /// The ARR of those in force, likewise.
+    Arr {
+        currency: Option<String>,
+        verdict: Option<Verdict>,
+    },
+    /// The ARR of the open ones that decide within so many days, or should have.
+    ValueDue {
+        days: u32,
+        currency: Option<String>,
     },
 }
 
@@ -207,7 +237,12 @@ impl Measure {
         }
     }
 
-    /// The account trait that it reads itself.
+    /// The account traits that it reads itself.
+    fn account_traits(&self) -> impl Iterator<Item = &str> {
+        let of_contracts = matches!(self.kind, MeasureKind::Contract(_)).then_some(contract::TRAITS);
+        self.account_trait().into_iter().chain(of_contracts.into_iter().flatten())
+    }
+
     fn account_trait(&self) -> Option<&str> {
         match &self.kind {
             MeasureKind::Windowed {
@@ -255,6 +290,7 @@ pub struct Measures {
     /// Of usage that no measure names.
     by_any_event: Vec<MeasureIx>,
     by_trait: HashMap<String, Vec<MeasureIx>>,
+    by_contract: Vec<MeasureIx>,
 }
 
 impl Measures {
@@ -262,7 +298,7 @@ impl Measures {
         let by_name = place_of(&list).map(|(ix, measure)| (measure.name.clone(), ix)).collect();
         let events: BTreeSet<&str> =
             list.iter().filter_map(Measure::events).flat_map(Events::names).collect();
-        let traits: BTreeSet<&str> = list.iter().filter_map(Measure::account_trait).collect();
+        let traits: BTreeSet<&str> = list.iter().flat_map(Measure::account_traits).collect();
         let reads =
             |event: &str, measure: &Measure| measure.events().is_some_and(|events| events.takes(event));
         let by_event = events
@@ -272,9 +308,12 @@ impl Measures {
         let by_any_event = touched(&list, |measure| measure.events().is_some_and(Events::is_all));
         let by_trait = traits
             .iter()
-            .map(|name| ((*name).to_owned(), touched(&list, |measure| measure.account_trait() == Some(name))))
+            .map(|name| {
+                ((*name).to_owned(), touched(&list, |measure| measure.account_traits().any(|it| it == *name)))
+            })
             .collect();
-        Self { by_name, by_event, by_any_event, by_trait, list }
+        let by_contract = touched(&list, |measure| matches!(measure.kind, MeasureKind::Contract(_)));
+        Self { by_name, by_event, by_any_event, by_trait, by_contract, list }
     }
 
     pub fn list(&self) -> &[Measure] {
@@ -299,6 +338,11 @@ impl Measures {
         self.by_trait.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// What is said of a contract can change these, rising.
+    pub fn touched_by_contract(&self) -> &[MeasureIx] {
+        &self.by_contract
+    }
+
     /// What a fact can change, rising, into a list that is cleared first.
     pub fn touched_by(&self, fact: &Fact, touched: &mut Vec<MeasureIx>) {
         touched.clear();
@@ -311,6 +355,7 @@ impl Measures {
                 touched.sort_unstable();
                 touched.dedup();
             }
+            FactKind::ContractTerms { .. } => touched.extend_from_slice(self.touched_by_contract()),
             FactKind::ContactTraits { .. } | FactKind::ContactMembership { .. } => {}
         }
     }

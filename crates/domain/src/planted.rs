@@ -10,6 +10,8 @@ pub enum Bug {
     HysteresisForgotten,
     /// Nobody looks when a trait has been what it is for long enough.
     TraitTimerForgotten,
+    /// Nobody looks on the day on which a contract begins, is over, or must be decided about.
+    ContractDayForgotten,
     /// A condition that is not known counts as one that does not hold, also under `not`.
     UnknownIsFalse,
 }

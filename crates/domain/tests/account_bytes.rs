@@ -154,8 +154,30 @@ fn bytes_of_the_first_format_are_what_they_were() {
     assert_eq!(Account::decode(golden), Ok(varied()));
 }
 
+/// The same with contracts, one of them said twice.
+fn with_contracts() -> Account {
+    let mut account = varied();
+    for said in 0..3_u64 {
+        let terms = vec![
+            ("auto_renew".to_owned(), Value::Bool(said != 1)),
+            text("end_date", ["2026-03-31", "2026-06-30", "2027-03-31"][said as usize]),
+        ];
+        let kind = FactKind::ContractTerms { contract: ["C-1", "C-2"][said as usize % 2].to_owned(), terms };
+        let at = START.plus_ms(said as i64 * DAY_MS);
+        account.fold(&fact(said, at, kind), &SeriesSet::default(), &Calendar::utc());
+    }
+    account
+}
+
+#[test]
+fn bytes_of_the_format_with_contracts_are_what_they_were() {
+    let golden = include_bytes!("fixtures/account_v2.bin").as_slice();
+    assert_eq!(with_contracts().encode(), golden);
+    assert_eq!(Account::decode(golden), Ok(with_contracts()));
+}
+
 #[test]
 fn bytes_of_a_format_to_come_are_refused() {
-    assert_eq!(Account::decode(&[2]), Err(DecodeError::UnknownFormat(2)));
+    assert_eq!(Account::decode(&[3]), Err(DecodeError::UnknownFormat(3)));
     assert_eq!(Account::decode(&[]), Err(DecodeError::Damaged));
 }

@@ -46,6 +46,8 @@ pub(crate) enum Body {
     /// The account's, or a contact's.
     Traits(Option<u128>, Vec<(String, Option<Value>)>),
     Member(u128, bool),
+    /// Terms of a contract.
+    Terms(String, Vec<(String, Option<Value>)>),
 }
 
 #[derive(Debug, Clone)]
@@ -101,13 +103,33 @@ impl Account {
     }
 
     fn traits_of(&self, whose: Option<u128>) -> Traits {
+        self.said(|body| match body {
+            Body::Traits(of, named) if *of == whose => Some(named),
+            _ => None,
+        })
+    }
+
+    /// The ids of its contracts.
+    pub(crate) fn contracts(&self) -> BTreeSet<&str> {
+        let contracts = self.facts.iter().filter_map(|fact| match &fact.body {
+            Body::Terms(contract, _) => Some(contract.as_str()),
+            _ => None,
+        });
+        contracts.collect()
+    }
+
+    pub(crate) fn terms(&self, contract: &str) -> Traits {
+        self.said(|body| match body {
+            Body::Terms(of, named) if of == contract => Some(named),
+            _ => None,
+        })
+    }
+
+    fn said(&self, of: impl Fn(&Body) -> Option<&Vec<(String, Option<Value>)>>) -> Traits {
         let mut changes = Vec::new();
         for fact in &self.facts {
-            if let Body::Traits(of, named) = &fact.body
-                && *of == whose
-            {
-                changes.extend(named.iter().map(|(n, v)| (fact.event_at, fact.id, n.clone(), v.clone())));
-            }
+            let named = of(&fact.body).into_iter().flatten();
+            changes.extend(named.map(|(n, v)| (fact.event_at, fact.id, n.clone(), v.clone())));
         }
         changes.sort_by_key(|change| (change.0, change.1));
         Traits(changes)
@@ -188,6 +210,7 @@ pub(crate) fn body(kind: account::account_record::Kind) -> Option<Body> {
         Kind::AccountTraits(traits) => Body::Traits(None, named(traits.traits)),
         Kind::ContactTraits(traits) => Body::Traits(Some(id(&traits.contact)?), named(traits.traits)),
         Kind::ContactMembership(said) => Body::Member(id(&said.contact)?, said.member),
+        Kind::ContractTerms(said) => Body::Terms(said.contract, named(said.terms)),
         _ => return None,
     })
 }

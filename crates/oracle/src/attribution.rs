@@ -212,6 +212,10 @@ impl Contact {
                     self.traits.push((said.event_at, fact.to_vec(), traits));
                 }
             }
+            MessageKind::Contract if !group_account.is_empty() => {
+                let fact = contract_terms(&said.message.contract, &named(said.message.terms.clone()));
+                facts.push(said.fact(group_account, said.event_at, fact));
+            }
             MessageKind::Track | MessageKind::Page | MessageKind::Screen => self.usage(said, led),
             MessageKind::Link if self.known.is_none() => {
                 for parked in std::mem::take(&mut self.parked) {
@@ -314,6 +318,7 @@ fn words(kind: Body) -> String {
         Body::AccountTraits(said) => account_traits(&named(said.traits)),
         Body::ContactTraits(said) => contact_traits(&said.contact, &named(said.traits)),
         Body::ContactMembership(said) => membership(&said.contact, said.member),
+        Body::ContractTerms(said) => contract_terms(&said.contract, &named(said.terms)),
         other => format!("{other:?}"),
     }
 }
@@ -334,6 +339,10 @@ fn account_traits(traits: &[(String, Option<Value>)]) -> String {
 
 fn contact_traits(contact: &[u8], traits: &[(String, Option<Value>)]) -> String {
     format!("{:x?} is {}", id(contact), list(traits))
+}
+
+fn contract_terms(contract: &str, terms: &[(String, Option<Value>)]) -> String {
+    format!("contract {contract} is {}", list(terms))
 }
 
 fn membership(contact: &[u8], member: bool) -> String {

@@ -49,9 +49,10 @@ fn windows(view: &View<'_>, found: &mut BTreeSet<i64>) {
     found.extend(hours.iter().flat_map(|hour| hour_steps.iter().map(move |step| (hour + step) * HOUR_MS)));
 }
 
-/// Days until a date turn at every midnight.
+/// Days until a date turn at every midnight; a contract begins, is over, or comes to be due at one.
 fn midnights(view: &View<'_>, horizon: i64, found: &mut BTreeSet<i64>) {
-    if view.catalogue.measures.values().any(|measure| matches!(measure, Measure::DaysUntil(_))) {
+    let turns = |measure: &Measure| matches!(measure, Measure::DaysUntil(_) | Measure::Contract { .. });
+    if view.catalogue.measures.values().any(turns) {
         let days = view.calendar.day_of(view.now) + 1..=view.calendar.day_of(horizon);
         found.extend(days.map(|day| view.calendar.start_of(day)));
     }

@@ -10,6 +10,7 @@ mod boundaries;
 mod calendar;
 mod catalogue;
 mod condition;
+mod contracts;
 mod health;
 mod identity;
 mod log;

@@ -109,6 +109,9 @@ impl View<'_> {
                 }
                 _ => None,
             },
+            Measure::Contract { of, days, currency, verdict } => {
+                self.of_contracts(of, days.unwrap_or(0), currency.as_deref(), verdict.as_deref())
+            }
         }
     }
 

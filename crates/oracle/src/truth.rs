@@ -294,7 +294,7 @@ fn command(id: u128, kind: &Kind) -> Option<Command> {
 /// At one instant an account is described first, then its people, then who joins or leaves, then what they do.
 fn turn(body: &Body) -> u8 {
     match body {
-        Body::Traits(None, _) => 0,
+        Body::Traits(None, _) | Body::Terms(..) => 0,
         Body::Traits(Some(_), _) => 1,
         Body::Member(..) => 2,
         Body::Usage(_) => 3,

@@ -6,7 +6,7 @@
 
 use contracts::{
     account::{
-        AccountRecord, AccountTraits, ContactMembership, ContactTraits, NamedValue, Usage,
+        AccountRecord, AccountTraits, ContactMembership, ContactTraits, ContractTerms, NamedValue, Usage,
         account_record::Kind as Body,
     },
     inbox::{InboxRecord, Message, MessageKind, inbox_record::Kind},
@@ -127,6 +127,9 @@ struct Attributing<'a, 'c> {
 impl Attributing<'_, '_> {
     /// What is said before who belongs where: an account that is new is never one in which nothing happened.
     fn take(&mut self, held: Held) {
+        if held.message.kind() == MessageKind::Contract {
+            return self.about_a_contract(&held);
+        }
         if held.message.contact.is_empty() {
             return self.about_the_account(&held);
         }
@@ -138,7 +141,7 @@ impl Attributing<'_, '_> {
             MessageKind::Group => self.about_the_account(&held),
             MessageKind::Track | MessageKind::Page | MessageKind::Screen => used = self.usage(&held),
             MessageKind::Link => self.link(&held),
-            MessageKind::Alias | MessageKind::Unspecified => {}
+            MessageKind::Alias | MessageKind::Contract | MessageKind::Unspecified => {}
         }
         for joined in joined {
             self.introduce(joined, &held);
@@ -160,6 +163,16 @@ impl Attributing<'_, '_> {
         }
         let body = Body::AccountTraits(AccountTraits { traits: held.message.traits.clone() });
         self.forward(&account, held.id, held, body);
+    }
+
+    /// Whoever said it belongs nowhere because of it.
+    fn about_a_contract(&mut self, held: &Held) {
+        let Message { group_account, contract, terms, .. } = &held.message;
+        if group_account.is_empty() {
+            return;
+        }
+        let body = ContractTerms { contract: contract.clone(), terms: terms.clone() };
+        self.forward(group_account, held.id, held, Body::ContractTerms(body));
     }
 
     /// The contact belongs to the account from here on, which gets what was waiting for an account; what else it is

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::{
     account::{Account, Contact, Traits},
+    bounded::Bounded,
     bytes::{Damaged, Reader, Writer},
     changes::{Change, Changes},
     time::{DAY_MS, Instant},
@@ -21,7 +22,10 @@ use crate::{
     },
 };
 
+/// Without contracts, ...
 const VERSION: u8 = 1;
+/// ... and with them, behind the rest.
+const CONTRACTS: u8 = 2;
 
 /// Why bytes are no account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -41,10 +45,14 @@ impl From<Damaged> for DecodeError {
 impl Account {
     pub fn encode(&self) -> Vec<u8> {
         let mut to = Writer::default();
-        to.byte(VERSION);
+        let has_contracts = self.contracts.iter().next().is_some();
+        to.byte(if has_contracts { CONTRACTS } else { VERSION });
         to.base = self.last_seen().map_or(0, |seen| seen.0);
         to.signed(to.base.into());
         self.write(&mut to);
+        if has_contracts {
+            self.contracts.write(&mut to);
+        }
         to.bytes
     }
 
@@ -54,16 +62,20 @@ impl Account {
     /// When the bytes are of a later format, or damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut from = Reader::new(bytes);
-        match from.byte()? {
-            VERSION => {}
-            unknown => return Err(DecodeError::UnknownFormat(unknown)),
+        let format = from.byte()?;
+        if !matches!(format, VERSION | CONTRACTS) {
+            return Err(DecodeError::UnknownFormat(format));
         }
         from.base = from.narrow()?;
-        let account = Self::read(&mut from)?;
+        let mut account = Self::read(&mut from)?;
+        if format == CONTRACTS {
+            account.contracts = Part::read(&mut from)?;
+        }
         if from.is_done() { Ok(account) } else { Err(DecodeError::Damaged) }
     }
 }
 
+/// All of it but its contracts.
 impl Part for Account {
     fn write(&self, to: &mut Writer) {
         self.traits.write(to);
@@ -80,6 +92,7 @@ impl Part for Account {
             usage: Part::read(from)?,
             events: Part::read(from)?,
             series: Part::read(from)?,
+            contracts: Bounded::default(),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     account::Account,
     calendar::Calendar,
-    measure::{Aggregate, End, Measure, MeasureIx, MeasureKind, SetChoice, Source},
+    measure::{Aggregate, End, Measure, MeasureIx, MeasureKind, OfContracts, SetChoice, Source},
     quantity::Quantity,
     time::{DAY_MS, Instant},
     usage::{
@@ -154,6 +154,7 @@ impl<'a> Measured<'a> {
                 let left = i128::from(self.day_named(name)?) - i128::from(self.calendar.day_of(now).0);
                 Some(Quantity::int(left))
             }
+            MeasureKind::Contract(of) => self.of_contracts(of),
         }
     }
 
@@ -166,7 +167,12 @@ impl<'a> Measured<'a> {
                 self.first_known(of).map_or_else(String::new, |known| known.text())
             }
             (Some(value), _) if !self.is_saturated() => value.to_string(),
-            (Some(value), MeasureKind::Windowed { .. }) => format!("{value} or more"),
+            (
+                Some(value),
+                MeasureKind::Windowed { .. } | MeasureKind::Contract(OfContracts::Count { .. }),
+            ) => {
+                format!("{value} or more")
+            }
             (Some(value), _) => format!("about {value}"),
         }
     }
@@ -183,6 +189,7 @@ impl<'a> Measured<'a> {
                 [of, to].into_iter().any(|ix| self.input(*ix).is_saturated())
             }
             MeasureKind::FirstKnown { of } => self.first_known(of).is_some_and(|known| known.is_saturated()),
+            MeasureKind::Contract(_) => self.account.contracts.saturated,
             MeasureKind::Since { .. }
             | MeasureKind::Trait { .. }
             | MeasureKind::TraitBefore { .. }

@@ -6,7 +6,7 @@
 use crate::{
     account::measuring::{Measured, Windowed},
     calendar::Calendar,
-    measure::{MeasureIx, MeasureKind, Reach, Side},
+    measure::{MeasureIx, MeasureKind, OfContracts, Reach, Side},
     quantity::Quantity,
     threshold::first_elapsed_ms,
     time::{DAY_MS, Day, HOUR_MS, Instant},
@@ -44,6 +44,7 @@ impl Measured<'_> {
             MeasureKind::DaysUntil { name } => {
                 self.day_named(name).map(|_| self.calendar.next_midnight(self.now))
             }
+            MeasureKind::Contract(of) => self.contracts_turn(of),
             MeasureKind::TraitBefore { name, days } => self.next_before(name, *days),
             MeasureKind::Trait { name, fades_after } => self.fades_at(name, *fades_after),
             MeasureKind::Since { .. } => None,
@@ -61,6 +62,9 @@ impl Measured<'_> {
             }
             MeasureKind::DaysUntil { name } => {
                 days_left_reach(self.day_named(name)?, self.now, self.calendar, reaches)
+            }
+            MeasureKind::Contract(of @ (OfContracts::DecisionDays | OfContracts::RenewalDays)) => {
+                days_left_reach(self.day_ahead(of)?.0, self.now, self.calendar, reaches)
             }
             MeasureKind::FirstKnown { of } => {
                 of.iter().filter_map(|ix| self.input(*ix).next_reach(reaches)).min()
@@ -118,7 +122,7 @@ impl Course {
 }
 
 /// When the calendar reaches a later day, or is turned back before it does.
-fn reaches_day(day: Option<Bucket>, now: Instant, calendar: &Calendar) -> Option<Instant> {
+pub(super) fn reaches_day(day: Option<Bucket>, now: Instant, calendar: &Calendar) -> Option<Instant> {
     let reached = day.map(|day| calendar.reaches(Day(day), now));
     reached.into_iter().chain(calendar.turns_back_after(now)).min()
 }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use measures::{
-    BreadthDoc, ChangeDoc, DaysUntilDoc, EventDoc, EventSetDoc, MeasureDoc, RatioDoc, SinceDoc,
-    TraitBeforeDoc, TraitDoc, UsageDoc, WindowDoc,
+    BreadthDoc, ChangeDoc, ContractDoc, DaysUntilDoc, EventDoc, EventSetDoc, MeasureDoc, OfContractsDoc,
+    RatioDoc, SinceDoc, TraitBeforeDoc, TraitDoc, UsageDoc, WindowDoc,
 };
 pub use playbooks::{
     ApproveDoc, ArmDoc, BandBeforeDoc, BandTriggerDoc, CloseCtaDoc, CtaIsDoc, EndDoc, EventTriggerDoc,

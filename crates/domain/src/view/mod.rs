@@ -228,6 +228,9 @@ impl View {
                     compare(cache, rules, &sight, rules.on_trait(name));
                 }
             }
+            FactKind::ContractTerms { .. } => {
+                measure(cache, rules, &sight, catalogue.measures.touched_by_contract());
+            }
             FactKind::ContactTraits { .. } | FactKind::ContactMembership { .. } => {
                 compare(cache, rules, &sight, rules.on_contacts());
             }

@@ -4,6 +4,7 @@
 mod catalogue;
 mod cdnow;
 mod conditions;
+mod contracts;
 mod measures;
 mod playbooks;
 mod stored;

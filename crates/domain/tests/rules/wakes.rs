@@ -44,6 +44,13 @@ measures:
   overdue: {ratio: {of: last, to: gap}}
   late_share: {ratio: {of: last, to: first, to_at_least: 1.5}}
   known_share: {ratio: {of: known, to: first}}
+  decision: {contract: decision_days}
+  renewal_left: {contract: renewal_days}
+  contracts: {contract: count}
+  leaving: {contract: {of: count, verdict: not_renewing}}
+  arr: {contract: arr}
+  value_due: {contract: {of: value_due, days: 2}}
+  share_due: {ratio: {of: value_due, to: arr}}
 event_sets: {all: [Order, Return], few: [Order]}
 scorecards:
   - name: card
@@ -54,6 +61,7 @@ scorecards:
       - {name: i, weight: 2, measures: [{measure: overdue, weight: 2, curve: {linear: [[1, 100], [3, 0]]}}, {measure: known, weight: 1, curve: {linear: [[0, 100], [4, 10]]}}, {measure: late_share, weight: 1, curve: {linear: [[0, 90], [1, 10]]}}]}
     needs_known: 45
     bands: {yellow: 40, green: 70, hysteresis: 3}
+      - {name: j, weight: 2, measures: [{measure: decision, weight: 2, curve: {linear: [[0, 0], [9, 100]]}}, {measure: share_due, weight: 1, curve: {linear: [[0, 90], [1, 10]]}}, {measure: contracts, weight: 1, curve: {steps: [[0, 0], [1, 60], [2, 100]]}}]}
     caps: [{name: quiet, when: {measure: last, more_than: 6.5}, at_most: 20}]
 segments:
   a: {when: {all: [{measure: orders, at_least: 2}, {measure: recent, less_than: 1}]}}
@@ -78,6 +86,10 @@ segments:
   t: {when: {any: [{measure: breadth, less_than: 1}, {measure: per_day, at_least: 2}]}}
   u: {when: {measure: known_share, more_than: 0.7}}
   v: {when: {contacts: {percent_at_least: 60}, where: {days_since_last_seen: {less_than: 2}}}}
+  w: {when: {any: [{measure: decision, less_than: 3}, {measure: renewal_left, is: 5}]}}
+  x: {when: {all: [{measure: contracts, at_least: 1}, {measure: leaving, is: 0}]}}
+  y: {when: {any: [{measure: arr, at_least: 10}, {measure: value_due, more_than: 4}]}}
+  z: {when: {not: {missing: {measure: share_due}}}}
 ordered_sets:
   set: [{name: x, when: {measure: ratio, at_most: 0.5}}, {name: y, when: {measure: last, at_least: 1.5}}, {name: z}]
 ";
@@ -90,7 +102,19 @@ enum Said {
     Seats(i64),
     Joins { contact: u128, member: bool },
     Role { contact: u128, role: &'static str },
+    Contract { contract: &'static str, term: &'static str, day: u8 },
 }
+
+const TERMS: [&str; 8] = [
+    "start_date",
+    "end_date",
+    "end_date",
+    "notice_deadline",
+    "notice_days",
+    "status",
+    "verdict",
+    "arr_minor",
+];
 
 fn said() -> impl Strategy<Value = Said> {
     prop_oneof![
@@ -101,6 +125,8 @@ fn said() -> impl Strategy<Value = Said> {
         1 => (1..4_u128, any::<bool>()).prop_map(|(contact, member)| Said::Joins { contact, member }),
         1 => (1..4_u128, prop_oneof![Just("boss"), Just("cook")])
             .prop_map(|(contact, role)| Said::Role { contact, role }),
+        3 => (prop_oneof![Just("c"), Just("d")], 0..TERMS.len(), 1..28_u8)
+            .prop_map(|(contract, term, day)| Said::Contract { contract, term: TERMS[term], day }),
     ]
 }
 
@@ -124,6 +150,21 @@ fn fact(id: u128, at: Instant, said: &Said) -> Fact {
             contact: ContactId(*contact),
             traits: vec![("role".to_owned(), Value::Text((*role).to_owned()))],
         }),
+        Said::Contract { contract, term, day } => {
+            let terms =
+                vec![((*term).to_owned(), of_term(term, *day)), ("auto_renew".to_owned(), Value::Bool(true))];
+            of(FactKind::ContractTerms { contract: (*contract).to_owned(), terms })
+        }
+    }
+}
+
+fn of_term(term: &str, day: u8) -> Value {
+    let word = |words: [&str; 3]| text(words[usize::from(day) % 3]);
+    match term {
+        "notice_days" | "arr_minor" => number(&(day % 5).to_string()),
+        "status" => word(["active", "renewed", "ending"]),
+        "verdict" => word(["undecided", "renewing", "not_renewing"]),
+        _ => text(&format!("1970-01-{day:02}")),
     }
 }
 

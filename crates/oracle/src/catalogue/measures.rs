@@ -40,6 +40,12 @@ pub(crate) enum Measure {
         days: i64,
     },
     DaysUntil(String),
+    Contract {
+        of: String,
+        days: Option<i64>,
+        currency: Option<String>,
+        verdict: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +106,12 @@ pub(super) fn measure(at: &Json, sets: &Sets) -> Option<Measure> {
         "trait" => Measure::Trait { name: text(body, "name")?, fades_after: integer(body, "fades_after") },
         "breadth" => breadth(body, sets)?,
         "trait_before" => Measure::TraitBefore { name: text(body, "name")?, days: integer(body, "days")? },
+        "contract" => Measure::Contract {
+            of: name(body).or_else(|| text(body, "of"))?,
+            days: integer(body, "days"),
+            currency: text(body, "currency"),
+            verdict: text(body, "verdict"),
+        },
         "days_until" => Measure::DaysUntil(text(body, "trait")?),
         name => Measure::Windowed {
             aggregate: aggregate(name)?,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     b2b,
     clock::{self, Times},
+    contract,
     envelope::{CallType, Envelope},
     limits::{MAX_CONTACT_ID, MAX_EVENT, MAX_MESSAGE_ID, MAX_NAME},
     names,
@@ -36,6 +37,9 @@ pub(crate) struct Call {
     /// What names the contact: for the directory.
     pub(crate) names: Vec<(String, Value)>,
     pub(crate) active: bool,
+    /// Of what is said of a contract: its id and terms.
+    pub(crate) contract: String,
+    pub(crate) terms: Vec<(String, Value)>,
     pub(crate) times: Times,
 }
 
@@ -115,6 +119,8 @@ impl Call {
             traits: Vec::new(),
             names: Vec::new(),
             active: it.active,
+            contract: String::new(),
+            terms: Vec::new(),
             times: it.times,
         };
         call.usage(MessageKind::Track, event_name(it.event.trim())?, it.properties)?;
@@ -127,12 +133,15 @@ impl Call {
         event: String,
         properties: Option<&Map<String, Json>>,
     ) -> Result<(), Unfit> {
+        if kind == MessageKind::Track && event == contract::EVENT {
+            return self.contract(properties);
+        }
         (self.kind, self.event) = (kind, event);
         if let Some(properties) = properties {
             self.properties = values::flatten(properties)?;
         }
         self.properties
-            .retain(|(name, value)| !(names_somebody(name, value) || names::personal_value(value)));
+            .retain(|(name, value)| !(names::names_somebody(name, value) || names::personal_value(value)));
         if kind == MessageKind::Track {
             self.traits = b2b::traits_of_account(&self.event, &self.properties);
         }
@@ -175,6 +184,8 @@ impl Fields<'_> {
             traits: Vec::new(),
             names: Vec::new(),
             active: self.in_context("active") != Some(&Json::Bool(false)),
+            contract: String::new(),
+            terms: Vec::new(),
             times: self.times()?,
         };
         match call_type {
@@ -188,7 +199,8 @@ impl Fields<'_> {
                 self.link(&mut call, "previousId");
             }
         }
-        if call.contact.is_none() && call.kind != MessageKind::Group {
+        let needs_contact = !matches!(call.kind, MessageKind::Group | MessageKind::Contract);
+        if call.contact.is_none() && needs_contact {
             return Err(Unfit::new("NO_USER", "neither userId nor anonymousId"));
         }
         Ok(call)
@@ -362,20 +374,6 @@ fn id_text(json: Option<&Json>) -> Result<Option<String>, ()> {
 
 fn not_an_id(code: &'static str, name: &str) -> Unfit {
     Unfit::new(code, format!("{name} is neither a text nor a number"))
-}
-
-/// A usage property under a personal name, if it is one that can name somebody: counts and yes or no stay.
-fn names_somebody(name: &str, value: &Value) -> bool {
-    names::personal(name) && can_name(value)
-}
-
-fn can_name(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(_) => false,
-        Value::Text(_) => true,
-        Value::Decimal(number) => names::as_long_as_a_phone_number(*number),
-        Value::List(items) => items.iter().any(can_name),
-    }
 }
 
 fn domain_of(email: &Value) -> Value {

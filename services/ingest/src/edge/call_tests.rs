@@ -296,3 +296,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_said_of_a_contract_is_of_its_account_and_of_nobody() {
+    let call = one(
+        "track",
+        r#"{"userId": "crm", "event": "Contract Updated", "context": {"groupId": "acme"},
+            "properties": {"contractId": "C-1", "endDate": "2027-03-31", "arr_minor": 1200, "note": "x"}}"#,
+    );
+    assert_eq!((call.kind, call.contact, call.context_account), (MessageKind::Contract, None, None));
+    assert_eq!((call.group_account.as_deref(), call.contract.as_str()), (Some("acme"), "C-1"));
+    assert_eq!(text(&call.terms), "arr_minor=1200000000 end_date=2027-03-31");
+    assert!(call.properties.is_empty() && call.event.is_empty());
+    let alone =
+        r#"{"event": "Contract Updated", "context": {"groupId": "acme"}, "properties": {"contract_id": 7}}"#;
+    assert_eq!(one("track", alone).contract, "7");
+}
+
+#[test]
+fn a_contract_that_makes_no_sense_is_refused_by_what_is_wrong_with_it() {
+    let of = |context: &str, properties: &str| {
+        let body =
+            format!(r#"{{"event": "Contract Updated", "context": {context}, "properties": {properties}}}"#);
+        let unfit = read("track", &body).remove(0).unwrap_err();
+        format!("{} {}", unfit.code, unfit.reason)
+    };
+    let acme = r#"{"groupId": "acme"}"#;
+    assert_eq!(of("{}", "{}"), "NO_GROUP_ID context.groupId is missing: a contract is an account's");
+    assert_eq!(of(acme, "{}"), "BAD_CONTRACT contract_id is missing: a text or a number");
+    let soon = of(acme, r#"{"contract_id": "C", "end_date": "soon"}"#);
+    assert_eq!(soon, r#"BAD_CONTRACT end_date: "soon" is no day: write 2027-03-31, or RFC 3339"#);
+    let person = of(acme, r#"{"contract_id": "ada@x.example"}"#);
+    assert!(person.starts_with(r#"BAD_CONTRACT contract_id: "ada@x.example" holds an address"#), "{person}");
+}

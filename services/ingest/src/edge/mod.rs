@@ -9,6 +9,7 @@ mod body;
 mod browser;
 mod call;
 pub(crate) mod clock;
+mod contract;
 mod envelope;
 mod hearing;
 pub(crate) mod http;

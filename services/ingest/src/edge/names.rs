@@ -101,9 +101,19 @@ pub(crate) fn personal_value(value: &Value) -> bool {
     }
 }
 
+/// A usage property under a personal name, if it is one that can name somebody: counts and yes or no stay.
+pub(crate) fn names_somebody(name: &str, value: &Value) -> bool {
+    personal(name) && can_name(value)
+}
+
+/// Whether two names are one: case and punctuation do not count.
+pub(crate) fn same(one: &str, other: &str) -> bool {
+    plain(one) == plain(other)
+}
+
 /// Whether a number is a whole one of seven digits or more: under a personal name it is a phone number, a date of birth
 /// or an id, and no count.
-pub(crate) fn as_long_as_a_phone_number(number: Decimal) -> bool {
+fn as_long_as_a_phone_number(number: Decimal) -> bool {
     const ONE: u64 = 1_000_000;
     let size = number.0.unsigned_abs();
     size.is_multiple_of(ONE) && size / ONE >= 1_000_000
@@ -113,6 +123,15 @@ pub(crate) fn as_long_as_a_phone_number(number: Decimal) -> bool {
 pub(crate) fn email_domain(address: &str) -> Option<String> {
     let (_, domain) = address.trim().rsplit_once('@')?;
     is_email(address.trim()).then(|| domain.to_ascii_lowercase())
+}
+
+fn can_name(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) => false,
+        Value::Text(_) => true,
+        Value::Decimal(number) => as_long_as_a_phone_number(*number),
+        Value::List(items) => items.iter().any(can_name),
+    }
 }
 
 fn listed(list: &[&str], name: &str) -> bool {

@@ -260,6 +260,8 @@ fn message(call: Call, contact: Option<u128>, message_id: String, source: String
         traits: wire_named(call.traits),
         active: call.active,
         known: Vec::new(),
+        contract: call.contract,
+        terms: wire_named(call.terms),
     }
 }
 

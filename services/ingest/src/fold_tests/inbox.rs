@@ -121,6 +121,9 @@ fn fact(forward: &Forward) -> String {
         Body::ContactTraits(it) => format!("{account}: contact is {} at {at}{due}", traits(&it.traits)),
         Body::ContactMembership(it) if it.member => format!("{account}: joined at {at}{due}"),
         Body::ContactMembership(_) => format!("{account}: left at {at}{due}"),
+        Body::ContractTerms(it) => {
+            format!("{account}: contract {} is {} at {at}{due}", it.contract, traits(&it.terms))
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -132,6 +135,18 @@ fn handed(forward: &Forward) -> String {
     assert_eq!(inbox_key("w", &message), forward.to);
     let to = contracts::id("contact", &message.contact).unwrap();
     format!("to {to:x}: {} at {}", message.event, forward.event_at)
+}
+
+/// Something is said of a contract, by nobody.
+pub(super) fn contract(account: &str, contract: &str, term: &str) -> Message {
+    let value = Some(Value { kind: Some(ValueKind::Bool(true)) });
+    Message {
+        group_account: account.into(),
+        contract: contract.into(),
+        terms: vec![NamedValue { name: term.into(), value }],
+        contact: Vec::new(),
+        ..message(MessageKind::Contract)
+    }
 }
 
 /// The contact turned out to be this one.

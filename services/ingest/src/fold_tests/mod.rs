@@ -36,6 +36,16 @@ fn of_several_accounts_it_is_the_one_last_seen_in_and_marked_so() {
 }
 
 #[test]
+fn a_contract_is_its_accounts_and_makes_nobody_a_contact() {
+    let mut inbox = Inbox::new();
+    let said = contract("acme", "C-1", "auto_renew");
+    assert_eq!(inbox_key("w", &said), Key::new("w", "acme"));
+    assert_eq!(inbox.say(1, said), ["acme: contract C-1 is auto_renew at 1"]);
+    assert!(inbox.say(2, contract("", "C-1", "auto_renew")).is_empty());
+    assert!(inbox.state.accounts().is_empty());
+}
+
+#[test]
 fn what_came_before_the_account_was_known_is_released_in_order() {
     for releasing in [group("acme", &[]), track_in("acme", "C")] {
         let mut inbox = Inbox::new();

@@ -97,6 +97,7 @@ impl Plan {
         let (key, mut body) = match self.kind {
             Kind::Accounts => self.group(row, values)?,
             Kind::Contacts => self.identify(row, values)?,
+            Kind::Contracts => self.contract(row, values)?,
             Kind::History => self.track(row, values)?,
         };
         body["messageId"] = message_id.into();
@@ -127,6 +128,18 @@ impl Plan {
             body["context"] = json!({ "groupId": account });
         }
         Ok((id, body))
+    }
+
+    /// Nobody says it: it is about the account alone.
+    fn contract(&self, row: &Row, mut terms: Map<String, Value>) -> Result<(String, Value), String> {
+        let id = self.slot(row, Slot::Id)?.ok_or_else(|| self.empty(Slot::Id))?;
+        self.check_name(Slot::Id, &id)?;
+        let account = self.account(row, Slot::Account)?.ok_or_else(|| self.empty(Slot::Account))?;
+        terms.insert("contract_id".to_owned(), id.into());
+        let context = json!({ "groupId": account });
+        let body =
+            json!({"type": "track", "event": "Contract Updated", "context": context, "properties": terms});
+        Ok((account, body))
     }
 
     fn track(&self, row: &Row, properties: Map<String, Value>) -> Result<(String, Value), String> {

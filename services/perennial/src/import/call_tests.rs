@@ -51,6 +51,20 @@ fn a_contact_becomes_an_identify_call_in_its_account() {
 }
 
 #[test]
+fn a_contract_becomes_a_track_call_that_nobody_made() {
+    let mapping = "id: No\naccount: Account\nterms: {end_date: {column: Ends, as: date, order: dmy}, arr_minor: {column: ARR, as: money}}";
+    assert_eq!(
+        call(mapping, Kind::Contracts, "No,Account,Ends,ARR\nC-1,A1,31/03/2027,\"$1,200.50\"\n"),
+        Ok(
+            json!({"type": "track", "event": "Contract Updated", "context": {"groupId": "A1"}, "messageId": "import-1",
+            "properties": {"contract_id": "C-1", "end_date": "2027-03-31", "arr_minor": 120_050}})
+        )
+    );
+    let without = call(mapping, Kind::Contracts, "No,Account,Ends,ARR\nC-1,,,\n");
+    assert_eq!(without, Err("Account: it is empty, and a row of contracts needs its account".to_owned()));
+}
+
+#[test]
 fn history_becomes_track_calls_of_a_contact_or_of_the_account_alone() {
     let mapping = "event: {always: Ordered}\ntime: At\ncontact: User\naccount: Account\nmessage_id: Id\nproperties: {n: {column: N, as: number}}";
     assert_eq!(

@@ -2,13 +2,15 @@
 
 use clap::ValueEnum;
 
-/// What the rows of a file are. Another kind of row that becomes a call (contracts, say) finds its place here.
+/// What the rows of a file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// Customer companies: a row becomes a `group` call with traits.
     Accounts,
     /// People at them: a row becomes an `identify` call with traits.
     Contacts,
+    /// What accounts have agreed to: a row becomes a `track` call `Contract Updated`.
+    Contracts,
     /// What contacts did: a row becomes a `track` call with properties.
     History,
 }
@@ -16,7 +18,7 @@ pub(crate) enum Kind {
 /// What a row says beside its traits or properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Slot {
-    /// Of the account, or of the contact, that the row is about.
+    /// Of the account, the contact or the contract that the row is about.
     Id,
     Event,
     Time,
@@ -30,6 +32,7 @@ impl Kind {
         match self {
             Self::Accounts => "accounts",
             Self::Contacts => "contacts",
+            Self::Contracts => "contracts",
             Self::History => "history",
         }
     }
@@ -41,7 +44,7 @@ impl Kind {
     pub(crate) fn slots(self) -> &'static [Slot] {
         match self {
             Self::Accounts => &[Slot::Id, Slot::Time],
-            Self::Contacts => &[Slot::Id, Slot::Account, Slot::Time],
+            Self::Contacts | Self::Contracts => &[Slot::Id, Slot::Account, Slot::Time],
             Self::History => &[Slot::Event, Slot::Time, Slot::Contact, Slot::Account, Slot::MessageId],
         }
     }
@@ -50,6 +53,7 @@ impl Kind {
     pub(crate) fn must_have(self, slot: Slot) -> bool {
         match self {
             Self::Accounts | Self::Contacts => slot == Slot::Id,
+            Self::Contracts => matches!(slot, Slot::Id | Slot::Account),
             Self::History => matches!(slot, Slot::Event | Slot::Time),
         }
     }
@@ -58,6 +62,7 @@ impl Kind {
     pub(crate) fn values(self) -> &'static str {
         match self {
             Self::Accounts | Self::Contacts => "traits",
+            Self::Contracts => "terms",
             Self::History => "properties",
         }
     }
@@ -76,7 +81,7 @@ impl Slot {
     }
 }
 
-/// Whether an object of this name holds all traits, or all properties.
+/// Whether an object of this name holds all traits, all terms, or all properties.
 pub(crate) fn is_whole(name: &str) -> bool {
-    matches!(name, "traits" | "properties")
+    matches!(name, "traits" | "terms" | "properties")
 }

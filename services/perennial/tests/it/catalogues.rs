@@ -9,7 +9,7 @@ use crate::dice::Dice;
 pub(crate) const EVENTS: [&str; 3] = ["Order Completed", "Signed In", "Report Exported"];
 pub(crate) const PLANS: [&str; 4] = ["trial", "basic", "pro", "gone"];
 pub(crate) const TAGS: [&str; 3] = ["eu", "api", "beta"];
-const MEASURES: [&str; 8] = ["m_a", "m_b", "m_c", "m_d", "m_e", "m_f", "m_g", "m_h"];
+const MEASURES: [&str; 9] = ["m_a", "m_b", "m_c", "m_d", "m_e", "m_f", "m_g", "m_h", "m_i"];
 const SEGMENTS: [&str; 6] = ["s_a", "s_b", "s_c", "s_d", "s_e", "s_f"];
 const CTA_TYPES: [&str; 4] = ["risk", "risk", "opportunity", "lifecycle"];
 const BANDS: [&str; 3] = ["red", "yellow", "green"];
@@ -69,6 +69,7 @@ fn measure(dice: &mut Dice, name: &str) -> Json {
             json!({"trait": {"name": "seats", "fades_after": dice.range(1, 20)}})
         }
         "m_d" => json!({"trait": {"name": "seats"}}),
+        "m_e" if dice.once_in(4) => json!({"contract": of_contracts(dice)}),
         "m_e" => match dice.below(7) {
             0 => json!({"days_until": {"trait": "renewal"}}),
             1 => windowed(dice, "days_active"),
@@ -88,6 +89,7 @@ fn measure(dice: &mut Dice, name: &str) -> Json {
             }
             json!({"ratio": ratio})
         }
+        "m_i" => json!({"contract": of_contracts(dice)}),
         "m_h" if dice.once_in(2) => {
             let first = dice.word(&["m_d", "m_e", "m_b"]);
             json!({"first_known": [first, dice.word(&["m_c", "m_f", "m_a"])]})
@@ -96,6 +98,20 @@ fn measure(dice: &mut Dice, name: &str) -> Json {
             let form = dice.word(&["count", "distinct_contacts"]);
             windowed(dice, form)
         }
+    }
+}
+
+fn of_contracts(dice: &mut Dice) -> Json {
+    let verdict = dice.word(&["undecided", "renewing", "not_renewing"]);
+    match dice.below(9) {
+        0 | 1 => json!("decision_days"),
+        2 => json!("renewal_days"),
+        3 => json!("term_days"),
+        4 => json!("count"),
+        5 => json!({"of": "count", "verdict": verdict}),
+        6 => json!({"of": "arr", "currency": "EUR"}),
+        7 => json!({"of": "arr", "verdict": verdict}),
+        _ => json!({"of": "value_due", "days": dice.range(0, 20)}),
     }
 }
 

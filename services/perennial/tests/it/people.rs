@@ -60,7 +60,7 @@ impl People {
             ..Message::default()
         };
         let context = |dice: &mut Dice| if dice.once_in(3) { String::new() } else { account.clone() };
-        match dice.below(12) {
+        match dice.below(14) {
             0 => Message {
                 kind: MessageKind::Group.into(),
                 group_account: account,
@@ -96,6 +96,14 @@ impl People {
             6 if dice.once_in(3) => {
                 Message { kind: MessageKind::Link.into(), known: dice.pick(&self.contacts).clone(), ..base }
             }
+            12 | 13 => Message {
+                kind: MessageKind::Contract.into(),
+                group_account: account,
+                contract: dice.word(&["c-1", "c-2", "c-3"]).into(),
+                terms: terms(dice, event_at),
+                contact: Vec::new(),
+                ..base
+            },
             _ => Message {
                 kind: MessageKind::Track.into(),
                 context_account: context(dice),
@@ -132,10 +140,12 @@ fn account_traits(dice: &mut Dice, event_at: i64) -> Vec<NamedValue> {
         traits.push(named("plan", if dice.once_in(8) { None } else { text(dice.word(&PLANS)) }));
     }
     if dice.once_in(3) {
-        let at = event_at + dice.range(-10 * DAY_MS, 30 * DAY_MS);
-        let date = jiff::Timestamp::from_millisecond(at).map_or(String::new(), |at| at.to_string());
-        let date = if dice.once_in(2) { date.get(..10).unwrap_or_default().to_owned() } else { date };
+        let date = near(dice, event_at);
         traits.push(named("renewal", if dice.once_in(6) { text("soon") } else { text(&date) }));
+    }
+    if dice.once_in(3) {
+        traits.extend(terms(dice, event_at).into_iter().filter(|term| term.name != "end_date"));
+        traits.push(named("renewal_date", text(&near(dice, event_at))));
     }
     if dice.once_in(2) {
         traits.push(named("seats", hundredths(dice.range(0, 2_000))));
@@ -147,6 +157,51 @@ fn account_traits(dice: &mut Dice, event_at: i64) -> Vec<NamedValue> {
         traits.push(named("vip", Some(contracts::account::value::Kind::Bool(dice.once_in(2)))));
     }
     traits
+}
+
+/// A day, or an instant.
+fn near(dice: &mut Dice, event_at: i64) -> String {
+    let at = event_at + dice.range(-10 * DAY_MS, 30 * DAY_MS);
+    let date = jiff::Timestamp::from_millisecond(at).map_or(String::new(), |at| at.to_string());
+    if dice.once_in(2) { date.get(..10).unwrap_or_default().to_owned() } else { date }
+}
+
+/// Of a contract: a few, and now and then one that holds no more.
+fn terms(dice: &mut Dice, event_at: i64) -> Vec<NamedValue> {
+    let names = [
+        "start_date",
+        "end_date",
+        "end_date",
+        "notice_deadline",
+        "notice_days",
+        "term_months",
+        "auto_renew",
+        "arr_minor",
+        "currency",
+        "status",
+        "verdict",
+    ];
+    let term = |dice: &mut Dice, name: &str| {
+        let value = match name {
+            _ if dice.once_in(12) => None,
+            "notice_days" | "term_months" => hundredths(dice.range(0, 15) * 100),
+            "arr_minor" => hundredths(dice.range(0, 900)),
+            "auto_renew" => Some(contracts::account::value::Kind::Bool(!dice.once_in(4))),
+            "currency" => text(dice.word(&["EUR", "EUR", "USD"])),
+            "status" => text(dice.word(&["active", "active", "renewed", "ending", "ended"])),
+            "verdict" => text(dice.word(&["undecided", "renewing", "not_renewing"])),
+            _ => text(&near(dice, event_at)),
+        };
+        named(name, value)
+    };
+    let mut terms = Vec::new();
+    for _ in 0..1 + dice.below(5) {
+        let name = dice.word(&names);
+        terms.push(term(dice, name));
+    }
+    terms.sort_by(|a, b| a.name.cmp(&b.name));
+    terms.dedup_by(|a, b| a.name == b.name);
+    terms
 }
 
 fn contact_traits(dice: &mut Dice) -> Vec<NamedValue> {

@@ -70,6 +70,7 @@ fn every_planted_bug_is_caught() {
         domain::planted::Bug::WrongDayBoundary,
         domain::planted::Bug::HysteresisForgotten,
         domain::planted::Bug::TraitTimerForgotten,
+        domain::planted::Bug::ContractDayForgotten,
         domain::planted::Bug::UnknownIsFalse,
     ];
     let broken = bugs.into_iter().map(Broken::Engine).chain(of_domain.into_iter().map(Broken::Domain));

@@ -37,7 +37,10 @@ pub(super) fn naive(
             if to_at_least.is_some_and(|least| to < least) { None } else { value(*of)?.checked_div(to) }
         }
         MeasureKind::FirstKnown { of } => of.iter().find_map(|ix| value(*ix)),
-        MeasureKind::Trait { .. } | MeasureKind::TraitBefore { .. } | MeasureKind::DaysUntil { .. } => None,
+        MeasureKind::Trait { .. }
+        | MeasureKind::TraitBefore { .. }
+        | MeasureKind::DaysUntil { .. }
+        | MeasureKind::Contract(_) => None,
     }
 }
 

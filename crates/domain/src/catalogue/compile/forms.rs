@@ -1,7 +1,7 @@
 //! "Exactly one of": which form of a measure or a condition was written, and which keys go with it.
 
 use crate::catalogue::{
-    document::{BreadthDoc, ConditionDoc, MeasureDoc, RatioDoc, SinceDoc, TraitDoc, UsageDoc},
+    document::{BreadthDoc, ConditionDoc, ContractDoc, MeasureDoc, RatioDoc, SinceDoc, TraitDoc, UsageDoc},
     problem::{Place, Problems},
 };
 use crate::measure::{Aggregate, End};
@@ -17,6 +17,7 @@ pub(super) enum MeasureForm<'d> {
     Trait(&'d TraitDoc),
     TraitBefore(&'d str, u32),
     DaysUntil(&'d str),
+    Contract(&'d ContractDoc),
 }
 
 impl MeasureForm<'_> {
@@ -30,13 +31,16 @@ impl MeasureForm<'_> {
             Self::Trait(_) => "trait",
             Self::TraitBefore(..) => "trait_before",
             Self::DaysUntil(_) => "days_until",
+            Self::Contract(_) => "contract",
         }
     }
 }
 
 /// Every form that was written.
 pub(super) fn measure_forms(doc: &MeasureDoc) -> Vec<MeasureForm<'_>> {
-    use MeasureForm::{Breadth, Change, DaysUntil, FirstKnown, Ratio, Since, Trait, TraitBefore, Usage};
+    use MeasureForm::{
+        Breadth, Change, Contract, DaysUntil, FirstKnown, Ratio, Since, Trait, TraitBefore, Usage,
+    };
     let usage = [
         ("count", Aggregate::Count, &doc.count),
         ("sum", Aggregate::Sum, &doc.sum),
@@ -64,6 +68,7 @@ pub(super) fn measure_forms(doc: &MeasureDoc) -> Vec<MeasureForm<'_>> {
         .chain(doc.trait_.as_ref().map(Trait))
         .chain(doc.trait_before.as_ref().map(|doc| TraitBefore(&doc.name, doc.days)))
         .chain(doc.days_until.as_ref().map(|doc| DaysUntil(&doc.trait_)))
+        .chain(doc.contract.as_ref().map(Contract))
         .collect()
 }
 

@@ -19,7 +19,7 @@ use crate::{
 /// Measures of which the first that is known counts.
 const CHOICES_MOST: usize = 10;
 
-const FORMS: [&str; 19] = [
+const FORMS: [&str; 20] = [
     "count",
     "sum",
     "min",
@@ -39,6 +39,7 @@ const FORMS: [&str; 19] = [
     "trait",
     "trait_before",
     "days_until",
+    "contract",
 ];
 
 impl Compiler<'_> {
@@ -84,6 +85,7 @@ impl Compiler<'_> {
                 self.text(&place.key("trait"), trait_name);
                 MeasureKind::DaysUntil { name: (*trait_name).to_owned() }
             }
+            MeasureForm::Contract(doc) => MeasureKind::Contract(self.of_contracts(&place, doc)?),
         };
         Some(Measure { name: name.to_owned(), kind })
     }

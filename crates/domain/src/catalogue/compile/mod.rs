@@ -3,6 +3,7 @@
 mod comparisons;
 mod conditions;
 mod contacts;
+mod contracts;
 mod forms;
 mod measures;
 mod people;

@@ -29,6 +29,7 @@ pub struct MeasureDoc {
     pub trait_: Option<TraitDoc>,
     pub trait_before: Option<TraitBeforeDoc>,
     pub days_until: Option<DaysUntilDoc>,
+    pub contract: Option<ContractDoc>,
 }
 
 /// What of the usage is counted. Which keys a form takes is checked by `compile`.
@@ -116,4 +117,21 @@ pub struct TraitBeforeDoc {
 pub struct DaysUntilDoc {
     #[serde(rename = "trait")]
     pub trait_: String,
+}
+
+/// What is read of the contracts, by its name, or with what else it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "must be `decision_days` or another of its names, or {of: NAME, ...}")]
+pub enum ContractDoc {
+    Name(String),
+    Of(OfContractsDoc),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfContractsDoc {
+    pub of: String,
+    pub days: Option<u32>,
+    pub currency: Option<String>,
+    pub verdict: Option<String>,
 }

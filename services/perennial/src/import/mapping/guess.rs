@@ -96,7 +96,8 @@ impl<'a> Guessing<'a> {
         }
         let rest = std::mem::take(&mut self.rest);
         for column in rest {
-            if self.sample(column).is_empty() {
+            // Of a contract nothing else is kept.
+            if self.sample(column).is_empty() || self.kind == Kind::Contracts {
                 self.rest.push(column);
                 continue;
             }

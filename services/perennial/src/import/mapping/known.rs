@@ -39,7 +39,11 @@ pub(super) fn slot(kind: Kind, slot: Slot) -> Vec<&'static str> {
     let (own, more): (&[&str], &[&str]) = match (kind, slot) {
         (Kind::Accounts, Slot::Id) => (ACCOUNT_ID, &["id", "key", "account", "number"]),
         (Kind::Contacts, Slot::Id) => (CONTACT_ID, &["id", "externalid", "key"]),
-        (Kind::Contacts | Kind::History, Slot::Account) => (
+        (Kind::Contracts, Slot::Id) => (
+            &["contractid", "contractnumber", "contractkey", "subscriptionid", "agreementid"],
+            &["id", "externalid", "key", "number", "contract", "subscription", "opportunityid"],
+        ),
+        (Kind::Contacts | Kind::Contracts | Kind::History, Slot::Account) => (
             ACCOUNT_ID,
             &["account", "company", "customer", "organization", "organisation", "companyname", "accountname"],
         ),
@@ -72,6 +76,7 @@ pub(super) fn traits(kind: Kind) -> &'static [Known] {
     match kind {
         Kind::Accounts => ACCOUNT,
         Kind::Contacts => CONTACT,
+        Kind::Contracts => CONTRACT,
         Kind::History => &[],
     }
 }
@@ -187,6 +192,65 @@ const ACCOUNT: &[Known] = &[
     known("buyer_type", Hint::Text, &["buyertype"]),
     known("csm_sentiment", Hint::Text, &["csmsentiment", "csmpulse", "sentiment", "pulse"]),
     known("lifecycle_stage", Hint::Text, &["lifecyclestage", "lifecycle", "customerstage", "stage"]),
+];
+
+const CONTRACT: &[Known] = &[
+    known(
+        "start_date",
+        Hint::Date,
+        &[
+            "startdate",
+            "start",
+            "startsat",
+            "startson",
+            "contractstartdate",
+            "contractstart",
+            "effectivedate",
+        ],
+    ),
+    known(
+        "end_date",
+        Hint::Date,
+        &[
+            "enddate",
+            "end",
+            "endsat",
+            "endson",
+            "renewaldate",
+            "renewal",
+            "renewsat",
+            "contractenddate",
+            "contractend",
+            "expirationdate",
+            "expirydate",
+        ],
+    ),
+    known("notice_deadline", Hint::Date, &["noticedeadline", "noticedate", "noticeby", "decisiondate"]),
+    known(
+        "notice_days",
+        Hint::Number,
+        &["noticedays", "noticeperioddays", "noticeperiod", "cancellationnotice"],
+    ),
+    known(
+        "term_months",
+        Hint::Number,
+        &["termmonths", "term", "contractterm", "contracttermmonths", "termlength"],
+    ),
+    known("auto_renew", Hint::Truth, &["autorenew", "autorenewal", "autorenews", "isautorenew"]),
+    known(
+        "arr_minor",
+        Hint::Money,
+        &["arrminor", "arr", "annualrecurringrevenue", "acv", "annualcontractvalue", "annualvalue"],
+    ),
+    known("currency", Hint::Text, &["currency", "currencycode", "currencyisocode"]),
+    known(
+        "seats",
+        Hint::Number,
+        &["seats", "seatcount", "quantity", "licenses", "licences", "licensedseats", "users"],
+    ),
+    known("product", Hint::Text, &["product", "productname", "plan", "planname", "edition", "package"]),
+    known("status", Hint::Text, &["status", "contractstatus", "state"]),
+    known("verdict", Hint::Text, &["verdict", "renewalverdict", "customerverdict"]),
 ];
 
 const CONTACT: &[Known] = &[

@@ -75,8 +75,12 @@ impl Mapping {
             Values::Whole(_) => None,
             Values::Each(values) => values.iter().find(|(_, source)| of(source)),
         };
-        let trait_or_property = if self.kind == Kind::History { "property" } else { "trait" };
-        let value = value.map(|(name, source)| (format!("{trait_or_property} {name}"), source));
+        let what = match self.kind {
+            Kind::Accounts | Kind::Contacts => "trait",
+            Kind::Contracts => "term",
+            Kind::History => "property",
+        };
+        let value = value.map(|(name, source)| (format!("{what} {name}"), source));
         let slot = self.slots.iter().find(|(_, source)| of(source));
         let slot = slot.map(|(slot, source)| (slot.name().to_owned(), source));
         match (slot, value) {

@@ -4,7 +4,7 @@ use domain::catalogue::suggestion;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use super::{LIST, Mapping, Origin, Source, Values};
+use super::{LIST, Mapping, Origin, Source, Values, known};
 use crate::document::{Document, Problem};
 use crate::import::call::MAX_NAME;
 use crate::import::kind::{Kind, Slot};
@@ -29,7 +29,7 @@ pub(crate) fn read(document: &Document, kind: Kind, columns: Option<&[String]>) 
             mapping.slots.insert(*slot, reader.slot(*slot, value)?);
         }
     }
-    mapping.values = reader.values(kind.values(), entries.get(kind.values()))?;
+    mapping.values = reader.values(kind, entries.get(kind.values()))?;
     match mapping.missing() {
         Some(missing) => Err(document.problem("", &missing)),
         None => Ok(mapping),
@@ -82,7 +82,8 @@ impl Reader<'_> {
         Ok(source)
     }
 
-    fn values(&self, path: &str, value: Option<&Value>) -> Result<Values, Problem> {
+    fn values(&self, kind: Kind, value: Option<&Value>) -> Result<Values, Problem> {
+        let path = kind.values();
         match value {
             None | Some(Value::Null) => Ok(Values::Each([].into())),
             Some(Value::String(column)) => {
@@ -92,6 +93,7 @@ impl Reader<'_> {
             Some(Value::Object(entries)) => {
                 let source = |(name, value): (&String, &Value)| {
                     self.check_name(&below(path, name), name)?;
+                    self.check_term(kind, &below(path, name), name)?;
                     Ok((name.clone(), self.source(&below(path, name), value)?))
                 };
                 Ok(Values::Each(entries.iter().map(source).collect::<Result<_, _>>()?))
@@ -211,6 +213,18 @@ impl Reader<'_> {
             return Err(self.document.problem(path, &format!("a name has 1 to {MAX_NAME} bytes")));
         }
         Ok(())
+    }
+
+    /// A contract has no other terms than those that are known.
+    fn check_term(&self, kind: Kind, path: &str, name: &str) -> Result<(), Problem> {
+        let known = || known::traits(kind).iter().map(|known| known.name);
+        if kind != Kind::Contracts || known().any(|known| known == name) {
+            return Ok(());
+        }
+        let nearest = suggestion(name, known());
+        let names = known().collect::<Vec<_>>().join(", ");
+        let nearest = if nearest.is_empty() { format!("; there are {names}") } else { nearest };
+        Err(self.document.problem(path, &format!("a contract has no `{name}`{nearest}")))
     }
 
     fn check_column(&self, path: &str, column: &str) -> Result<(), Problem> {

@@ -68,6 +68,24 @@ fn a_contact_without_an_id_has_its_address_for_one() {
 }
 
 #[test]
+fn of_a_contract_only_its_terms_are_taken() {
+    check(
+        Kind::Contracts,
+        "Contract No;Account ID;Number;Start;End Date;Notice Period;ARR;Status;Notes\n\
+         C-1;A1;5;01.04.2026;31.03.2027;30;1.200,50 EUR;active;nice\n",
+        "kind: contracts\n\
+         id: Number\n\
+         account: Account ID\n\
+         terms:\n  \
+           arr_minor:\n    as: money\n    column: ARR\n    decimal: comma\n  \
+           end_date:\n    as: date\n    column: End Date\n    order: dmy\n  \
+           notice_days:\n    as: number\n    column: Notice Period\n  \
+           start_date:\n    as: date\n    column: Start\n    order: dmy\n  \
+           status: Status",
+    );
+}
+
+#[test]
 fn history_has_its_event_time_and_whose_it_is() {
     check(
         Kind::History,
@@ -209,6 +227,11 @@ fn a_mistake_in_a_mapping_is_shown_where_it_stands() {
     check(accounts, "id: {column: Account ID, as: number}", "id.as: it is a text");
     check(accounts, "traits: {name: Company}", "id is missing: which column is it?");
     check(accounts, "kind: contacts\nid: Account ID", "this is no mapping of accounts");
+    check(
+        Kind::Contracts,
+        "id: Account ID\naccount: Account ID\nterms: {end_dat: Company}",
+        "a contract has no `end_dat`; did you mean `end_date`?",
+    );
     check(Kind::History, "event: {always: Ordered}\ntime: When", "whose history is it?");
     assert_eq!(refused(Kind::History, "event: {always: Ordered}\ntime: When\naccount: Account ID"), "");
 }

@@ -36,6 +36,7 @@ fn kind_in_words(kind: &Kind) -> Option<String> {
         | Kind::AccountTraits(_)
         | Kind::ContactTraits(_)
         | Kind::ContactMembership(_)
+        | Kind::ContractTerms(_)
         | Kind::TakeCta(_)
         | Kind::SnoozeCta(_)
         | Kind::CloseCta(_)
