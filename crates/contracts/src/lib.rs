@@ -38,7 +38,7 @@ mod generated {
 pub use eventlog::proto as log;
 pub use generated::perennial::{
     account::v1 as account, catalogue::v1 as catalogue, cta::v1 as cta, health::v1 as health,
-    inbox::v1 as inbox, ingest::v1 as ingest, segment::v1 as segment,
+    inbox::v1 as inbox, ingest::v1 as ingest, renewal::v1 as renewal, segment::v1 as segment,
 };
 
 /// The encoded `FileDescriptorSet` of everything in `proto/`, for gRPC reflection.

@@ -65,7 +65,7 @@ pub trait Fold: Send + 'static {
     type Fact: Send;
     /// A decision, own or from above.
     type Decision: Clone + PartialEq + std::fmt::Debug + Send;
-    /// What people list accounts by that no decision says.
+    /// What people list accounts by that no decision of this service says.
     type Shown: Send;
 
     const SERVICE: Service;
@@ -114,9 +114,16 @@ pub trait Fold: Send + 'static {
         repaired: bool,
     );
     fn wake(&self, at: &Context<'_, Self::Catalogue>, state: &Self::State) -> Wake;
-    /// What is to be shown from here on because of a fact that was taken; what was shown before stands otherwise.
-    fn shown(&self, _state: &Self::State, _fact: &Self::Fact) -> Option<Self::Shown> {
-        None
+    /// What is to be shown from here on because of a step that was taken, with what the services above decided at it; what
+    /// was shown before stands otherwise.
+    fn shown(
+        &self,
+        _at: &Context<'_, Self::Catalogue>,
+        _state: &Self::State,
+        _step: &Step<'_, Self::Fact>,
+        _above: &[Self::Decision],
+    ) -> Vec<Self::Shown> {
+        Vec::new()
     }
 
     /// The stored state, version first.
@@ -154,11 +161,11 @@ impl<D> Decided<D> {
     }
 }
 
-/// What an account is listed by since a fact was folded. A later one (by offset, then by order) takes its place.
+/// What an account is listed by since a step was taken. A later one (by offset, then by order) takes its place.
 #[derive(Debug, Clone)]
 pub struct Shown<S> {
     pub key: Arc<Key>,
-    /// The record with which the fact was folded.
+    /// The record of the step.
     pub offset: u64,
     pub shown: S,
 }

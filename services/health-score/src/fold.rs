@@ -136,11 +136,19 @@ impl Fold for HealthFold {
         Wake { clock: state.view.wake(at.catalogue).map(|at| at.0), delivery: None }
     }
 
-    fn shown(&self, state: &State, fact: &Fact) -> Option<Owner> {
-        let FactKind::AccountTraits(traits) = &fact.kind else { return None };
-        traits.iter().find(|(name, _)| name == OWNER)?;
-        let owner = state.view.account().traits().value(OWNER);
-        Some(Owner::of(owner.map(Value::to_string).unwrap_or_default().as_str()))
+    fn shown(
+        &self,
+        _: &Context<'_, Catalogue>,
+        state: &State,
+        step: &Step<'_, Fact>,
+        _: &[Decision],
+    ) -> Vec<Owner> {
+        let Step::Fact(Fact { kind: FactKind::AccountTraits(traits), .. }, _) = step else {
+            return Vec::new();
+        };
+        let says = traits.iter().any(|(name, _)| name == OWNER);
+        let owner = || state.view.account().traits().value(OWNER).map(Value::to_string).unwrap_or_default();
+        says.then(|| Owner::of(&owner())).into_iter().collect()
     }
 
     fn encode(&self, state: &State) -> Vec<u8> {

@@ -5,8 +5,8 @@ use prost::Message;
 
 use crate::clients::{self, Address};
 use crate::commands::{
-    catalogue, clock, ctas, explain, health, keys, notifications, quarantine, runs, segments, templates,
-    topics, workspaces,
+    catalogue, clock, ctas, explain, health, keys, notifications, quarantine, renewals, runs, segments,
+    templates, topics, workspaces,
 };
 
 use crate::demo::Demo;
@@ -105,7 +105,7 @@ pub(crate) enum Command {
     Diff(catalogue::Diff),
     /// Print the catalogue as it stands.
     Export(catalogue::Export),
-    /// Import accounts, contacts and history from CSV or NDJSON files.
+    /// Import accounts, contacts, contracts and history from CSV or NDJSON files.
     ///
     /// Rows that cannot be sent are set aside beside FILE, in FILE.rejected.csv, each with its line and the reason: mend
     /// them there and import that file. Then, and if anything else fails, the status is 1. An import that was interrupted
@@ -119,6 +119,8 @@ pub(crate) enum Command {
     Segments(segments::Segments),
     /// Calls to action: list, take, snooze, close, reassign.
     Ctas(ctas::Ctas),
+    /// Contracts: what is decided and renews when, and how much of it is at risk.
+    Renewals(renewals::Renewals),
     /// Runs of playbooks.
     Runs(runs::Runs),
     /// Notifications with every attempt.
@@ -162,6 +164,7 @@ impl Command {
             Self::Health(command) => command.run().await,
             Self::Segments(command) => command.run().await,
             Self::Ctas(command) => command.run().await,
+            Self::Renewals(command) => command.run().await,
             Self::Runs(command) => command.run().await,
             Self::Notifications(command) => command.run().await,
             Self::Endpoints(command) => command.run().await,

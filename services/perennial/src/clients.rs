@@ -9,6 +9,7 @@ use contracts::cta::cta_service_client::CtaServiceClient;
 use contracts::health::health_service_client::HealthServiceClient;
 use contracts::ingest::admin_service_client::AdminServiceClient;
 use contracts::ingest::ingest_service_client::IngestServiceClient;
+use contracts::renewal::renewal_service_client::RenewalServiceClient;
 use contracts::segment::segment_service_client::SegmentServiceClient;
 use tonic::transport::{Channel, Endpoint};
 
@@ -96,6 +97,11 @@ pub(crate) async fn segments(addresses: &[Address]) -> Result<SegmentServiceClie
 pub(crate) async fn ctas(addresses: &[Address]) -> Result<CtaServiceClient<Channel>> {
     let channel = channel(addresses, "workflow").await?;
     Ok(CtaServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER))
+}
+
+pub(crate) async fn renewals(addresses: &[Address]) -> Result<RenewalServiceClient<Channel>> {
+    let channel = channel(addresses, "workflow").await?;
+    Ok(RenewalServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER))
 }
 
 async fn channel(addresses: &[Address], service: &str) -> Result<Channel> {

@@ -10,6 +10,8 @@ use engine::{Decided, Projected};
 use ephemera::{Board, Channel, Hearing};
 use tokio::time::timeout;
 
+use crate::shown::Shown;
+
 /// The first look without a word; each further one twice as long after the one before, ...
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// ... up to this.
@@ -23,7 +25,7 @@ pub(crate) struct Waiting {
 }
 
 /// Says which commands have their answer.
-pub(crate) fn tell(board: &dyn Board, stored: &[Projected<Decision, ()>]) {
+pub(crate) fn tell(board: &dyn Board, stored: &[Projected<Decision, Shown>]) {
     for Decided { decision, .. } in stored.iter().filter_map(Projected::decided) {
         if let Decision::Answer(answer) = decision {
             board.say(Channel::Answers, word(answer.command).to_vec().into());

@@ -1,6 +1,7 @@
 //! Questions about CTAs, runs and notifications, answered from Postgres; commands, appended to their account's log.
 
 mod ask;
+mod renewals;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -28,6 +29,8 @@ use eventlog::Log;
 use sqlx::PgPool;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
+
+pub(crate) use renewals::RenewalApi;
 
 use crate::store::{self, Before, CtaAfter, CtaFilter, RunFilter};
 

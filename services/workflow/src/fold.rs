@@ -18,6 +18,8 @@ use domain::{
 use engine::{Context, Decided, Fold, Poison, Step, Wake, WrittenDecision};
 use eventlog::{Key, NewRecord, Stored};
 
+use crate::shown::{self, Shown};
+
 /// Version of the stored state that this build writes.
 const FORMAT: u8 = 1;
 
@@ -46,7 +48,7 @@ impl Fold for WorkflowFold {
     type State = Account;
     type Fact = Said;
     type Decision = Decision;
-    type Shown = ();
+    type Shown = Shown;
 
     const SERVICE: Service = Service::Workflow;
     const ABOVE: &'static [Service] = &[Service::HealthScore, Service::Segmentation];
@@ -119,6 +121,17 @@ impl Fold for WorkflowFold {
         let Wakes { clock, delivery } =
             self.with_plays(at, view, None, |moment, plays| workflow.wakes(moment, plays));
         Wake { clock: clock.map(|at| at.0), delivery: delivery.map(|at| at.0) }
+    }
+
+    fn shown(
+        &self,
+        at: &Context<'_, Catalogue>,
+        state: &Account,
+        step: &Step<'_, Said>,
+        above: &[Decision],
+    ) -> Vec<Shown> {
+        let contracts = shown::moves_contracts(step).then(|| Shown::contracts(at.catalogue, &state.view));
+        contracts.into_iter().chain(Shown::band(above)).collect()
     }
 
     fn encode(&self, state: &Account) -> Vec<u8> {

@@ -9,6 +9,7 @@ mod endpoints;
 mod facts;
 mod fold;
 mod outside;
+mod shown;
 mod store;
 
 use std::sync::Arc;
@@ -19,7 +20,9 @@ use chassis::{
     postgres::migrate,
     workers::{Feeding, Work, Workers, told},
 };
-use contracts::cta::cta_service_server::CtaServiceServer;
+use contracts::{
+    cta::cta_service_server::CtaServiceServer, renewal::renewal_service_server::RenewalServiceServer,
+};
 use domain::decision::Decision;
 use engine::{Act, Decided, Projected, Worker};
 use ephemera::{Channel, Ephemera};
@@ -50,6 +53,7 @@ pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Resul
     let due = start_sender(&config, &ports, tasks)?;
     start_workers(&config, &ports, met, due);
     let Ports { log, pool, workers, ephemera } = ports;
+    let renewals = api::RenewalApi { pool: pool.clone() };
     let clocks = workers.clocks(&pool, Topic::Account);
     let answers = ephemera.board.hear(Channel::Answers);
     let (command_deadline, shutdown) = (config.command_deadline, tasks.shutdown());
@@ -57,7 +61,10 @@ pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Resul
     let server = CtaServiceServer::new(api)
         .max_decoding_message_size(MAX_DECODED)
         .max_encoding_message_size(MAX_ENCODED);
-    Ok(Routes::new(server))
+    let renewals = RenewalServiceServer::new(renewals)
+        .max_decoding_message_size(MAX_DECODED)
+        .max_encoding_message_size(MAX_ENCODED);
+    Ok(Routes::new(server).add_service(renewals))
 }
 
 fn start_sender(config: &Config, ports: &Ports, tasks: &Tasks) -> anyhow::Result<mpsc::Sender<Due>> {
@@ -84,7 +91,9 @@ fn start_workers(config: &Config, ports: &Ports, met: Saver, due: mpsc::Sender<D
         pool: ports.pool.clone(),
         project: |conn, items| Box::pin(store::project(conn, items)),
         feed: Some(Feeding { feed: Feed::CtaChanged, copy: |item| item.decided().and_then(fold::copy) }),
-        stored: Some(Arc::new(move |items: &[Projected<Decision, ()>]| answers::tell(&*board, items))),
+        stored: Some(Arc::new(move |items: &[Projected<Decision, shown::Shown>]| {
+            answers::tell(&*board, items)
+        })),
         act,
     };
     let longest_call = i64::try_from(config.longest_call.as_millis()).unwrap_or(i64::MAX / 2);

@@ -7,17 +7,21 @@
 mod ctas;
 mod endpoints;
 mod notifications;
+mod renewals;
 mod runs;
 
 use domain::decision::Decision;
 use engine::{Decided, Projected};
 use sqlx::PgConnection;
 
+use crate::shown::Shown;
+
 pub(crate) use ctas::{CtaAfter, CtaFilter, CtaRow, answer, count_ctas, cta, ctas};
 pub(crate) use endpoints::{EndpointRow, disable, enable, endpoints, endpoints_of, meet};
 pub(crate) use notifications::{
     AttemptRow, NotificationRow, Request, any_open, attempts, notifications, outcomes, requests,
 };
+pub(crate) use renewals::{ForecastRow, Month, Place, RenewalFilter, RenewalRow, Which, forecast, renewals};
 pub(crate) use runs::{RunFilter, RunRow, run, runs};
 
 /// Where a page of runs or notifications goes on: behind this instant and id, newest first.
@@ -28,12 +32,16 @@ pub(crate) struct Before {
 }
 
 /// Writes decisions that were read back.
-pub(crate) async fn project(conn: &mut PgConnection, items: &[Projected<Decision, ()>]) -> sqlx::Result<()> {
+pub(crate) async fn project(
+    conn: &mut PgConnection,
+    items: &[Projected<Decision, Shown>],
+) -> sqlx::Result<()> {
     let positions: Vec<Position<'_>> =
         items.iter().filter_map(Projected::decided).filter_map(Position::of).collect();
     ctas::project(conn, &positions).await?;
     runs::project(conn, &positions).await?;
-    notifications::project(conn, &positions).await
+    notifications::project(conn, &positions).await?;
+    renewals::project(conn, items).await
 }
 
 /// A decision with what every row says of where it comes from.

@@ -218,9 +218,7 @@ impl<'a, F: Fold> Stepper<'a, F> {
         let above = self.take_above(key);
         let said = self.said;
         self.fold.take(&at, &mut self.slot.state, step, &above);
-        if let Step::Fact(fact, _) = step {
-            self.out.shown.extend(self.fold.shown(&self.slot.state, fact));
-        }
+        self.out.shown.extend(self.fold.shown(&at, &self.slot.state, step, &above));
         let yielded =
             if self.decides { self.fold.decide(&at, &mut self.slot.state, step) } else { Vec::new() };
         self.settle(&at, key, yielded);

@@ -287,8 +287,8 @@ impl<R: Rank> Fold for ToyFold<R> {
         state.wake(R::RANK, at.instant)
     }
 
-    fn shown(&self, state: &State, _: &Toy) -> Option<i64> {
-        Some(state.n)
+    fn shown(&self, _: &Context<'_, i64>, state: &State, step: &Step<'_, Toy>, _: &[Toy]) -> Vec<i64> {
+        if matches!(step, Step::Fact(..)) { vec![state.n] } else { Vec::new() }
     }
 
     fn encode(&self, state: &State) -> Vec<u8> {

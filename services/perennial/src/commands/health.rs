@@ -41,10 +41,21 @@ struct Ls {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum BandArg {
+pub(super) enum BandArg {
     Red,
     Yellow,
     Green,
+}
+
+impl BandArg {
+    pub(super) fn of(arg: Option<Self>) -> Band {
+        match arg {
+            None => Band::Unspecified,
+            Some(Self::Red) => Band::Red,
+            Some(Self::Yellow) => Band::Yellow,
+            Some(Self::Green) => Band::Green,
+        }
+    }
 }
 
 impl Health {
@@ -73,12 +84,7 @@ pub(crate) async fn history(target: &Target, account: &str, limit: usize) -> Res
 }
 
 async fn list(target: &Target, ls: Ls) -> Result<()> {
-    let band = match ls.band {
-        None => Band::Unspecified,
-        Some(BandArg::Red) => Band::Red,
-        Some(BandArg::Yellow) => Band::Yellow,
-        Some(BandArg::Green) => Band::Green,
-    };
+    let band = BandArg::of(ls.band);
     let mut client = clients::health(&target.grpc).await?;
     let accounts = clients::pages(ls.limit.limit, async |page_size, page_token| {
         let (workspace, owner) = (target.workspace.clone(), ls.owner.clone().unwrap_or_default());

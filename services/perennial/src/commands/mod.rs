@@ -8,6 +8,7 @@ pub(crate) mod health;
 pub(crate) mod keys;
 pub(crate) mod notifications;
 pub(crate) mod quarantine;
+pub(crate) mod renewals;
 pub(crate) mod runs;
 pub(crate) mod segments;
 pub(crate) mod templates;

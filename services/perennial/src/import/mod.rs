@@ -32,6 +32,7 @@ use mapping::{Guess, Mapping};
 use progress::{Job, Progress};
 use table::{Form, Table};
 use transfer::{Reading, Transfer};
+pub(crate) use value::digits_of;
 
 /// Calls that a dry run shows.
 const SHOWN: usize = 3;

@@ -12,6 +12,7 @@ use contracts::catalogue::catalogue_service_server;
 use contracts::cta::cta_service_server;
 use contracts::health::health_service_server;
 use contracts::ingest::{admin_service_server, ingest_service_server};
+use contracts::renewal::renewal_service_server;
 use contracts::segment::segment_service_server;
 use ephemera::Ephemera;
 use eventlog::Log;
@@ -57,7 +58,7 @@ impl Role {
             ],
             Self::HealthScore => &[health_service_server::SERVICE_NAME],
             Self::Segmentation => &[segment_service_server::SERVICE_NAME],
-            Self::Workflow => &[cta_service_server::SERVICE_NAME],
+            Self::Workflow => &[cta_service_server::SERVICE_NAME, renewal_service_server::SERVICE_NAME],
         }
     }
 

@@ -5,6 +5,7 @@ mod above;
 mod busy;
 mod commands;
 mod receiver;
+mod renewals;
 mod replicas;
 mod signature;
 mod support;

@@ -21,7 +21,8 @@ use contracts::{
         Cta, Endpoint, ListCtasRequest, ListEndpointsRequest, ListNotificationsRequest, Notification,
         cta_service_client::CtaServiceClient,
     },
-    log::{CatalogueVersion, ClockKind, Header, control},
+    log::{CatalogueVersion, Cause, ClockKind, Header, Service, control},
+    renewal::renewal_service_client::RenewalServiceClient,
 };
 use ephemera::{Ephemera, Options};
 use eventlog::{FORMAT, GENERATION, Key, Log, NewRecord, Topic, TopicPartition, control_record};
@@ -53,6 +54,7 @@ static PLACES: Semaphore = Semaphore::const_new(4);
 /// A running workflow with databases of its own.
 pub(crate) struct World {
     pub(crate) client: CtaServiceClient<Channel>,
+    pub(crate) renewals: RenewalServiceClient<Channel>,
     pub(crate) database: Database,
     /// While set, the services above stand still, and so does workflow.
     pub(crate) held: Arc<AtomicBool>,
@@ -197,8 +199,9 @@ impl World {
         let address =
             chassis::grpc::serve(listener, routes, Reflected::default(), &readiness, &tasks).await?;
         let channel = Channel::from_shared(format!("http://{address}"))?.connect_lazy();
-        let client = CtaServiceClient::new(channel);
-        Ok(Self { client, database, held, log, log_place, tasks, config, place, metrics, redis })
+        let client = CtaServiceClient::new(channel.clone());
+        let renewals = RenewalServiceClient::new(channel);
+        Ok(Self { client, renewals, database, held, log, log_place, tasks, config, place, metrics, redis })
     }
 
     /// Hands a version of the catalogue to every partition.
@@ -228,15 +231,37 @@ impl World {
     }
 
     pub(crate) async fn order_of(&self, account: &str, id: u128) -> anyhow::Result<()> {
-        let key = Key::new(WORKSPACE, account);
-        let header = Header { workspace: WORKSPACE.into(), account: account.into(), ..header(id) };
         let usage = Usage { event: "Order Completed".into(), active: true, ..Usage::default() };
-        let record = AccountRecord { header: Some(header), control: None, kind: Some(Kind::Usage(usage)) };
-        let partition = key.partition(self.log.partitions(Topic::Account));
-        let record = NewRecord { value: record.encode_to_vec().into(), traceparent: None };
-        eventlog::append(&*self.log, TopicPartition { topic: Topic::Account, partition }, vec![record])
-            .await?;
+        self.say(account, id, Kind::Usage(usage)).await?;
         Ok(())
+    }
+
+    /// A fact about an account, and where it stands.
+    pub(crate) async fn say(&self, account: &str, id: u128, kind: Kind) -> anyhow::Result<Cause> {
+        let header = Header { workspace: WORKSPACE.into(), account: account.into(), ..header(id) };
+        self.append(account, AccountRecord { header: Some(header), control: None, kind: Some(kind) }).await
+    }
+
+    /// What health-score decides from a fact, its first decision about the account.
+    pub(crate) async fn decide(&self, account: &str, cause: Cause, kind: Kind) -> anyhow::Result<()> {
+        let header = Header {
+            workspace: WORKSPACE.into(),
+            account: account.into(),
+            service: Service::HealthScore.into(),
+            cause: Some(cause),
+            instant_at: chassis::clock::now(),
+            ..header(0)
+        };
+        self.append(account, AccountRecord { header: Some(header), control: None, kind: Some(kind) }).await?;
+        Ok(())
+    }
+
+    async fn append(&self, account: &str, record: AccountRecord) -> anyhow::Result<Cause> {
+        let partition = Key::new(WORKSPACE, account).partition(self.log.partitions(Topic::Account));
+        let record = NewRecord { value: record.encode_to_vec().into(), traceparent: None };
+        let at = TopicPartition { topic: Topic::Account, partition };
+        let appended = eventlog::append(&*self.log, at, vec![record]).await?;
+        Ok(Cause { partition, offset: appended.base_offset, index: 0 })
     }
 
     /// Lets the services above go on, or stand still.

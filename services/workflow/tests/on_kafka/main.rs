@@ -8,6 +8,8 @@ mod busy;
 mod commands;
 #[path = "../it/receiver.rs"]
 mod receiver;
+#[path = "../it/renewals.rs"]
+mod renewals;
 #[path = "../it/replicas.rs"]
 mod replicas;
 #[path = "../it/signature.rs"]
