@@ -18,8 +18,9 @@ enum Told {
     Person(u128, &'static str, Value),
     Did(u128, &'static str),
     Ticket(&'static str),
+    Contract(&'static str, Value),
 }
-use Told::{Did, Person, Ticket, Trait};
+use Told::{Contract, Did, Person, Ticket, Trait};
 
 const START: &str = "2024-01-01T00:00:00Z";
 const CORE: &str = "Report Exported";
@@ -60,6 +61,11 @@ fn facts(told: &Told) -> Vec<FactKind> {
             ]
         }
         Did(contact, event) => did(*contact, event, &[]),
+        Contract(contract, terms) => {
+            let terms = terms.as_object().unwrap().iter();
+            let terms = terms.map(|(name, value)| (name.clone(), Said::from_json(value).unwrap())).collect();
+            vec![FactKind::ContractTerms { contract: (*contract).to_owned(), terms }]
+        }
         Ticket(event) => did(1, event, &[("priority", "urgent")]),
     }
 }
@@ -196,4 +202,56 @@ fn a_champion_who_is_silent_for_four_weeks_is_gone_unless_notice_was_given() {
     let mut given = story();
     given.push((20, Did(2, "Notice Given")));
     check(&given, 28, &["offboarding"], &["champion_gone"]);
+}
+
+#[test]
+fn a_decision_comes_into_view_at_notice_and_at_most_a_third_of_the_term_before() {
+    // Until the end of 2024, with 90 days' notice: day 275 is the last to decide on.
+    let yearly = || {
+        let terms = json!({"start_date": "2024-01-01", "end_date": "2024-12-31", "notice_days": 90, "auto_renew": true});
+        vec![(0, Contract("C-1", terms))]
+    };
+    check(&yearly(), 214, &[], &["renew_unknown"]);
+    check(&yearly(), 215, &["renew_unknown"], &[]);
+    check(&yearly(), 275, &["renew_unknown"], &[]);
+    check(&yearly(), 276, &[], &["renew_unknown"]);
+    let quarterly =
+        || vec![(0, Contract("C-1", json!({"start_date": "2024-01-01", "end_date": "2024-03-31"})))];
+    check(&quarterly(), 59, &[], &["renew_unknown"]);
+    check(&quarterly(), 60, &["renew_unknown"], &[]);
+    let mut decided = yearly();
+    decided.push((220, Contract("C-1", json!({"verdict": "renewing"}))));
+    check(&decided, 221, &[], &["renew_unknown"]);
+}
+
+#[test]
+fn an_account_that_sends_traits_only_has_a_decision_too() {
+    let story = || {
+        vec![
+            (0, Trait("renewal_date", json!("2024-12-31"))),
+            (0, Trait("term_months", json!(12))),
+            (0, Trait("arr_minor", json!(6_000_000))),
+        ]
+    };
+    check(&story(), 304, &["tier_a"], &["renew_unknown"]);
+    check(&story(), 305, &["tier_a", "renew_unknown"], &[]);
+    let mut noticed = story();
+    noticed.push((1, Trait("notice_deadline", json!("2024-10-31"))));
+    check(&noticed, 250, &["renew_unknown"], &[]);
+}
+
+#[test]
+fn notice_is_given_when_no_contract_in_force_is_to_go_on() {
+    let both = || {
+        vec![
+            (0, Trait("createdAt", json!("2023-01-01"))),
+            (0, Contract("C-1", json!({"end_date": "2024-12-31", "arr_minor": 900_000, "currency": "EUR"}))),
+            (0, Contract("C-2", json!({"end_date": "2024-12-31", "arr_minor": 200_000, "currency": "EUR"}))),
+            (9, Contract("C-1", json!({"status": "ending"}))),
+        ]
+    };
+    check(&both(), 10, &["steady", "tier_b"], &["offboarding"]);
+    let mut none = both();
+    none.push((20, Contract("C-2", json!({"verdict": "not_renewing"}))));
+    check(&none, 21, &["offboarding"], &["steady"]);
 }
