@@ -1,6 +1,6 @@
 //! Measures, each computed from the whole list of facts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     account::{Fact, Usage, Value},
@@ -80,22 +80,7 @@ impl View<'_> {
                     _ => None,
                 }
             }
-            Measure::Breadth { by, sets, window } => {
-                let set = match by {
-                    None => sets.values().next()?,
-                    Some(name) => match self.account.traits().value(name)? {
-                        Value::Text(value) => sets.get(&value)?,
-                        _ => return None,
-                    },
-                };
-                let there = |event: &&String| {
-                    self.account
-                        .usage()
-                        .any(|(fact, usage)| usage.event == **event && self.within(*window, fact.event_at))
-                };
-                let size = |n: usize| Number::whole(n as i128);
-                size(set.iter().filter(there).count()).divided_by(size(set.len()))
-            }
+            Measure::Breadth { by, sets, window } => self.breadth(by.as_ref(), sets, *window),
             Measure::TraitBefore { name, days } => {
                 match self.account.traits().value_at(name, self.now - days * DAY_MS)? {
                     Value::Number(n) => Some(n),
@@ -113,6 +98,28 @@ impl View<'_> {
                 self.of_contracts(of, days.unwrap_or(0), currency.as_deref(), verdict.as_deref())
             }
         }
+    }
+
+    /// Of the one set, or of the one that belongs to the value of a trait.
+    fn breadth(
+        &self,
+        by: Option<&String>,
+        sets: &BTreeMap<String, BTreeSet<String>>,
+        window: Window,
+    ) -> Option<Number> {
+        let set = match by {
+            None => sets.values().next()?,
+            Some(name) => match self.account.traits().value(name)? {
+                Value::Text(value) => sets.get(&value)?,
+                _ => return None,
+            },
+        };
+        let there = |event: &&String| {
+            let mut usage = self.account.usage();
+            usage.any(|(fact, usage)| usage.event == **event && self.within(window, fact.event_at))
+        };
+        let size = |n: usize| Number::whole(n as i128);
+        size(set.iter().filter(there).count()).divided_by(size(set.len()))
     }
 
     /// The place of the first fold that counts for a measure.

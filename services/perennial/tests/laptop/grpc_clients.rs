@@ -43,7 +43,7 @@ async fn understood(stage: &Stage) -> Result<()> {
 
 fn check_reflected(told: &Json) -> Result<()> {
     let services = told["services"].as_array().context("no services")?;
-    let of_ours = ["catalogue", "cta", "health", "segment"].map(|name| {
+    let of_ours = ["catalogue", "cta", "health", "renewal", "segment"].map(|name| {
         let (first, rest) = name.split_at(1);
         format!("perennial.{name}.v1.{}{rest}Service", first.to_uppercase())
     });

@@ -1,4 +1,4 @@
-//! Files of accounts, contacts and history, imported as somebody types it: what arrives, what is set aside, and what a
+//! Files of accounts, contacts, contracts and history, imported as somebody types it: what arrives, what is set aside, and what a
 //! kill costs.
 
 use std::{
@@ -68,10 +68,12 @@ async fn imported(stage: &Stage) -> Result<()> {
     stage.client.create(WORKSPACE, ClockKind::Wall).await?;
     stage.client.apply(WORKSPACE, &definitions()).await?;
     let key = stage.client.write_key(WORKSPACE).await?;
-    let importer = Importer { url: process.ready().await?.http, key };
+    let ready = process.ready().await?;
+    let importer = Importer { url: ready.http, key };
     let folder = stage.home.folder();
     accounts(stage, &importer, folder).await?;
     contacts(stage, &importer, folder).await?;
+    contracts(stage, &importer, folder, &ready.grpc).await?;
     history(stage, &importer, folder).await?;
     process.is_up()
 }
@@ -79,10 +81,11 @@ async fn imported(stage: &Stage) -> Result<()> {
 fn definitions() -> Json {
     let orders = json!({"count": {"event": "Ordered", "window": {"days": 60}}});
     json!({
-        "measures": {"orders": orders},
+        "measures": {"orders": orders, "due": {"contract": {"of": "value_due", "days": 4_000}}},
         "segments": {
             "large": {"when": {"trait": "employees", "at_least": 115}},
             "championed": {"when": {"contacts": "any", "where": {"trait": "champion", "is": true}}},
+            "worth": {"when": {"measure": "due", "at_least": 120_050}},
             "counted": {"when": {"measure": "orders", "is": ORDERS}},
         },
     })
@@ -122,6 +125,39 @@ async fn contacts(stage: &Stage, importer: &Importer, folder: &Path) -> Result<(
     let get = async |channel| AdminServiceClient::new(channel).get_contact(asked.clone()).await;
     let found = stage.client.ask(get).await?.into_inner();
     ensure!(found.accounts == ["A7"] && found.names_json.contains("ada7@acme.example"), "{found:?}");
+    Ok(())
+}
+
+/// What ingest finds wrong in a term it tells; what is right is listed, and summed up by month.
+async fn contracts(stage: &Stage, importer: &Importer, folder: &Path, grpc: &str) -> Result<()> {
+    let text = "Contract No,Account ID,Renewal Date,ARR,Currency,Status\n\
+                C-1,A3,2031-03-31,\"$1,200.50\",USD,active\n\
+                C-2,A3,2031-03-01,7,USD,renewed\n\
+                C-3,A4,2031-03-31,7,dollars,active\n";
+    let file = write(folder, "contracts.csv", text)?;
+    let said = importer.run("contracts", &file, &["--yes"]).await?;
+    ensure!(said.status == Some(0) && said.out.contains("3 rows of"), "{said:?}");
+    members(stage, "worth", &["A3".to_owned()].into()).await?;
+    let ask = async |words: &[&str]| {
+        let mut command = program();
+        command.args(words).args(["--workspace", WORKSPACE, "--grpc", grpc]);
+        let Output { stdout, .. } = spawn_blocking(move || command.output()).await??;
+        anyhow::Ok(String::from_utf8(stdout)?)
+    };
+    let begun = Instant::now();
+    let mut listed = String::new();
+    while !listed.contains("C-1") || !listed.contains("C-2") {
+        ensure!(begun.elapsed() < SOON, "{listed}");
+        tokio::time::sleep(LOOK).await;
+        listed = ask(&["renewals", "list"]).await?;
+    }
+    ensure!(listed.contains("2031-03-31  2031-03-31  A3") && listed.contains("1200.50 USD"), "{listed}");
+    let months: Json = serde_json::from_str(&ask(&["renewals", "forecast", "--output", "json"]).await?)?;
+    ensure!(months[0]["arr_minor"] == "120750" && months[0]["renewing_minor"] == "700", "{months}");
+    let empty = ask(&["renewals", "forecast", "--to", "2030-01-01"]).await?;
+    ensure!(empty.starts_with("MONTH") && empty.lines().count() == 1, "{empty}");
+    let refused = ask(&["quarantine", "ls"]).await?;
+    ensure!(refused.contains("currency: \"dollars\" is no currency"), "{refused}");
     Ok(())
 }
 

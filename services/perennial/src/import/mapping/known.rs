@@ -40,7 +40,7 @@ pub(super) fn slot(kind: Kind, slot: Slot) -> Vec<&'static str> {
         (Kind::Accounts, Slot::Id) => (ACCOUNT_ID, &["id", "key", "account", "number"]),
         (Kind::Contacts, Slot::Id) => (CONTACT_ID, &["id", "externalid", "key"]),
         (Kind::Contracts, Slot::Id) => (
-            &["contractid", "contractnumber", "contractkey", "subscriptionid", "agreementid"],
+            &["contractid", "contractno", "contractnumber", "contractkey", "subscriptionid", "agreementid"],
             &["id", "externalid", "key", "number", "contract", "subscription", "opportunityid"],
         ),
         (Kind::Contacts | Kind::Contracts | Kind::History, Slot::Account) => (
