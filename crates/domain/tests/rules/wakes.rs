@@ -59,9 +59,9 @@ scorecards:
       - {name: g, weight: 3, measures: [{measure: last, weight: 2, curve: {linear: [[0, 100], [3, 40], [9, 0]]}}, {measure: orders, weight: 1, curve: {steps: [[0, 0], [2, 100]]}}]}
       - {name: h, weight: 2, measures: [{measure: share, weight: 1, curve: {linear: [[0, 100], [0.7, 10]]}}, {measure: renewal, weight: 5, curve: {linear: [[0, 0], [9, 100]]}}]}
       - {name: i, weight: 2, measures: [{measure: overdue, weight: 2, curve: {linear: [[1, 100], [3, 0]]}}, {measure: known, weight: 1, curve: {linear: [[0, 100], [4, 10]]}}, {measure: late_share, weight: 1, curve: {linear: [[0, 90], [1, 10]]}}]}
+      - {name: j, weight: 1, measures: [{measure: decision, weight: 2, curve: {linear: [[0, 0], [9, 100]]}}, {measure: share_due, weight: 1, curve: {linear: [[0, 90], [1, 10]]}}]}
     needs_known: 45
     bands: {yellow: 40, green: 70, hysteresis: 3}
-      - {name: j, weight: 2, measures: [{measure: decision, weight: 2, curve: {linear: [[0, 0], [9, 100]]}}, {measure: share_due, weight: 1, curve: {linear: [[0, 90], [1, 10]]}}, {measure: contracts, weight: 1, curve: {steps: [[0, 0], [1, 60], [2, 100]]}}]}
     caps: [{name: quiet, when: {measure: last, more_than: 6.5}, at_most: 20}]
 segments:
   a: {when: {all: [{measure: orders, at_least: 2}, {measure: recent, less_than: 1}]}}
@@ -87,9 +87,9 @@ segments:
   u: {when: {measure: known_share, more_than: 0.7}}
   v: {when: {contacts: {percent_at_least: 60}, where: {days_since_last_seen: {less_than: 2}}}}
   w: {when: {any: [{measure: decision, less_than: 3}, {measure: renewal_left, is: 5}]}}
-  x: {when: {all: [{measure: contracts, at_least: 1}, {measure: leaving, is: 0}]}}
-  y: {when: {any: [{measure: arr, at_least: 10}, {measure: value_due, more_than: 4}]}}
-  z: {when: {not: {missing: {measure: share_due}}}}
+  xa: {when: {all: [{measure: contracts, at_least: 1}, {measure: leaving, is: 0}]}}
+  ya: {when: {any: [{measure: arr, at_least: 10}, {measure: value_due, more_than: 4}]}}
+  za: {when: {not: {missing: {measure: share_due}}}}
 ordered_sets:
   set: [{name: x, when: {measure: ratio, at_most: 0.5}}, {name: y, when: {measure: last, at_least: 1.5}}, {name: z}]
 ";
