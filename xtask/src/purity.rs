@@ -16,7 +16,7 @@ struct Ban {
     reason: &'static str,
 }
 
-const BANS: [Ban; 5] = [
+const BANS: [Ban; 6] = [
     Ban {
         of: "domain",
         banned: &[
@@ -52,6 +52,11 @@ const BANS: [Ban; 5] = [
         of: "company",
         banned: &["contracts", "domain", "engine", "eventlog", "tokio"],
         reason: "what is true of a simulated company knows no rule that is to find it out",
+    },
+    Ban {
+        of: "messages",
+        banned: &["chassis", "contracts", "engine", "eventlog", "reqwest", "sqlx", "tokio", "tonic"],
+        reason: "what is written follows from what is told, and is the same when it is tried out",
     },
     Ban {
         of: "oracle",

@@ -97,6 +97,7 @@ fn report(wire: wire::AttemptReported) -> Result<AttemptReported, Malformed> {
         retry_at: (wire.retry_at != 0).then_some(Instant(wire.retry_at)),
         began_at: Instant(wire.began_at),
         took_ms: wire.took_ms,
+        permanent: wire.permanent,
     })
 }
 
@@ -161,6 +162,7 @@ impl From<AttemptReported> for Kind {
             began_at: it.began_at.0,
             took_ms: it.took_ms,
             not_begun: !it.begun,
+            permanent: it.permanent,
         })
     }
 }

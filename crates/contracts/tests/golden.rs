@@ -214,12 +214,17 @@ fn report() -> AttemptReported {
         notification: NotificationId(9),
         attempt: 1,
         begun: true,
+        permanent: false,
         status: Some(503),
         error: "busy".into(),
         retry_at: Some(Instant(NOON)),
         began_at: Instant(NOON),
         took_ms: 12,
     }
+}
+
+fn permanent() -> AttemptReported {
+    AttemptReported { permanent: true, retry_at: None, ..report() }
 }
 
 fn not_begun() -> AttemptReported {
@@ -231,6 +236,7 @@ fn records() -> BTreeMap<&'static str, Kind> {
     records.extend(facts().into_iter().map(|(name, fact)| (name, Kind::from(fact))));
     records.extend(decisions().into_iter().map(|(name, decision)| (name, Kind::from(decision))));
     records.insert("attempt_reported", Kind::from(report()));
+    records.insert("attempt_reported_permanent", Kind::from(permanent()));
     records.insert("attempt_reported_not_begun", Kind::from(not_begun()));
     for (name, ask) in commands() {
         let command = Command { id: CommandId(9), by: "kim".into(), ask };
@@ -268,7 +274,7 @@ fn every_command_and_report_comes_back_as_it_went() {
         let said = contracts::said(&header(), command.clone().into());
         assert_eq!(said, Ok(Some(Said::Command(command))), "{name}");
     }
-    for report in [report(), not_begun()] {
+    for report in [report(), permanent(), not_begun()] {
         assert_eq!(contracts::said(&header(), report.clone().into()), Ok(Some(Said::Report(report))));
     }
 }

@@ -241,7 +241,7 @@ pub struct NotificationRequested {
     pub channel: Channel,
     /// Name of the endpoint in the catalogue.
     pub recipient: String,
-    /// Body of the webhook: JSON.
+    /// What is to be told, as JSON: the body of a webhook, or what a message is made of.
     pub body: String,
 }
 
@@ -249,6 +249,19 @@ pub struct NotificationRequested {
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     Webhook,
+    Slack,
+    Email,
+}
+
+impl Channel {
+    /// As records and people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Slack => "slack",
+            Self::Email => "email",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -265,6 +278,8 @@ pub struct AttemptReported {
     pub attempt: u32,
     /// Whether the call was begun: what was not counts for nothing, and is asked for again.
     pub begun: bool,
+    /// Of one that was begun and failed: whether another would too.
+    pub permanent: bool,
     /// `None`: no answer.
     pub status: Option<u16>,
     pub error: String,

@@ -152,7 +152,8 @@ impl Delivery {
         };
         match (report.begun, report.status, awaited) {
             (true, Some(200..=299), _) => self.finish(NotificationState::Delivered),
-            (true, Some(410), _) => self.finish(NotificationState::Gone),
+            (true, _, Some(_)) if report.permanent => self.finish(NotificationState::Failed),
+            (true, Some(410), _) if !report.permanent => self.finish(NotificationState::Gone),
             (true, _, Some(_)) => self.failed(report.retry_at, appended_at),
             (false, _, Some(since)) => self.put_off(since, report.retry_at, appended_at),
             (_, _, None) => self,

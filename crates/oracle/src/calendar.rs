@@ -10,13 +10,18 @@ pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
 /// A time zone's calendar. Days are counted from 1970-01-01.
 #[derive(Debug, Clone)]
 pub(crate) struct Calendar {
+    name: String,
     zone: TimeZone,
 }
 
 impl Calendar {
     /// An IANA name; UTC for a name nobody knows.
     pub(crate) fn new(name: &str) -> Self {
-        Self { zone: TimeZone::get(name).unwrap_or(TimeZone::UTC) }
+        Self { name: name.to_owned(), zone: TimeZone::get(name).unwrap_or(TimeZone::UTC) }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn day_of(&self, at: i64) -> i64 {
@@ -98,6 +103,11 @@ pub(crate) fn day_of_date(text: &str) -> Option<i64> {
 
 fn day_number(date: Date) -> i64 {
     TimeZone::UTC.to_timestamp(date.into()).map_or(0, |at| at.as_millisecond().div_euclid(DAY_MS))
+}
+
+/// A day as `YYYY-MM-DD`.
+pub(crate) fn day_text(day: i64) -> String {
+    TimeZone::UTC.to_datetime(timestamp(day * DAY_MS)).date().to_string()
 }
 
 /// An instant by RFC 3339.

@@ -26,8 +26,9 @@ pub(crate) struct Catalogue {
     pub(crate) scorecards: Vec<Scorecard>,
     pub(crate) segments: BTreeMap<String, Segment>,
     pub(crate) playbooks: BTreeMap<String, Playbook>,
-    /// Their addresses decide nothing.
-    pub(crate) endpoints: BTreeMap<String, ()>,
+    /// By which channel each is reached; addresses decide nothing.
+    pub(crate) endpoints: BTreeMap<String, &'static str>,
+    pub(crate) messages: BTreeMap<String, Message>,
     pub(crate) routing: Vec<(Option<Condition>, Owner)>,
     pub(crate) outcomes: BTreeMap<String, Vec<String>>,
     pub(crate) working_week: WorkingWeek,
@@ -81,6 +82,22 @@ pub(crate) struct Cap {
     pub(crate) at_most: i128,
 }
 
+/// What a message asks for; its templates decide nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) traits: Vec<String>,
+    pub(crate) measures: Vec<String>,
+    pub(crate) segments: Vec<String>,
+    pub(crate) contacts: Option<AskedContacts>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct AskedContacts {
+    pub(crate) condition: Condition,
+    pub(crate) most: usize,
+    pub(crate) traits: Vec<String>,
+}
+
 impl Catalogue {
     /// How many segments stand below one: it asks about one of them, which asks about the next, and so on.
     pub(crate) fn stands_on(&self, segment: &str) -> usize {
@@ -118,7 +135,8 @@ impl Catalogue {
             scorecards: list(document, "scorecards", scorecard)?,
             segments: map(document, "segments", segment)?.into_iter().chain(ordered(document)?).collect(),
             playbooks: map(document, "playbooks", |at| playbook(at, &sets))?,
-            endpoints: map(document, "endpoints", |_| Some(()))?,
+            endpoints: map(document, "endpoints", |at| Some(channel(at)))?,
+            messages: map(document, "messages", message)?,
             routing: routing(document)?,
             outcomes: outcomes(document)?,
             working_week: working_week(document),
@@ -216,6 +234,34 @@ fn cap(at: &Json) -> Option<Cap> {
         name: text(at, "name")?,
         when: condition(at.get("when")?)?,
         at_most: integer(at, "at_most")?.into(),
+    })
+}
+
+fn channel(at: &Json) -> &'static str {
+    if at.get("slack").is_some() {
+        "slack"
+    } else if at.get("email").is_some() {
+        "email"
+    } else {
+        "webhook"
+    }
+}
+
+fn message(at: &Json) -> Option<Message> {
+    let nothing = Json::Null;
+    let facts = at.get("facts").unwrap_or(&nothing);
+    let asked = |contacts: &Json| {
+        Some(AskedContacts {
+            condition: condition(contacts.get("where")?)?,
+            most: usize::try_from(integer(contacts, "most")?).ok()?,
+            traits: list(contacts, "traits", name)?,
+        })
+    };
+    Some(Message {
+        traits: list(facts, "traits", name)?,
+        measures: list(facts, "measures", name)?,
+        segments: list(facts, "segments", name)?,
+        contacts: optional(facts.get("contacts"), asked)?,
     })
 }
 

@@ -15,6 +15,7 @@ mod health;
 mod identity;
 mod log;
 mod measure;
+mod notice;
 mod number;
 mod post;
 mod reasons;

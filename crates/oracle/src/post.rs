@@ -14,6 +14,8 @@ pub(crate) struct Report {
     pub(crate) begun: bool,
     /// 0: no answer.
     pub(crate) status: u32,
+    /// It would fail again.
+    pub(crate) permanent: bool,
     /// 0: nothing asked.
     pub(crate) not_before: i64,
 }
@@ -157,12 +159,15 @@ impl Letter {
     fn take(&mut self, report: &Report, now: i64) -> Option<&'static str> {
         match report.status {
             200..=299 if report.begun => return Some("delivered"),
-            410 if report.begun => return Some("gone"),
+            410 if report.begun && !report.permanent => return Some("gone"),
             _ => {}
         }
         let Next::Awaited { since } = self.next else { return None };
         if report.attempt != self.asked {
             return None;
+        }
+        if report.begun && report.permanent {
+            return Some("failed");
         }
         if report.begun {
             self.failed += 1;

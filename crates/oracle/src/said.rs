@@ -225,6 +225,7 @@ fn notification(when: When, said: account::NotificationRequested) -> Notificatio
         playbook: said.playbook,
         run: id(&said.run).unwrap_or_default(),
         step: said.step,
+        channel: said.channel,
         recipient: said.recipient,
         body: serde_json::from_slice(&said.body).unwrap_or_default(),
         dropped: false,

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     catalogue::{Playbook, Trigger},
     identity::{derived, uuid},
-    story::{Band, HealthChange, MembershipChange, Reason, When},
+    story::{HealthChange, MembershipChange, Reason, When},
     view::View,
     walk::Step,
     workflow::Run,
@@ -22,6 +22,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) version: u64,
     pub(crate) health: &'a [HealthChange],
     pub(crate) memberships: &'a [MembershipChange],
+    /// All that was ever said of health above.
+    pub(crate) all_health: &'a [HealthChange],
 }
 
 /// Something that playbooks may wait for.
@@ -58,26 +60,6 @@ impl Scene<'_> {
         ];
         parts.extend(step.map(str::as_bytes));
         derived(&parts)
-    }
-
-    /// What a webhook says.
-    pub(crate) fn body(&self, run: &Run, step: &str, cta: Option<u128>) -> Json {
-        let health = self.view.health;
-        json!({
-            "type": "playbook.notification",
-            "timestamp": crate::calendar::text(self.when.at),
-            "data": {
-                "workspace": self.workspace,
-                "account": self.account,
-                "playbook": run.playbook,
-                "run": uuid(run.id),
-                "step": step,
-                "trigger": run.news.json(),
-                "reasons": run.news.reasons.iter().map(Reason::json).collect::<Vec<_>>(),
-                "health": health.score.map(|score| json!({"score": score, "band": health.band.map(Band::name)})),
-                "cta": cta.map(uuid),
-            },
-        })
     }
 
     /// What was said above that may start playbooks: bands first, then segments.
@@ -120,7 +102,7 @@ impl Scene<'_> {
 }
 
 impl News {
-    fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         match &self.kind {
             Kind::Happened(event) => json!({"event": event}),
             Kind::Entered(segment) | Kind::Left(segment) => {
@@ -147,7 +129,7 @@ impl News {
 }
 
 impl Reason {
-    fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         json!({"comparison": self.comparison, "value": self.value, "holds": self.holds})
     }
 }

@@ -168,6 +168,8 @@ pub struct NotificationChange {
     pub playbook: String,
     pub run: u128,
     pub step: String,
+    /// "webhook", "slack" or "email".
+    pub channel: String,
     pub recipient: String,
     pub body: serde_json::Value,
     /// Its playbook's `only_while` did not hold when it was requested.

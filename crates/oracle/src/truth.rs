@@ -274,6 +274,7 @@ fn report(id: u128, kind: &Kind) -> Option<Report> {
         attempt: report.attempt,
         begun: !report.not_begun,
         status: report.status,
+        permanent: report.permanent,
         not_before: report.retry_at,
     })
 }

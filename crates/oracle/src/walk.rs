@@ -234,6 +234,7 @@ impl Walk {
             version: around.rules.version,
             health: &self.story.health[before.0..],
             memberships: &self.story.memberships[before.1..],
+            all_health: &self.story.health,
         };
         if let Step::Deliver(terms) = step {
             return self.desk.deliver(&scene, *terms);

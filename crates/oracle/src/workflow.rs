@@ -272,7 +272,7 @@ impl Desk {
                         return self.wait(scene, run, step, until, matches!(for_what, For::Approval));
                     }
                 }
-                Action::Notify { endpoint } => self.notify(scene, run, endpoint, playbook, place),
+                Action::Notify { .. } => self.notify(scene, run, playbook, place),
                 Action::OpenCta(opening) => self.open_cta(scene, run, step, opening),
                 Action::UpdateCta { .. } => self.update_cta(scene, run, playbook, place),
                 Action::CloseCta { kind, outcome } => self.close_ctas(scene, kind, outcome),
@@ -294,12 +294,13 @@ impl Desk {
         self.runs.retain(|other| other.id != run.id);
     }
 
-    fn notify(&mut self, scene: &Scene<'_>, run: &Run, endpoint: &str, playbook: &Playbook, place: usize) {
+    fn notify(&mut self, scene: &Scene<'_>, run: &Run, playbook: &Playbook, place: usize) {
+        let (step, Action::Notify { endpoint, message }) = &playbook.steps[place] else { return };
         let holds = playbook.only_while.as_ref().is_none_or(|c| scene.view.holds(c) == Some(true));
-        let step = &playbook.steps[place].0;
-        let cta = self.cta_of(scene, run, playbook, place).map(|cta| cta.cta);
+        let cta = self.cta_of(scene, run, playbook, place);
+        let body = scene.body(run, playbook, step, message.as_deref(), cta);
         let notification = scene.id("notification", &run.playbook, run.news.trigger, Some(step));
-        let of = [&*run.playbook, endpoint];
+        let of = [run.playbook.as_str(), endpoint.as_str()];
         self.turns.extend(self.post.request(scene.when, scene.appended_at, of, notification, holds));
         self.done.push(Work::Notification(NotificationChange {
             when: scene.when,
@@ -307,8 +308,9 @@ impl Desk {
             playbook: run.playbook.clone(),
             run: run.id,
             step: step.clone(),
+            channel: scene.view.catalogue.endpoints.get(endpoint).map_or("", |channel| channel).into(),
             recipient: endpoint.into(),
-            body: scene.body(run, step, cta),
+            body,
             dropped: !holds,
         }));
     }

@@ -169,7 +169,9 @@ fn checked(text: &str, workspace: &StoredWorkspace) -> Result<Checked, Problem> 
     measure(text.as_bytes()).map_err(Problem::from)?;
     let json: Json =
         serde_json::from_str(text).map_err(|e| Problem::invalid("document", format!("not JSON: {e}")))?;
-    Checked::of(&json, workspace).map_err(wrong)
+    let checked = Checked::of(&json, workspace).map_err(wrong)?;
+    let unfit = messages::problems(&checked.document);
+    if unfit.is_empty() { Ok(checked) } else { Err(wrong(unfit)) }
 }
 
 /// A document in which nothing is wrong, and what it comes to.

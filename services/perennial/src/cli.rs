@@ -5,8 +5,8 @@ use prost::Message;
 
 use crate::clients::{self, Address};
 use crate::commands::{
-    catalogue, clock, ctas, explain, health, keys, notifications, quarantine, renewals, runs, segments,
-    templates, topics, workspaces,
+    catalogue, clock, ctas, endpoints, explain, health, keys, notifications, quarantine, renewals, runs,
+    segments, team, templates, topics, workspaces,
 };
 
 use crate::demo::Demo;
@@ -126,7 +126,9 @@ pub(crate) enum Command {
     /// Notifications with every attempt.
     Notifications(notifications::Notifications),
     /// Where notifications go.
-    Endpoints(notifications::Endpoints),
+    Endpoints(endpoints::Endpoints),
+    /// The customer-success team: how the owners of accounts and CTAs are reached.
+    Team(team::Team),
     /// Move the time of a log-clock workspace.
     Clock(clock::Clock),
     /// Say in words how things are: `explain account ID`.
@@ -168,6 +170,7 @@ impl Command {
             Self::Runs(command) => command.run().await,
             Self::Notifications(command) => command.run().await,
             Self::Endpoints(command) => command.run().await,
+            Self::Team(command) => command.run().await,
             Self::Clock(command) => command.run().await,
             Self::Explain(command) => command.run().await,
             Self::AwaitClock(command) => command.run().await,

@@ -51,6 +51,10 @@ pub(crate) struct Workflow {
     redis: RedisArgs,
     #[command(flatten)]
     webhooks: WebhookArgs,
+    #[command(flatten)]
+    messages: node::MessageArgs,
+    #[command(flatten)]
+    directory: node::DirectoryArgs,
 }
 
 impl Ingest {
@@ -64,6 +68,7 @@ impl Ingest {
 impl Workflow {
     pub(crate) async fn run(self) -> Result<()> {
         let options = ServiceOptions::new(&self.service.worker, Some(&self.webhooks));
+        let options = options.telling(&self.messages)?.naming(&self.directory);
         self.service.serve(Role::Workflow, options, Some(&self.redis)).await
     }
 }

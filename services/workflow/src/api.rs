@@ -1,6 +1,7 @@
 //! Questions about CTAs, runs and notifications, answered from Postgres; commands, appended to their account's log.
 
 mod ask;
+mod people;
 mod renewals;
 mod wire;
 
@@ -19,7 +20,9 @@ use contracts::{
         CompleteCtaTaskResponse, DecideRunRequest, DecideRunResponse, EnableEndpointRequest,
         EnableEndpointResponse, GetCtaRequest, GetCtaResponse, ListCtasRequest, ListCtasResponse,
         ListEndpointsRequest, ListEndpointsResponse, ListNotificationsRequest, ListNotificationsResponse,
-        ListRunsRequest, ListRunsResponse, ReassignCtaRequest, ReassignCtaResponse, SnoozeCtaRequest,
+        ListRunsRequest, ListRunsResponse, ListTeamRequest, ListTeamResponse, PutTeamMemberRequest,
+        PutTeamMemberResponse, ReassignCtaRequest, ReassignCtaResponse, RemoveTeamMemberRequest,
+        RemoveTeamMemberResponse, SetEndpointRequest, SetEndpointResponse, SnoozeCtaRequest,
         SnoozeCtaResponse, TakeCtaRequest, TakeCtaResponse, cta_service_server::CtaService,
     },
 };
@@ -182,7 +185,11 @@ impl CtaService for CtaApi {
         let mut tx = reading(&self.pool, &workspace).await.map_err(Problem::from)?;
         let rows = store::endpoints(&mut tx, &workspace, &after, limit + 1).await.map_err(Problem::from)?;
         let (rows, next_page_token) = paging::split(rows, limit, |row| row.endpoint.clone());
-        let endpoints = rows.into_iter().map(wire::endpoint).collect();
+        let mut endpoints = Vec::with_capacity(rows.len());
+        for row in rows {
+            let address = store::slack_address(&mut tx, &workspace, &row.endpoint).await;
+            endpoints.push(wire::endpoint(row, address.map_err(Problem::from)?));
+        }
         Ok(Response::new(ListEndpointsResponse { endpoints, next_page_token }))
     }
 
@@ -194,9 +201,42 @@ impl CtaService for CtaApi {
         let mut tx = scoped(&self.pool, &workspace).await.map_err(Problem::from)?;
         let row = store::enable(&mut tx, &workspace, &endpoint).await.map_err(Problem::from)?;
         let missing = || Problem::not_found(format!("endpoint {endpoint:?} in workspace {workspace:?}"));
-        let endpoint = wire::endpoint(row.ok_or_else(missing)?);
+        let row = row.ok_or_else(missing)?;
+        let address = store::slack_address(&mut tx, &workspace, &endpoint).await.map_err(Problem::from)?;
+        let endpoint = wire::endpoint(row, address);
         tx.commit().await.map_err(Problem::from)?;
         Ok(Response::new(EnableEndpointResponse { endpoint: Some(endpoint) }))
+    }
+
+    async fn set_endpoint(
+        &self,
+        request: Request<SetEndpointRequest>,
+    ) -> Result<Response<SetEndpointResponse>, Status> {
+        let endpoint = people::set_endpoint(&self.pool, request.into_inner()).await?;
+        Ok(Response::new(SetEndpointResponse { endpoint: Some(endpoint) }))
+    }
+
+    async fn put_team_member(
+        &self,
+        request: Request<PutTeamMemberRequest>,
+    ) -> Result<Response<PutTeamMemberResponse>, Status> {
+        let member = people::put_member(&self.pool, request.into_inner()).await?;
+        Ok(Response::new(PutTeamMemberResponse { member: Some(member) }))
+    }
+
+    async fn list_team(
+        &self,
+        request: Request<ListTeamRequest>,
+    ) -> Result<Response<ListTeamResponse>, Status> {
+        Ok(Response::new(people::list(&self.pool, request.into_inner()).await?))
+    }
+
+    async fn remove_team_member(
+        &self,
+        request: Request<RemoveTeamMemberRequest>,
+    ) -> Result<Response<RemoveTeamMemberResponse>, Status> {
+        people::remove(&self.pool, request.into_inner()).await?;
+        Ok(Response::new(RemoveTeamMemberResponse {}))
     }
 
     /// Waits as long as its caller does.

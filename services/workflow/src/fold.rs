@@ -1,6 +1,5 @@
 //! Workflow's fold: a thin layer between the log and `domain::playbook`.
 
-use chassis::{Met, Saver};
 use contracts::{
     Malformed, Said,
     account::account_record::Kind,
@@ -18,7 +17,10 @@ use domain::{
 use engine::{Context, Decided, Fold, Poison, Step, Wake, WrittenDecision};
 use eventlog::{Key, NewRecord, Stored};
 
-use crate::shown::{self, Shown};
+use crate::{
+    endpoints::Savers,
+    shown::{self, Shown},
+};
 
 /// Version of the stored state that this build writes.
 const FORMAT: u8 = 1;
@@ -27,8 +29,8 @@ const FORMAT: u8 = 1;
 pub struct WorkflowFold {
     /// Milliseconds after which a call that was begun is over.
     pub longest_call: i64,
-    /// Who is told of endpoints.
-    pub met: Saver,
+    /// Who is told of endpoints and messages.
+    pub met: Savers,
 }
 
 /// One account: what is known of it, and what is under way.
@@ -58,8 +60,7 @@ impl Fold for WorkflowFold {
     }
 
     fn activated(&self, workspace: &str, version: u64, catalogue: &Catalogue) {
-        let named = catalogue.endpoints.iter().map(|e| (e.name.clone(), e.url.clone())).collect();
-        self.met.hand(Met { workspace: workspace.into(), version, named });
+        self.met.hand(workspace, version, catalogue);
     }
 
     fn read_fact(&self, header: &Header, record: &Stored) -> Result<Option<Said>, Poison> {
@@ -181,7 +182,9 @@ impl WorkflowFold {
         let holds = |condition| view.truth(catalogue, condition, instant).holds();
         let wake = |condition| view.condition_wake(catalogue, condition, instant);
         let account_trait = |name: &str| view.account().traits().value(name)?.as_text().map(str::to_owned);
-        let plays = Plays { catalogue, holds: &holds, wake: &wake, account_trait: &account_trait };
+        let facts = |message: Option<&Message>| view.facts(catalogue, message, instant);
+        let plays =
+            Plays { catalogue, facts: &facts, holds: &holds, wake: &wake, account_trait: &account_trait };
         with(&moment, &plays)
     }
 }

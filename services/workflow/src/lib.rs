@@ -15,7 +15,7 @@ mod store;
 use std::sync::Arc;
 
 use chassis::{
-    Saver, Tasks,
+    Tasks,
     grpc::{MAX_DECODED, MAX_ENCODED},
     postgres::migrate,
     workers::{Feeding, Work, Workers, told},
@@ -31,9 +31,10 @@ use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tonic::service::Routes;
 
-pub use config::Config;
+pub use config::{Config, Mail, SLACK_API};
+pub use endpoints::Savers;
 pub use fold::{Account, WorkflowFold};
-use outside::{Actor, Caller, Due, Ledger, Sender, Tally};
+use outside::{Actor, Caller, Directory, Due, Ledger, Mailer, Sender, Tally};
 
 /// What the service stands on.
 pub struct Ports {
@@ -49,7 +50,7 @@ pub struct Ports {
 pub async fn start(config: Config, ports: Ports, tasks: &Tasks) -> anyhow::Result<Routes> {
     migrate(&ports.pool, &engine::postgres::migrator()).await?;
     migrate(&ports.pool, &sqlx::migrate!()).await?;
-    let met = Saver::start(tasks, "endpoints", &ports.pool, endpoints::save);
+    let met = Savers::start(tasks, &ports.pool);
     let due = start_sender(&config, &ports, tasks)?;
     start_workers(&config, &ports, met, due);
     let Ports { log, pool, workers, ephemera } = ports;
@@ -73,13 +74,17 @@ fn start_sender(config: &Config, ports: &Ports, tasks: &Tasks) -> anyhow::Result
         log: ports.log.clone(),
         ledger: Ledger::open(ports.pool.clone(), tasks),
         caller: Caller::new(config.longest_call, config.allow_loopback)?,
+        mailer: Mailer::new(config.mail.as_ref(), config.longest_call)?,
+        directory: Directory::at(config.directory.as_deref())?,
+        slack_api: config.slack_api.clone(),
+        pace: outside::Pace::default(),
         tally: Tally::new(ports.workers.metrics()),
     };
     tasks.spawn("sender", sender.run(config.clone(), queue, tasks.shutdown()));
     Ok(due)
 }
 
-fn start_workers(config: &Config, ports: &Ports, met: Saver, due: mpsc::Sender<Due>) {
+fn start_workers(config: &Config, ports: &Ports, met: Savers, due: mpsc::Sender<Due>) {
     let act = move || -> Act<Decided<Decision>> {
         let mut actor = Actor::new(due.clone());
         told("workflow", Decision::name, move |decided, age| actor.act(decided, age))

@@ -1,4 +1,4 @@
-//! What workflow does outside the house: webhooks, each an attempt that stands in the log as due, performed by whoever
+//! What workflow does outside the house: webhooks, and messages in Slack and by e-mail, each an attempt that stands in the log as due, performed by whoever
 //! wrote it, and reported as a fact.
 //!
 //! Invariants: an attempt begins within ten seconds of its append or not at all; what was not begun, or is not reported
@@ -8,14 +8,21 @@ mod address;
 mod attempt;
 mod busy;
 mod call;
+mod directory;
+mod email;
 mod lanes;
 mod ledger;
+mod notice;
+mod outcome;
+mod pace;
 mod places;
 mod retry_after;
 mod seats;
 mod sender;
 mod signature;
+mod slack;
 mod tally;
+mod telling;
 mod together;
 
 use std::{
@@ -33,7 +40,10 @@ use engine::Decided;
 use tokio::sync::mpsc;
 
 pub(crate) use call::Caller;
+pub(crate) use directory::Directory;
+pub(crate) use email::Mailer;
 pub(crate) use ledger::Ledger;
+pub(crate) use pace::Pace;
 pub(crate) use sender::Sender;
 pub(crate) use tally::Tally;
 

@@ -1,12 +1,14 @@
 //! What workflow remembers for those who ask: CTAs with their history, runs, notifications with every attempt, the
-//! answers to commands, and endpoints.
+//! answers to commands, endpoints, and what is known beside the log of messages and of who gets them.
 //!
-//! Invariant: but for endpoints, a row is a function of the records at their positions in the log, so writing it
+//! Invariant: but for endpoints, messages, people and threads, a row is a function of the records at their positions in the log, so writing it
 //! twice changes nothing.
 
 mod ctas;
 mod endpoints;
+mod messages;
 mod notifications;
+mod people;
 mod renewals;
 mod runs;
 
@@ -17,9 +19,13 @@ use sqlx::PgConnection;
 use crate::shown::Shown;
 
 pub(crate) use ctas::{CtaAfter, CtaFilter, CtaRow, answer, count_ctas, cta, ctas};
-pub(crate) use endpoints::{EndpointRow, disable, enable, endpoints, endpoints_of, meet};
+pub(crate) use endpoints::{EndpointRow, Kind, disable, enable, endpoint, endpoints, endpoints_of, meet};
+pub(crate) use messages::{begin_thread, meet_messages, message, thread};
 pub(crate) use notifications::{
     AttemptRow, NotificationRow, Request, any_open, attempts, notifications, outcomes, requests,
+};
+pub(crate) use people::{
+    MemberRow, SlackAddress, member, put_member, put_slack_address, remove_member, slack_address, team,
 };
 pub(crate) use renewals::{ForecastRow, Month, Place, RenewalFilter, RenewalRow, Which, forecast, renewals};
 pub(crate) use runs::{RunFilter, RunRow, run, runs};

@@ -198,6 +198,8 @@ impl TryFrom<wire::NotificationRequested> for NotificationRequested {
     fn try_from(it: wire::NotificationRequested) -> Result<Self, Malformed> {
         let channel = match it.channel.as_str() {
             "webhook" => Channel::Webhook,
+            "slack" => Channel::Slack,
+            "email" => Channel::Email,
             other => {
                 return Err(Malformed::new("notification_requested.channel", format!("unknown: {other}")));
             }
@@ -218,15 +220,12 @@ impl TryFrom<wire::NotificationRequested> for NotificationRequested {
 
 impl From<NotificationRequested> for wire::NotificationRequested {
     fn from(it: NotificationRequested) -> Self {
-        let channel = match it.channel {
-            Channel::Webhook => "webhook",
-        };
         Self {
             notification: id_bytes(it.notification.0),
             playbook: it.playbook,
             run: id_bytes(it.run.0),
             step: it.step,
-            channel: channel.to_owned(),
+            channel: it.channel.name().to_owned(),
             recipient: it.recipient,
             body: it.body.into_bytes(),
         }

@@ -54,7 +54,7 @@ pub fn diff(old: &CatalogueDoc, new: &CatalogueDoc) -> Vec<Change> {
 type Definitions = Vec<(String, Json)>;
 
 /// What a definition is called, and under which key of the document they stand.
-const KINDS: [(&str, &str); 11] = [
+const KINDS: [(&str, &str); 12] = [
     ("event set", "event_sets"),
     ("measure", "measures"),
     ("condition", "conditions"),
@@ -66,6 +66,7 @@ const KINDS: [(&str, &str); 11] = [
     ("route", "routing"),
     ("outcomes of type", "outcomes"),
     ("playbook", "playbooks"),
+    ("message", "messages"),
 ];
 
 fn definitions(doc: &CatalogueDoc) -> Vec<Definitions> {

@@ -3,6 +3,7 @@
 //! A form that is "exactly one of" is a struct of options, so that an error keeps its path.
 
 mod measures;
+mod messages;
 mod playbooks;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub use playbooks::{
     OfficeHoursDoc, OpenCtaDoc, PlaybookDoc, ReEntryDoc, RouteDoc, StepDoc, TriggerDoc, UntilDoc,
     UpdateCtaDoc, WaitDoc, WaitStepDoc, WeekdayDoc, WorkingWeekDoc,
 };
+
+pub use messages::{ContactsDoc, EmailDoc, EndpointDoc, FactsDoc, MessageDoc, NotifyDoc, SlackDoc, ToDoc};
 
 use crate::decision::CtaType;
 
@@ -44,6 +47,7 @@ pub struct CatalogueDoc {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub outcomes: BTreeMap<CtaType, Vec<String>>,
     pub playbooks: BTreeMap<String, PlaybookDoc>,
+    pub messages: BTreeMap<String, MessageDoc>,
 }
 
 /// A condition about an account or a contact.
@@ -228,18 +232,6 @@ pub struct PlaceDoc {
     pub title: Option<String>,
     /// Absent, of the last one: everybody else.
     pub when: Option<ConditionDoc>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EndpointDoc {
-    pub url: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NotifyDoc {
-    pub endpoint: String,
 }
 
 /// The comparison keys of a form, whichever of them are there.

@@ -6,6 +6,7 @@
 mod compile;
 mod diff;
 pub mod document;
+pub mod messages;
 pub mod playbooks;
 mod problem;
 
@@ -28,7 +29,8 @@ use crate::{
     view::Rules,
     working_week::WorkingWeek,
 };
-use playbooks::{Endpoint, Playbook, Route};
+use messages::{Endpoint, Message};
+use playbooks::{Playbook, Route};
 
 /// How time passes in a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub struct Catalogue {
     pub conditions: Expressions,
     /// In the order in which they are tried.
     pub scorecards: Vec<Scorecard>,
-    /// By name, as are endpoints and playbooks.
+    /// By name, as are endpoints, playbooks and messages.
     pub segments: Vec<Segment>,
     pub endpoints: Vec<Endpoint>,
     pub playbooks: Vec<Playbook>,
@@ -58,6 +60,7 @@ pub struct Catalogue {
     pub routing: Vec<Route>,
     /// How CTAs of a type may end; of other types as whoever closes one says.
     pub outcomes: BTreeMap<CtaType, Vec<String>>,
+    pub messages: Vec<Message>,
     pub(crate) health_rules: Rules,
     pub(crate) segment_rules: Rules,
     pub(crate) no_rules: Rules,
@@ -78,6 +81,10 @@ impl Catalogue {
 
     pub fn endpoint(&self, name: &str) -> Option<&Endpoint> {
         find(&self.endpoints, name, |endpoint| &endpoint.name)
+    }
+
+    pub fn message(&self, name: &str) -> Option<&Message> {
+        find(&self.messages, name, |message| &message.name)
     }
 
     pub fn playbook(&self, name: &str) -> Option<&Playbook> {

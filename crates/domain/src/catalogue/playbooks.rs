@@ -1,18 +1,10 @@
-//! Endpoints and playbooks as they run: every name in them is known to exist.
+//! Playbooks as they run: every name in them is known to exist.
 
 use crate::{
     condition::{ConditionId, Filter},
     decision::{Band, CtaType},
     usage::events::Events,
 };
-
-/// Where notifications go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    pub name: String,
-    /// `http` or `https`.
-    pub url: String,
-}
 
 /// Prescribed steps, and what starts them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +94,8 @@ pub enum Action {
     },
     Notify {
         endpoint: String,
+        /// `None`: the built-in one.
+        message: Option<String>,
     },
     Wait(Wait),
     /// The first way whose question is answered yes; the last one has none.

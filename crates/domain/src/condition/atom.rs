@@ -110,7 +110,7 @@ impl<'a> Sight<'a> {
 const TEXT_MOST: usize = 200;
 
 /// So that reasons, which go into records, are bounded whatever traits hold.
-fn cut(text: String) -> String {
+pub(crate) fn cut(text: String) -> String {
     match text.char_indices().nth(TEXT_MOST) {
         None => text,
         Some(_) => text.chars().take(TEXT_MOST - 1).chain(['…']).collect(),

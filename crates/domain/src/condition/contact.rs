@@ -121,7 +121,8 @@ impl ContactCondition {
         }
     }
 
-    fn truth(&self, contact: &Contact, now: Instant) -> Truth {
+    /// Of one contact.
+    pub(crate) fn truth(&self, contact: &Contact, now: Instant) -> Truth {
         match self {
             Self::All(parts) => {
                 parts.iter().fold(Truth::True, |truth, part| truth.and(part.truth(contact, now)))

@@ -10,6 +10,7 @@ mod traits;
 mod truth;
 mod words;
 
+pub(crate) use atom::cut;
 pub use atom::{Atom, Sight};
 pub use contact::{ContactCondition, Quantifier, Tally};
 pub use expression::{AtomId, ConditionId, Expressions};

@@ -29,6 +29,7 @@ fn report(attempt: u32, status: Option<u16>, retry_at: Option<i64>) -> AttemptRe
         error: String::new(),
         retry_at: retry_at.map(Instant),
         began_at: Instant(0),
+        permanent: false,
         took_ms: 1,
     }
 }

@@ -9,6 +9,8 @@
 mod body;
 mod calls;
 mod delivery;
+mod facts;
+mod latest;
 mod memory;
 mod run;
 mod script;
@@ -21,6 +23,8 @@ mod workflow;
 #[cfg(test)]
 mod sentences;
 
+pub use facts::{Facts, SeenContact};
+pub use latest::Latest;
 pub use memory::{MAX_ANSWERS, REMEMBERED_MS};
 pub use run::{MAX_RUNS, Run, Standing};
 pub use signal::Signal;

@@ -3,13 +3,15 @@
 mod commands;
 mod deliveries;
 mod flow;
+mod notices;
 mod stored;
 
 use super::*;
 use crate::{
     catalogue::{
         Catalogue, Clock,
-        playbooks::{Action, BandBefore, Due, Endpoint, Opening, Playbook, ReEntry, Step, Trigger, Wait},
+        messages::{Address, Endpoint, Message},
+        playbooks::{Action, BandBefore, Due, Opening, Playbook, ReEntry, Step, Trigger, Wait},
     },
     command::{Ask, Command, CtaCommand},
     comparison::Comparison,
@@ -27,6 +29,7 @@ use crate::{
 struct Account {
     workflow: Workflow,
     catalogue: Catalogue,
+    facts: Facts,
     /// What conditions are asked of.
     view: View,
     /// Else none holds.
@@ -40,15 +43,16 @@ impl Account {
         let mut account = Self::of(&serde_json::json!({}));
         account.catalogue.playbooks = playbooks;
         account.catalogue.playbooks.sort_by(|one, other| one.name.cmp(&other.name));
-        account.catalogue.endpoints =
-            vec![Endpoint { name: "crm".into(), url: "https://crm.example.com".into() }];
+        let address = Address::Web { url: "https://crm.example.com".into() };
+        account.catalogue.endpoints = vec![Endpoint { name: "crm".into(), address }];
         account
     }
 
     fn of(document: &serde_json::Value) -> Self {
         let catalogue = crate::catalogue::compile(document, "UTC", Clock::Wall).unwrap();
         let view = View::fresh(Scope::Unwatched);
-        Self { workflow: Workflow::default(), catalogue, view, holds: true, asks_again: true, fact: 0 }
+        let facts = Facts::default();
+        Self { workflow: Workflow::default(), catalogue, facts, view, holds: true, asks_again: true, fact: 0 }
     }
 
     /// Calls with how the account is seen at an instant.
@@ -67,7 +71,9 @@ impl Account {
         let holds = |condition| self.holds && view.truth(catalogue, condition, Instant(at)).holds();
         let wake = |condition| view.condition_wake(catalogue, condition, Instant(at));
         let account_trait = |name: &str| view.account().traits().value(name)?.as_text().map(str::to_owned);
-        let plays = Plays { catalogue, holds: &holds, wake: &wake, account_trait: &account_trait };
+        let facts = |_: Option<&Message>| self.facts.clone();
+        let plays =
+            Plays { catalogue, facts: &facts, holds: &holds, wake: &wake, account_trait: &account_trait };
         call(&moment, &plays)
     }
 
@@ -111,6 +117,7 @@ impl Account {
             notification: self.workflow.deliveries()[0].id,
             attempt,
             begun,
+            permanent: false,
             status,
             error: String::new(),
             retry_at: None,
@@ -183,7 +190,7 @@ fn close(kind: CtaType) -> Action {
 }
 
 fn notify() -> Action {
-    Action::Notify { endpoint: "crm".into() }
+    Action::Notify { endpoint: "crm".into(), message: None }
 }
 
 fn wait(for_ms: i64) -> Action {
@@ -332,25 +339,6 @@ fn a_second_opening_joins_the_open_risk_cta() {
     assert_eq!(account.told(2, entered("silent", 9)), ["Started", "request crm", "Ended"]);
     let body: Vec<_> = account.workflow.deliveries().iter().map(|d| d.endpoint.as_str()).collect();
     assert_eq!(body, ["crm", "crm", "crm"]);
-}
-
-#[test]
-fn the_webhook_says_what_happened_and_why() {
-    let mut account = Account::with(vec![win_back()]);
-    let above = [health(Some(Band::Green), Some(Band::Red)), entered("silent", 7)];
-    let said = account.step(0, Occasion::Other, &above);
-    let Some(Decision::Notification(request)) = said.get(2) else { panic!("{said:?}") };
-    let cta = uuid::Uuid::from_u128(account.workflow.ctas().risk().map(|cta| cta.id.0).unwrap());
-    let run = uuid::Uuid::from_u128(request.run.0);
-    let expected = format!(
-        "{{\"type\":\"playbook.notification\",\"timestamp\":\"1970-01-01T00:00:00Z\",\"data\":{{\
-         \"workspace\":\"acme\",\"account\":\"globex\",\"playbook\":\"win_back\",\"run\":\"{run}\",\
-         \"step\":\"step_2\",\"trigger\":{{\"segment\":\"silent\",\
-         \"episode\":\"00000000-0000-0000-0000-000000000007\"}},\
-         \"reasons\":[{{\"comparison\":\"silent at least 56\",\"value\":\"60\",\"holds\":true}}],\
-         \"health\":{{\"score\":50,\"band\":\"red\"}},\"cta\":\"{cta}\"}}}}"
-    );
-    assert_eq!(request.body, expected);
 }
 
 #[test]

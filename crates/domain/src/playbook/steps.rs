@@ -1,9 +1,13 @@
 //! Going through the steps of a playbook.
 
-use super::{body::body, run::Run, script::Script};
+use super::{
+    body::{Told, body},
+    run::Run,
+    script::Script,
+};
 use crate::{
     catalogue::playbooks::{Action, Playbook, Wait},
-    decision::{Channel, Decision, NotificationRequested, NotificationSettled, NotificationState, RunEnd},
+    decision::{Decision, NotificationRequested, NotificationSettled, NotificationState, RunEnd},
     notification::MAX_DELIVERIES,
     time::Instant,
 };
@@ -18,7 +22,9 @@ impl Script<'_> {
                 Action::OpenCta(opening) => self.open_cta(run, step, opening),
                 Action::UpdateCta(update) => self.update_cta(run, playbook, place, update),
                 Action::CloseCta { kind, outcome } => self.close_ctas(*kind, outcome),
-                Action::Notify { endpoint } => self.notify(run, playbook, place, endpoint),
+                Action::Notify { endpoint, message } => {
+                    self.notify(run, playbook, place, endpoint, message.as_deref());
+                }
                 Action::Branch(arms) => {
                     let is_way = |question| {
                         self.workflow.answers(self.at, self.plays, question, (run, playbook, place))
@@ -58,18 +64,36 @@ impl Script<'_> {
         (until > now).then_some(until)
     }
 
-    fn notify(&mut self, run: &Run, playbook: &Playbook, place: usize, endpoint: &str) {
+    fn notify(
+        &mut self,
+        run: &Run,
+        playbook: &Playbook,
+        place: usize,
+        endpoint: &str,
+        message: Option<&str>,
+    ) {
         let step = &playbook.steps[place].name;
         let notification = run.notification(self.at, step);
-        let cta = self.workflow.cta_of(self.at, (run, playbook, place)).map(|cta| cta.id);
+        let message = message.and_then(|name| self.plays.message(name));
+        let told = Told {
+            run,
+            playbook,
+            step,
+            health: self.workflow.health,
+            latest: &self.workflow.latest,
+            cta: self.workflow.cta_of(self.at, (run, playbook, place)),
+            message,
+            facts: &(self.plays.facts)(message),
+        };
+        let body = body(self.at, self.plays, &told);
         self.say(Decision::Notification(NotificationRequested {
             notification,
             playbook: playbook.name.clone(),
             run: run.id,
             step: step.clone(),
-            channel: Channel::Webhook,
+            channel: self.plays.channel(endpoint),
             recipient: endpoint.into(),
-            body: body(self.at, run, step, self.workflow.health, cta),
+            body,
         }));
         let refused = if !self.plays.holds_while(playbook) {
             Some(NotificationState::Dropped)

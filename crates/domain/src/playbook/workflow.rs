@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
+    facts::Facts,
+    latest::Latest,
     memory::Answers,
     run::{self, Run, Standing},
     script::Script,
@@ -12,12 +14,13 @@ use super::{
     stored::{First, Second},
 };
 use crate::{
-    catalogue::{Catalogue, playbooks::Playbook},
+    catalogue::{Catalogue, messages::Message, playbooks::Playbook},
     command::Command,
     condition::ConditionId,
     cta::Ctas,
     decision::{
-        AttemptReported, CommandAnswered, Decision, NotificationState, Reason, RunAdvanced, RunState, Score,
+        AttemptReported, Channel, CommandAnswered, Decision, NotificationState, Reason, RunAdvanced,
+        RunState, Score,
     },
     fact::Usage,
     ids::{FactId, NotificationId, RunId},
@@ -65,6 +68,8 @@ pub enum Occasion<'a> {
 #[derive(Clone, Copy)]
 pub struct Plays<'a> {
     pub catalogue: &'a Catalogue,
+    /// What a message, or the built-in one, tells of the account.
+    pub facts: &'a dyn Fn(Option<&Message>) -> Facts,
     /// Whether a condition surely holds now.
     pub holds: &'a dyn Fn(ConditionId) -> bool,
     /// The earliest instant after now at which a condition may be another with no new fact. Never late.
@@ -81,6 +86,16 @@ impl<'a> Plays<'a> {
     /// Whether the playbook's `only_while` holds, if it has one.
     pub(super) fn holds_while(&self, playbook: &Playbook) -> bool {
         playbook.only_while.is_none_or(self.holds)
+    }
+
+    pub(super) fn message(&self, name: &str) -> Option<&'a Message> {
+        self.catalogue.message(name)
+    }
+
+    /// By which what goes to an endpoint goes.
+    pub(super) fn channel(&self, endpoint: &str) -> Channel {
+        let found = self.catalogue.endpoint(endpoint);
+        found.map_or(Channel::Webhook, |found| found.address.channel())
     }
 
     pub(super) fn has_endpoint(&self, name: &str) -> bool {
@@ -112,6 +127,7 @@ pub struct Workflow {
     pub(super) answers: Answers,
     /// When each playbook started last.
     pub(super) started: BTreeMap<String, Instant>,
+    pub(super) latest: Latest,
     /// Of the present step only.
     #[serde(skip)]
     pub(super) news: News,
@@ -224,6 +240,7 @@ impl Workflow {
             && self.deliveries.is_empty()
             && self.answers.is_empty()
             && self.started.is_empty()
+            && self.latest.is_empty()
     }
 
     /// The stored form, its version first.
@@ -270,8 +287,9 @@ impl Workflow {
         occasion: &Occasion<'_>,
         above: &Decision,
     ) {
-        if let Decision::Health(health) = above {
-            self.health = health.score;
+        if let Decision::Health(said) = above {
+            self.health = said.score;
+            self.latest.take_health(said, at.instant);
         }
         let Some(signal) = Signal::of_decision(at, occasion, above) else { return };
         for playbook in plays.catalogue.playbooks.iter().filter(|p| signal.pulls(&p.trigger)) {

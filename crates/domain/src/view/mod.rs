@@ -6,6 +6,7 @@
 
 mod cache;
 mod codec;
+mod facts;
 mod health;
 mod holding;
 mod members;

@@ -123,6 +123,36 @@ fn everything_that_is_named_must_be_there() {
 }
 
 #[test]
+fn an_endpoint_is_one_thing_and_a_message_asks_for_what_there_is() {
+    check(
+        "endpoints: {a: {url: 'https://a.example', slack: {}}, b: {}, c: {url: nowhere}}",
+        &[
+            "endpoints.a: an endpoint is exactly one of url, slack, email",
+            "endpoints.b: an endpoint is exactly one of url, slack, email",
+            "endpoints.c.url: `nowhere` is no http or https address",
+        ],
+    );
+    check(
+        "messages: {m: {facts: {measures: [gone], segments: [gone], traits: [a, a], contacts: {where: {health: score, at_least: 1}, most: 11}}, text: ' '}}",
+        &[
+            "messages.m.text: must not be empty",
+            "messages.m.facts.traits[1]: `a` stands there already",
+            "messages.m.facts.measures[0]: no measure named `gone`",
+            "messages.m.facts.segments[0]: no segment named `gone`",
+            "messages.m.facts.contacts.most: 11 is not from 1 to 10",
+            "messages.m.facts.contacts.where: is asked of accounts",
+        ],
+    );
+    check(
+        "endpoints: {a: {slack: {}}}\nplaybooks: {p: {trigger: {event: {name: E}}, steps: [{notify: {endpoint: a, to: owner, message: alert}}]}}\nmessages: {alerts: {text: x}}",
+        &[
+            "playbooks.p.steps[0].notify.to: `a` is no endpoint of e-mail",
+            "playbooks.p.steps[0].notify.message: no message named `alert`; did you mean `alerts`?",
+        ],
+    );
+}
+
+#[test]
 fn all_that_is_wrong_is_said_at_once() {
     check(
         &with_measures(
@@ -295,7 +325,7 @@ fn what_is_exported_reads_back_the_same() {
 const WORDS: &str = "measures conditions scorecards segments endpoints playbooks a b when all any not named measure \
     trait is in at_least count window days hours event name groups weight curve steps linear bands \
     yellow green contacts where ratio of to change trigger enters band wait notify missing stale \
-    health for_days url";
+    health for_days url slack email messages facts traits text most";
 
 /// JSON made of them.
 fn any_document() -> impl Strategy<Value = Json> {

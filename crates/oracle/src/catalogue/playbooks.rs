@@ -16,6 +16,7 @@ use crate::{
 
 #[derive(Debug, Clone)]
 pub(crate) struct Playbook {
+    pub(crate) title: Option<String>,
     pub(crate) trigger: Trigger,
     pub(crate) starts_while: Option<Condition>,
     pub(crate) re_entry: ReEntry,
@@ -46,6 +47,7 @@ pub(crate) enum ReEntry {
 pub(crate) enum Action {
     Notify {
         endpoint: String,
+        message: Option<String>,
     },
     OpenCta(Opening),
     UpdateCta {
@@ -130,6 +132,7 @@ pub(super) fn playbook(at: &Json, sets: &Sets) -> Option<Playbook> {
         _ => ReEntry::Always,
     };
     Some(Playbook {
+        title: text(at, "title"),
         trigger: trigger(at.get("trigger")?, sets)?,
         starts_while: optional(at.get("starts_while"), condition)?,
         re_entry,
@@ -229,7 +232,7 @@ fn owner(at: &Json, of_trait: &str) -> Option<Owner> {
 fn action(kind: &str, body: &Json) -> Option<Action> {
     let priority = || integer(body, "priority").and_then(|p| u32::try_from(p).ok());
     Some(match kind {
-        "notify" => Action::Notify { endpoint: text(body, "endpoint")? },
+        "notify" => Action::Notify { endpoint: text(body, "endpoint")?, message: text(body, "message") },
         "open_cta" => Action::OpenCta(Opening {
             kind: text(body, "type")?,
             title: text(body, "title").unwrap_or_default(),

@@ -63,7 +63,7 @@ impl Apply {
         let Some(file) = &self.file else {
             let pack = Pack::load()?;
             let put = Put::by(self.by);
-            return put.run(&self.target, &pack, &pack.names(), &self.choice).await;
+            return put.run(&self.target, &pack, &pack.usual(), &self.choice).await;
         };
         if self.choice.is_given() {
             bail!("--set is for --starter: a document has its own values");

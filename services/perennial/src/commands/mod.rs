@@ -3,6 +3,7 @@
 pub(crate) mod catalogue;
 pub(crate) mod clock;
 pub(crate) mod ctas;
+pub(crate) mod endpoints;
 pub(crate) mod explain;
 pub(crate) mod health;
 pub(crate) mod keys;
@@ -11,6 +12,7 @@ pub(crate) mod quarantine;
 pub(crate) mod renewals;
 pub(crate) mod runs;
 pub(crate) mod segments;
+pub(crate) mod team;
 pub(crate) mod templates;
 pub(crate) mod topics;
 pub(crate) mod workspaces;

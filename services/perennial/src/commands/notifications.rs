@@ -1,11 +1,9 @@
-//! `perennial notifications ls` and `perennial endpoints ls | enable`.
+//! `perennial notifications ls`.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use contracts::account::NotificationState;
-use contracts::cta::{
-    Attempt, EnableEndpointRequest, Endpoint, ListEndpointsRequest, ListNotificationsRequest, Notification,
-};
+use contracts::cta::{Attempt, ListNotificationsRequest, Notification};
 
 use crate::cli::{Limit, Target};
 use crate::{clients, words};
@@ -29,43 +27,12 @@ enum NotificationsCommand {
     },
 }
 
-#[derive(Args)]
-pub(crate) struct Endpoints {
-    #[command(flatten)]
-    target: Target,
-    #[command(subcommand)]
-    command: EndpointsCommand,
-}
-
-#[derive(Subcommand)]
-enum EndpointsCommand {
-    /// List endpoints with the secrets that their notifications are signed with.
-    Ls(Limit),
-    /// Use an endpoint again that answered 410.
-    Enable { endpoint: String },
-}
-
 impl Notifications {
     pub(crate) async fn run(self) -> Result<()> {
         let NotificationsCommand::Ls { account, limit } = self.command;
         let found = list(&self.target, &account, limit.limit).await?;
         let headers = ["notification", "account", "playbook", "to", "state", "requested", "attempts"];
         self.target.list("perennial.cta.v1.Notification", &found, &headers, row).await
-    }
-}
-
-impl Endpoints {
-    pub(crate) async fn run(self) -> Result<()> {
-        let endpoints = match self.command {
-            EndpointsCommand::Ls(limit) => endpoints(&self.target, limit.limit).await?,
-            EndpointsCommand::Enable { endpoint } => {
-                let request = EnableEndpointRequest { workspace: self.target.workspace.clone(), endpoint };
-                let answer = clients::ctas(&self.target.grpc).await?.enable_endpoint(request).await?;
-                answer.into_inner().endpoint.into_iter().collect()
-            }
-        };
-        let headers = ["endpoint", "url", "secret", "disabled"];
-        self.target.list("perennial.cta.v1.Endpoint", &endpoints, &headers, endpoint_row).await
     }
 }
 
@@ -78,17 +45,6 @@ pub(crate) async fn list(target: &Target, account: &str, limit: usize) -> Result
             ListNotificationsRequest { workspace, account, page_size, page_token, ..Default::default() };
         let page = client.list_notifications(request).await?.into_inner();
         Ok((page.notifications, page.next_page_token))
-    })
-    .await
-}
-
-/// Where notifications go.
-pub(crate) async fn endpoints(target: &Target, limit: usize) -> Result<Vec<Endpoint>> {
-    let mut client = clients::ctas(&target.grpc).await?;
-    clients::pages(limit, async |page_size, page_token| {
-        let request = ListEndpointsRequest { workspace: target.workspace.clone(), page_size, page_token };
-        let page = client.list_endpoints(request).await?.into_inner();
-        Ok((page.endpoints, page.next_page_token))
     })
     .await
 }
@@ -126,13 +82,4 @@ fn attempt(attempt: &Attempt, open: bool) -> String {
         (_, why) if *took_ms == 0 => format!("{number}: {why}"),
         (_, error) => format!("{number}: {error} in {took_ms} ms"),
     }
-}
-
-fn endpoint_row(endpoint: &Endpoint) -> Vec<String> {
-    vec![
-        endpoint.endpoint.clone(),
-        endpoint.url.clone(),
-        endpoint.secret.clone(),
-        words::instant(endpoint.disabled_at),
-    ]
 }

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::cli::{Output, Target};
 use crate::clients::{self, Address};
-use crate::commands::notifications;
+use crate::commands::endpoints;
 use crate::document::Document;
 use crate::myself;
 use crate::node::{self, Ground, Node};
@@ -153,7 +153,7 @@ async fn apply(target: &Target, receiver: &str) -> Result<()> {
 async fn secret(target: &Target) -> Result<String> {
     let begun = Instant::now();
     while begun.elapsed() < SECRET {
-        let endpoints = notifications::endpoints(target, 1000).await?;
+        let endpoints = endpoints::endpoints(target, 1000).await?;
         if let Some(endpoint) = endpoints.into_iter().find(|endpoint| endpoint.endpoint == ENDPOINT) {
             return Ok(endpoint.secret);
         }

@@ -6,10 +6,11 @@ mod args;
 mod fetch;
 mod ground;
 mod log;
+mod message_args;
 mod options;
 mod services;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub(crate) use args::{
 };
 pub(crate) use ground::Ground;
 pub(crate) use log::LogSource;
+pub(crate) use message_args::{DirectoryArgs, MessageArgs};
 pub(crate) use options::{Bind, ServiceOptions, Settings, Source};
 pub(crate) use services::Role;
 
@@ -69,7 +71,11 @@ impl Node {
             readiness: &readiness,
             tasks,
         };
-        let services = services::start(&settings.roles, &settings.services, base).await?;
+        let mut options = settings.services;
+        if settings.roles.contains(&Role::Ingest) {
+            options.directory = Some(format!("http://{}", reachable(grpc.local_addr()?)));
+        }
+        let services = services::start(&settings.roles, &options, base).await?;
         ground.keep(services.pools);
         let answers: Vec<&str> = settings.roles.iter().flat_map(|role| role.answers()).copied().collect();
         let reflected = Reflected { descriptors: contracts::DESCRIPTORS, services: &answers };
@@ -107,6 +113,16 @@ impl Node {
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
+}
+
+/// From here: an address that stands for all is this machine.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        let here =
+            if address.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::from(Ipv6Addr::LOCALHOST) };
+        address.set_ip(here);
+    }
+    address
 }
 
 async fn listen(bind: Bind) -> Result<TcpListener> {

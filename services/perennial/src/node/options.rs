@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::args::{EventsArgs, PostgresArgs, QuotaArgs, SpoolArgs, WebhookArgs, WorkerArgs};
 use super::log::LogSource;
+use super::message_args::{DirectoryArgs, MessageArgs};
 use super::services::Role;
 
 /// Calls at once to the demo's own receiver, which is quick where the machine, with eighteen months to replay, is not.
@@ -37,6 +38,12 @@ pub(crate) struct ServiceOptions {
     pub(super) longest_call: Duration,
     /// Calls to one endpoint at once.
     pub(super) calls_per_endpoint: u8,
+    /// How e-mail is sent, if it is.
+    pub(super) mail: Option<workflow::Mail>,
+    /// Where contacts have names.
+    pub(super) directory: Option<String>,
+    /// Where Slack's API is.
+    pub(super) slack_api: String,
     /// Absent: the usual budget.
     pub(super) checkpoint_records: Option<u64>,
     /// Where ingest keeps events while the log is away.
@@ -73,6 +80,9 @@ impl Default for ServiceOptions {
             allow_loopback: false,
             longest_call: Duration::from_secs(20),
             calls_per_endpoint: 8,
+            mail: None,
+            directory: None,
+            slack_api: workflow::SLACK_API.to_owned(),
             checkpoint_records: None,
             spool: None,
             events_from: Vec::new(),
@@ -95,6 +105,16 @@ impl ServiceOptions {
     /// With a quota for write keys that have none of their own.
     pub(crate) fn with_quota(self, quota: &QuotaArgs) -> Self {
         Self { quota: ephemera::Rate::new(quota.quota_events_per_second), ..self }
+    }
+
+    /// With what messages to people need.
+    pub(crate) fn telling(self, messages: &MessageArgs) -> Result<Self> {
+        Ok(Self { mail: messages.mail()?, slack_api: messages.slack_api.clone(), ..self })
+    }
+
+    /// With names from a directory, if one is named.
+    pub(crate) fn naming(self, directory: &DirectoryArgs) -> Self {
+        Self { directory: directory.directory.clone(), ..self }
     }
 
     pub(crate) fn new(worker: &WorkerArgs, webhooks: Option<&WebhookArgs>) -> Self {

@@ -155,6 +155,9 @@ fn workflow(options: &ServiceOptions) -> workflow::Config {
         longest_call: options.longest_call,
         calls_per_endpoint: options.calls_per_endpoint.into(),
         allow_loopback: options.allow_loopback,
+        mail: options.mail.clone(),
+        directory: options.directory.clone(),
+        slack_api: options.slack_api.clone(),
         ..workflow::Config::default()
     };
     budget(options, &mut config.worker);

@@ -17,11 +17,12 @@ pub(crate) use merge::{Keeper, Kept};
 pub(crate) use template::Template;
 
 /// What is compiled in: a kind, and the file with its templates by name.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("vocabulary", include_str!("../../starter/vocabulary.yaml")),
     ("segment", include_str!("../../starter/segments.yaml")),
     ("scorecard", include_str!("../../starter/scorecards.yaml")),
     ("playbook", include_str!("../../starter/playbooks.yaml")),
+    ("message", include_str!("../../starter/messages.yaml")),
 ];
 
 /// Every template, by its name. Invariant: names of parameters are told apart across all of them.
@@ -48,8 +49,14 @@ impl Pack {
         self.0.iter().map(|(name, template)| (name.as_str(), template))
     }
 
+    #[cfg(test)]
     pub(crate) fn names(&self) -> Vec<&str> {
         self.0.keys().map(String::as_str).collect()
+    }
+
+    /// Of those that are put in unless somebody chooses.
+    pub(crate) fn usual(&self) -> Vec<&str> {
+        self.iter().filter(|(_, template)| !template.on_request).map(|(name, _)| name).collect()
     }
 
     /// # Errors
@@ -142,6 +149,8 @@ mod tests {
             let catalogue = filled(&pack, &[name]);
             let problems = compile(&catalogue, "Europe/Berlin", Clock::Wall).err().unwrap_or_default();
             assert!(problems.is_empty(), "{name}: {problems:?}");
+            let unfit = messages::problems(&domain::catalogue::parse(&catalogue).unwrap());
+            assert!(unfit.is_empty(), "{name}: {unfit:?}");
             assert!(!template.purpose.is_empty() && !template.needs.is_empty(), "{name}");
         }
     }

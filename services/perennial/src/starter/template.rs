@@ -18,6 +18,9 @@ pub(crate) struct Template {
     pub(crate) purpose: String,
     /// What must be sent for it to say anything.
     pub(crate) needs: Vec<String>,
+    /// Whether it is put in only by its name.
+    #[serde(default)]
+    pub(crate) on_request: bool,
     #[serde(default)]
     pub(crate) stands_on: Vec<String>,
     #[serde(default)]

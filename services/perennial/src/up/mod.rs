@@ -26,6 +26,8 @@ pub(crate) struct Up {
     #[command(flatten)]
     webhooks: node::WebhookArgs,
     #[command(flatten)]
+    messages: node::MessageArgs,
+    #[command(flatten)]
     worker: node::WorkerArgs,
     #[command(flatten)]
     logs: node::LogArgs,
@@ -47,7 +49,9 @@ impl Up {
             postgres: self.postgres.source()?,
             log: self.kafka.log(&self.instance),
             redis: self.redis.options()?,
-            services: ServiceOptions::new(&self.worker, Some(&self.webhooks)).with_quota(&self.quota),
+            services: ServiceOptions::new(&self.worker, Some(&self.webhooks))
+                .with_quota(&self.quota)
+                .telling(&self.messages)?,
             telemetry,
         };
         let (ground, tasks) = (Ground::default(), Tasks::new());

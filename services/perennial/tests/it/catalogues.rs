@@ -34,6 +34,7 @@ pub(crate) fn catalogue(dice: &mut Dice) -> Json {
     segments.entry(SEGMENTS[0]).or_insert_with(|| json!({"when": {"named": "c_health"}}));
     let playbooks: Map<String, Json> =
         (0..rules.dice.below(5)).map(|n| (format!("p_{n}"), rules.playbook(&segments))).collect();
+    let alert = rules.message(&segments);
     let places: Vec<Json> = (0..3).map(|place| rules.place(place)).collect();
     let mut catalogue = json!({
         "ordered_sets": {"o": places},
@@ -42,7 +43,8 @@ pub(crate) fn catalogue(dice: &mut Dice) -> Json {
         "conditions": conditions,
         "scorecards": scorecards,
         "segments": segments,
-        "endpoints": {"crm": {"url": "https://crm.example.com/hook"}},
+        "endpoints": {"crm": {"url": "https://crm.example.com/hook"}, "alerts": {"slack": {}}, "mail": {"email": {}}},
+        "messages": {"alert": alert},
         "playbooks": playbooks,
     });
     rules.people(&mut catalogue);
@@ -358,6 +360,30 @@ impl Rules<'_> {
             })
             .collect();
         if linear { json!({"linear": points}) } else { json!({"steps": points}) }
+    }
+}
+
+impl Rules<'_> {
+    fn notify(&mut self) -> Json {
+        let mut notify = json!({"endpoint": self.dice.word(&["crm", "alerts", "mail"])});
+        if self.dice.once_in(2) {
+            notify["message"] = json!("alert");
+        }
+        json!({"notify": notify})
+    }
+
+    fn message(&mut self, segments: &Map<String, Json>) -> Json {
+        let mut facts = json!({
+            "traits": ["plan", "tags", "vip"],
+            "measures": [MEASURES[self.dice.below(4)], MEASURES[4 + self.dice.below(4)]],
+            "segments": segments.keys().map(String::as_str).chain(["o_1"]).collect::<Vec<_>>(),
+        });
+        if !self.dice.once_in(3) {
+            let most = self.dice.range(1, 4);
+            facts["contacts"] =
+                json!({"where": self.of_contact(1), "most": most, "traits": ["title", "level"]});
+        }
+        json!({"facts": facts, "text": "{{ account }}"})
     }
 }
 

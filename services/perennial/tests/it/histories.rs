@@ -238,6 +238,7 @@ fn report(world: &World, dice: &mut Dice) {
             notification: attempt.notification.0.to_be_bytes().to_vec(),
             attempt: attempt.attempt,
             not_begun: dice.once_in(4),
+            permanent: dice.once_in(8),
             status: *dice.pick(&[200, 500, 500, 410, 0]),
             retry_at: if dice.once_in(3) { now + dice.range(0, 2 * HOUR_MS) } else { 0 },
             began_at: now,

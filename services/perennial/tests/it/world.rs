@@ -14,7 +14,7 @@ use health_score::HealthFold;
 use ingest::Attribution;
 use segmentation::SegmentFold;
 use testkit::sim::{Desk, Disk, Faults, SimLog, SimStore};
-use workflow::WorkflowFold;
+use workflow::{Savers, WorkflowFold};
 
 use crate::dice::Dice;
 
@@ -285,7 +285,7 @@ fn segment_fold() -> SegmentFold {
 }
 
 fn workflow_fold() -> WorkflowFold {
-    WorkflowFold { longest_call: LONGEST_CALL, met: Saver::default() }
+    WorkflowFold { longest_call: LONGEST_CALL, met: Savers::default() }
 }
 
 /// What all workers over the account log share.

@@ -3,11 +3,12 @@
 use chassis::Problem;
 use contracts::{
     account::{NotificationState, RunState},
-    cta::{Attempt, Cta, Endpoint, Notification, Run},
+    cta::{Attempt, Cta, Endpoint, Notification, Run, TeamMember},
 };
+use domain::decision::Channel;
 use uuid::Uuid;
 
-use crate::store::{AttemptRow, CtaRow, EndpointRow, NotificationRow, RunRow};
+use crate::store::{AttemptRow, CtaRow, EndpointRow, Kind, MemberRow, NotificationRow, RunRow, SlackAddress};
 
 /// An id as people and programs hand it in: a UUID.
 pub(super) fn id(field: &str, text: &str) -> Result<Uuid, Problem> {
@@ -90,11 +91,25 @@ fn attempt(row: &AttemptRow) -> Attempt {
     }
 }
 
-pub(super) fn endpoint(row: EndpointRow) -> Endpoint {
+/// Only webhooks have a URL of the catalogue, and are signed.
+pub(super) fn endpoint(row: EndpointRow, address: Option<SlackAddress>) -> Endpoint {
+    let kind = row.kind();
+    let (channel, url, secret, address) = match kind {
+        Kind::Webhook => (Channel::Webhook, row.url, row.secret, None),
+        Kind::Slack => (Channel::Slack, String::new(), String::new(), address),
+        Kind::Email => (Channel::Email, String::new(), String::new(), None),
+    };
     Endpoint {
         endpoint: row.endpoint,
-        url: row.url,
-        secret: row.secret,
+        url,
+        secret,
         disabled_at: row.disabled_at.unwrap_or_default(),
+        channel: channel.name().to_owned(),
+        address: address.map(|address| address.shortened()).unwrap_or_default(),
     }
+}
+
+pub(super) fn member(row: MemberRow) -> TeamMember {
+    let MemberRow { owner, name, email, slack_member } = row;
+    TeamMember { owner, name, email, slack_member }
 }

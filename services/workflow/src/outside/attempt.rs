@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::{Due, call::Call, lanes::Lane, sender::Sender};
 use crate::{
     facts,
-    store::{EndpointRow, Request},
+    store::{EndpointRow, Kind, Request},
 };
 
 /// Before a report that the log did not take is appended again.
@@ -36,10 +36,14 @@ impl Sender {
             self.tally.not_called();
             return not_called(due, at);
         }
-        let report = self.call(due, request, &endpoint).await;
+        let report = match endpoint.kind() {
+            Kind::Webhook => self.call(due, request, &endpoint).await,
+            Kind::Slack => self.post(lane, due, request).await,
+            Kind::Email => self.mail(lane, due, request).await,
+        };
         self.tally.called(&report);
         tracing::info!(status = report.status, error = report.error, took_ms = report.took_ms, "attempted");
-        if report.status == Some(GONE) {
+        if report.status == Some(GONE) && endpoint.kind() == Kind::Webhook {
             self.disable(&due.workspace, &endpoint, report.began_at.0).await;
         }
         report
@@ -118,6 +122,7 @@ fn no_answer(due: &Due) -> AttemptReported {
         notification: due.attempt.notification,
         attempt: due.attempt.attempt,
         begun: true,
+        permanent: false,
         status: None,
         error: String::new(),
         retry_at: None,

@@ -5,18 +5,19 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use chassis::trace::{KeyValue, answered, describe};
 use domain::{decision::AttemptReported, ids::NotificationId, time::Instant};
 use reqwest::{
-    Client, Response, Url,
+    Client, Method, RequestBuilder, Response, Url,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{CONTENT_TYPE, RETRY_AFTER},
     redirect,
 };
-
+use serde_json::Value as Json;
 use tracing::{Instrument, Span};
 
 use super::{address::is_allowed, retry_after, signature::sign};
 
 /// Of an answer's body, so that its connection can be used again; what is longer is cut off with the connection.
 const MAX_ANSWER: usize = 64 * 1024;
+const JSON: &str = "application/json";
 /// Of an error, in the log.
 const MAX_ERROR: usize = 300;
 
@@ -34,6 +35,14 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Caller {
     client: Client,
     allow_loopback: bool,
+}
+
+/// What was answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// As the header Retry-After asks: milliseconds UTC.
+    pub(super) retry_at: Option<i64>,
+    pub(super) text: String,
 }
 
 /// Why there was no answer.
@@ -77,6 +86,7 @@ impl Caller {
             notification: call.notification,
             attempt: call.attempt,
             begun: true,
+            permanent: false,
             status,
             error,
             retry_at: retry_at.map(Instant),
@@ -98,7 +108,7 @@ impl Caller {
 
     async fn send(&self, url: Url, call: &Call<'_>, now: i64) -> Result<(u16, Option<i64>), NoAnswer> {
         let (id, sent_at) = (uuid::Uuid::from_u128(call.notification.0).to_string(), now / 1_000);
-        let mut request = self.client.post(url).header(CONTENT_TYPE, "application/json");
+        let mut request = self.client.post(url).header(CONTENT_TYPE, JSON);
         if let Some(traceparent) = chassis::trace::current() {
             request = request.header("traceparent", traceparent.as_ref());
         }
@@ -109,10 +119,31 @@ impl Caller {
             .body(call.body.to_owned());
         let response = request.send().await.map_err(NoAnswer::Failed)?;
         let status = response.status().as_u16();
-        let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_at = asked.and_then(|value| retry_after::read(value, chassis::clock::now()));
+        let retry_at = retry_at(&response);
         drain(response).await;
         Ok((status, retry_at))
+    }
+
+    /// A request with JSON, and its answer; what was wrong, in words that hold nothing secret.
+    pub(super) async fn json(
+        &self,
+        method: Method,
+        url: &str,
+        token: Option<&str>,
+        body: &Json,
+    ) -> Result<Answer, String> {
+        let url = self.checked(url).map_err(|why| why.to_string())?;
+        let span = span(&url);
+        let mut request = self.client.request(method, url).header(CONTENT_TYPE, JSON).body(body.to_string());
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let answer = answered_with(request).instrument(span.clone()).await;
+        match &answer {
+            Ok(answer) => answered(&span, answer.status, answer.status >= 400),
+            Err(_) => chassis::trace::failed(&span),
+        }
+        answer.map_err(|error| NoAnswer::Failed(error).to_string())
     }
 
     /// An address in the URL itself is not asked of the resolver.
@@ -141,15 +172,28 @@ fn span(url: &Url) -> Span {
     span
 }
 
+async fn answered_with(request: RequestBuilder) -> reqwest::Result<Answer> {
+    let response = request.send().await?;
+    let (status, retry_at) = (response.status().as_u16(), retry_at(&response));
+    let text = String::from_utf8_lossy(&drain(response).await).into_owned();
+    Ok(Answer { status, retry_at, text })
+}
+
+fn retry_at(response: &Response) -> Option<i64> {
+    let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    asked.and_then(|value| retry_after::read(value, chassis::clock::now()))
+}
+
 /// Reads the answer's body, up to the bound. The status counts, whatever becomes of the body.
-async fn drain(mut response: Response) {
-    let mut read = 0;
+async fn drain(mut response: Response) -> Vec<u8> {
+    let mut read = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
-        read += chunk.len();
-        if read > MAX_ANSWER {
-            return;
+        read.extend_from_slice(&chunk);
+        if read.len() > MAX_ANSWER {
+            break;
         }
     }
+    read
 }
 
 /// An error with what led to it; the URL, which may hold a secret, left out.

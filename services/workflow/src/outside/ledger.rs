@@ -11,7 +11,12 @@ use sqlx::PgPool;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{Due, lanes::Lane, together::Together};
+use super::{
+    Due,
+    lanes::Lane,
+    notice::{Asked, Particulars},
+    together::Together,
+};
 use crate::store::{self, EndpointRow, Request};
 
 /// Between looks for something that another task is about to write.
@@ -67,6 +72,23 @@ impl Ledger {
         }
     }
 
+    /// What a notification to people needs; waits until Postgres answers.
+    pub(super) async fn particulars(&self, asked: &Asked) -> Particulars {
+        let read = async || {
+            let read = read_particulars(&self.pool, asked).await;
+            read.inspect_err(|error| tracing::debug!(%error, "what a message needs cannot be read yet")).ok()
+        };
+        until_there(read).await
+    }
+
+    pub(super) async fn begin_thread(&self, asked: &Asked, first: &str) -> sqlx::Result<()> {
+        let Lane { workspace, endpoint } = &asked.lane;
+        let mut tx = chassis::postgres::scoped(&self.pool, workspace).await?;
+        let now = chassis::clock::now();
+        store::begin_thread(&mut tx, workspace, endpoint, &asked.thread, first, now).await?;
+        tx.commit().await
+    }
+
     pub(super) async fn disable(&self, workspace: &str, endpoint: &EndpointRow, at: i64) -> sqlx::Result<()> {
         let mut tx = chassis::postgres::scoped(&self.pool, workspace).await?;
         store::disable(&mut tx, workspace, endpoint, at).await?;
@@ -81,6 +103,23 @@ async fn until_there<A, Asked: Future<Output = Option<A>>>(ask: impl Fn() -> Ask
         }
         sleep(LOOK_AGAIN).await;
     }
+}
+
+async fn read_particulars(pool: &PgPool, asked: &Asked) -> sqlx::Result<Particulars> {
+    let Lane { workspace, endpoint } = &asked.lane;
+    let mut tx = chassis::postgres::reading(pool, workspace).await?;
+    let mut found = Particulars {
+        slack: store::slack_address(&mut tx, workspace, endpoint).await?,
+        first: store::thread(&mut tx, workspace, endpoint, &asked.thread).await?,
+        ..Particulars::default()
+    };
+    if let Some(owner) = &asked.owner {
+        found.owner = store::member(&mut tx, workspace, owner).await?;
+    }
+    if let Some(message) = &asked.message {
+        found.texts = store::message(&mut tx, workspace, message).await?;
+    }
+    Ok(found)
 }
 
 async fn read_requests(pool: PgPool, asked: Vec<Notification>) -> sqlx::Result<Vec<Option<Request>>> {

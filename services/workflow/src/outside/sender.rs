@@ -19,8 +19,11 @@ use super::{
     attempt::not_begun,
     busy::Busy,
     call::Caller,
+    directory::Directory,
+    email::Mailer,
     lanes::{Lane, Lanes, Most},
     ledger::Ledger,
+    pace::Pace,
     places::Places,
     seats::{Seat, Seats, share_of},
     tally::Tally,
@@ -44,6 +47,11 @@ pub(crate) struct Sender {
     pub log: Arc<dyn Log>,
     pub ledger: Ledger,
     pub caller: Caller,
+    pub mailer: Mailer,
+    pub directory: Directory,
+    /// Where Slack's API is.
+    pub slack_api: String,
+    pub pace: Pace,
     pub tally: Tally,
 }
 
@@ -292,6 +300,10 @@ mod tests {
             log: Arc::new(SimLog::new(1, 1, 1)),
             ledger: Ledger::open(pool, &chassis::Tasks::new()),
             caller: Caller::new(config.longest_call, false).unwrap(),
+            mailer: Mailer::default(),
+            directory: Directory::default(),
+            slack_api: config.slack_api.clone(),
+            pace: Pace::default(),
             tally: Tally::new(&Metrics::new()),
         }
     }

@@ -15,6 +15,30 @@ pub(crate) struct EndpointRow {
     pub disabled_at: Option<i64>,
 }
 
+/// How an endpoint is reached: its URL says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Webhook,
+    Slack,
+    Email,
+}
+
+impl Kind {
+    /// Stands for the URL of those that have none in the catalogue.
+    pub(crate) const SLACK: &str = "slack:";
+    pub(crate) const EMAIL: &str = "mailto:";
+}
+
+impl EndpointRow {
+    pub(crate) fn kind(&self) -> Kind {
+        match self.url.as_str() {
+            Kind::SLACK => Kind::Slack,
+            Kind::EMAIL => Kind::Email,
+            _ => Kind::Webhook,
+        }
+    }
+}
+
 /// Takes the endpoints of a catalogue version. One that was never met before gets a secret: 32 bytes of Postgres's
 /// strong randomness. An older version changes nothing; a new address is in use again.
 pub(crate) async fn meet(
@@ -94,6 +118,23 @@ pub(crate) async fn endpoints(
         limit
     )
     .fetch_all(conn)
+    .await
+}
+
+/// One of the catalogue's.
+pub(crate) async fn endpoint(
+    conn: &mut PgConnection,
+    workspace: &str,
+    endpoint: &str,
+) -> sqlx::Result<Option<EndpointRow>> {
+    sqlx::query_as!(
+        EndpointRow,
+        "SELECT endpoint, url, secret, disabled_at FROM endpoints
+         WHERE workspace = $1 AND endpoint = $2 AND in_catalogue",
+        workspace,
+        endpoint
+    )
+    .fetch_optional(conn)
     .await
 }
 

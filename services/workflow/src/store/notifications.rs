@@ -74,7 +74,7 @@ async fn insert_requests(
         &column(rows, |(_, request)| request.playbook.clone()),
         &column(rows, |(_, request)| uuid(request.run.0)),
         &column(rows, |(_, request)| request.step.clone()),
-        &column(rows, |_| "webhook".to_owned()),
+        &column(rows, |(_, request)| request.channel.name().to_owned()),
         &column(rows, |(_, request)| request.recipient.clone()),
         &column(rows, |(_, request)| request.body.clone()),
         &column(rows, |(at, _)| at.valid_at),

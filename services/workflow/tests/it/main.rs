@@ -4,9 +4,11 @@
 mod above;
 mod busy;
 mod commands;
+mod messages;
 mod receiver;
 mod renewals;
 mod replicas;
 mod signature;
+mod smtp;
 mod support;
 mod webhooks;

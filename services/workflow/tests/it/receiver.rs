@@ -29,6 +29,7 @@ const SOON: Duration = Duration::from_secs(20);
 pub(crate) enum Answer {
     Status(u16),
     With(u16, &'static str, String),
+    Body(u16, String),
     /// None at all.
     Hang,
 }
@@ -132,6 +133,7 @@ async fn receive(State(script): State<Script>, uri: Uri, headers: HeaderMap, bod
     match answer.unwrap_or(Answer::Status(204)) {
         Answer::Status(code) => status(code).into_response(),
         Answer::With(code, header, value) => (status(code), [(header, value)]).into_response(),
+        Answer::Body(code, body) => (status(code), body).into_response(),
         Answer::Hang => std::future::pending().await,
     }
 }

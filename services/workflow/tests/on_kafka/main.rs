@@ -6,6 +6,8 @@ mod above;
 mod busy;
 #[path = "../it/commands.rs"]
 mod commands;
+#[path = "../it/messages.rs"]
+mod messages;
 #[path = "../it/receiver.rs"]
 mod receiver;
 #[path = "../it/renewals.rs"]
@@ -14,6 +16,8 @@ mod renewals;
 mod replicas;
 #[path = "../it/signature.rs"]
 mod signature;
+#[path = "../it/smtp.rs"]
+mod smtp;
 #[path = "../it/support.rs"]
 mod support;
 #[path = "../it/webhooks.rs"]

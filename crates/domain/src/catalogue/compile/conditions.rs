@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Nodes of a condition, named ones written out.
-const NODES_MOST: u32 = 200;
+pub(super) const NODES_MOST: u32 = 200;
 /// Beyond any trait's history: days that a trait can be asked to have held.
 pub(super) const DAYS_MOST: u32 = 4_000;
 

@@ -6,6 +6,7 @@ mod contacts;
 mod contracts;
 mod forms;
 mod measures;
+mod messages;
 mod people;
 mod playbooks;
 mod scorecards;
@@ -88,6 +89,7 @@ impl<'d> Compiler<'d> {
         let routing = self.routing();
         let outcomes = self.all_outcomes();
         let playbooks = self.all_playbooks();
+        let messages = self.all_messages();
         if !self.problems.0.is_empty() {
             return Err(self.problems.0);
         }
@@ -109,6 +111,7 @@ impl<'d> Compiler<'d> {
             working_week,
             routing,
             outcomes,
+            messages,
             health_rules,
             segment_rules,
             no_rules: Rules::default(),
@@ -126,6 +129,7 @@ impl<'d> Compiler<'d> {
             ("ordered_sets", doc.ordered_sets.len(), OTHERS_MOST),
             ("endpoints", doc.endpoints.len(), OTHERS_MOST),
             ("playbooks", doc.playbooks.len(), OTHERS_MOST),
+            ("messages", doc.messages.len(), OTHERS_MOST),
         ] {
             if count > most {
                 self.problems.say(&Place::Root.key(what), format!("{count} are more than {most}"));
@@ -143,6 +147,7 @@ impl<'d> Compiler<'d> {
             ("ordered_sets", doc.ordered_sets.keys().collect()),
             ("endpoints", doc.endpoints.keys().collect()),
             ("playbooks", doc.playbooks.keys().collect()),
+            ("messages", doc.messages.keys().collect()),
         ];
         for (what, names) in names {
             for name in names {

@@ -1,10 +1,10 @@
-//! Endpoints and playbooks.
+//! Playbooks.
 
 use super::Compiler;
 use crate::{
     catalogue::{
         document::{BandBeforeDoc, PlaybookDoc, ReEntryDoc, TriggerDoc, WaitDoc},
-        playbooks::{BandBefore, Endpoint, Playbook, ReEntry, Trigger},
+        playbooks::{BandBefore, Playbook, ReEntry, Trigger},
         problem::Place,
     },
     decision::Band,
@@ -17,20 +17,6 @@ const RANK: u32 = 100;
 const RANK_MOST: u32 = 1_000;
 
 impl<'d> Compiler<'d> {
-    pub(super) fn all_endpoints(&mut self) -> Vec<Endpoint> {
-        let endpoints = Place::Root.key("endpoints");
-        let doc = self.doc;
-        let read = doc.endpoints.iter().map(|(name, endpoint)| {
-            if !is_web_address(&endpoint.url) {
-                let place = endpoints.key(name);
-                self.problems
-                    .say(&place.key("url"), format!("`{}` is no http or https address", endpoint.url));
-            }
-            Endpoint { name: name.clone(), url: endpoint.url.clone() }
-        });
-        read.collect()
-    }
-
     pub(super) fn all_playbooks(&mut self) -> Vec<Playbook> {
         let playbooks = Place::Root.key("playbooks");
         let doc = self.doc;
@@ -131,13 +117,4 @@ fn band_before(wanted: Option<BandBeforeDoc>) -> BandBefore {
         Some(BandBeforeDoc::Yellow) => BandBefore::Is(Band::Yellow),
         Some(BandBeforeDoc::Green) => BandBefore::Is(Band::Green),
     }
-}
-
-/// Whether it is plainly an address of the web: which hosts may be called is for the sender to decide.
-fn is_web_address(url: &str) -> bool {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    rest.is_some_and(|rest| {
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        !host.is_empty() && !url.contains(char::is_whitespace)
-    })
 }

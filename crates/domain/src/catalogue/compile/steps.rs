@@ -169,12 +169,7 @@ impl<'d> Compiler<'d> {
             return Some(Action::CloseCta { kind: cta.kind, outcome: cta.outcome.clone() });
         }
         if let Some(notify) = &doc.notify {
-            if !self.doc.endpoints.contains_key(&notify.endpoint) {
-                let known = self.doc.endpoints.keys().map(String::as_str);
-                let place = place.key("notify");
-                self.problems.unknown(&place.key("endpoint"), "endpoint", &notify.endpoint, known);
-            }
-            return Some(Action::Notify { endpoint: notify.endpoint.clone() });
+            return Some(self.notify(&place.key("notify"), notify));
         }
         if let Some(wait) = &doc.wait {
             return self.waiting(&place.key("wait"), wait).map(Action::Wait);

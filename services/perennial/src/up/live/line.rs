@@ -108,11 +108,11 @@ fn due(attempt: &AttemptDue) -> String {
 fn failed(report: &AttemptReported) -> Option<String> {
     let why = match (report.error.as_str(), report.status) {
         _ if report.not_begun => return None,
-        ("", 200..=299) => return None,
+        (_, 200..=299) => return None,
         ("", status) => format!("answered {status}"),
         (error, _) => error.to_owned(),
     };
-    Some(format!("webhook failed, attempt {}: {why}", report.attempt))
+    Some(format!("notification failed, attempt {}: {why}", report.attempt))
 }
 
 fn settled(notification: &NotificationSettled) -> String {
@@ -223,9 +223,9 @@ mod tests {
         let due = AttemptDue { attempt: 2, ..AttemptDue::default() };
         check(Kind::AttemptDue(due), "webhook due, attempt 2");
         let mut report = AttemptReported { attempt: 2, status: 500, ..AttemptReported::default() };
-        check(Kind::AttemptReported(report.clone()), "webhook failed, attempt 2: answered 500");
+        check(Kind::AttemptReported(report.clone()), "notification failed, attempt 2: answered 500");
         (report.status, report.error) = (0, "the connection was closed".into());
-        check(Kind::AttemptReported(report), "webhook failed, attempt 2: the connection was closed");
+        check(Kind::AttemptReported(report), "notification failed, attempt 2: the connection was closed");
         let mut settled = NotificationSettled { attempts: 2, ..NotificationSettled::default() };
         settled.set_state(NotificationState::Delivered);
         check(Kind::NotificationSettled(settled), "webhook delivered, attempt 2");

@@ -85,7 +85,7 @@ impl Rules<'_> {
             5 => {
                 json!({"update_cta": {"priority": self.dice.range(1, 4), "owner_trait": "owner", "tasks": ["ask"]}})
             }
-            6 => json!({"notify": {"endpoint": "crm"}}),
+            6 => self.notify(),
             7 => json!({"wait": {"days": self.dice.range(1, 4)}}),
             8 => json!({"wait": {"hours": self.dice.range(1, 30)}}),
             9 => {

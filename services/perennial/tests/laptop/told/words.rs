@@ -166,6 +166,7 @@ pub(super) fn notification(told: Notification) -> Result<(u128, (NotificationCha
         playbook: told.playbook,
         run: 0,
         step: String::new(),
+        channel: told.channel,
         recipient: told.recipient,
         body,
         dropped: false,
