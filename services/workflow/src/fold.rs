@@ -7,7 +7,7 @@ use contracts::{
     log::{CatalogueVersion, Header, Service},
 };
 use domain::{
-    catalogue::{Catalogue, Clock},
+    catalogue::{Catalogue, Clock, messages::Message},
     decision::Decision,
     ids::FactId,
     playbook::{Moment, Occasion, Plays, Wakes, Workflow},

@@ -8,7 +8,7 @@ use contracts::cta::{
     Endpoint, ListTeamRequest, ListTeamResponse, PutTeamMemberRequest, RemoveTeamMemberRequest,
     SetEndpointRequest, TeamMember,
 };
-use domain::cta::SAID_MOST;
+use domain::command::SAID_MOST;
 use sqlx::PgPool;
 
 use super::wire;
