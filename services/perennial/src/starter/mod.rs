@@ -1,6 +1,8 @@
 //! The starter pack: templates of definitions that a customer-success team can put into its catalogue as they are, or
 //! with parameters of its own.
 
+#[cfg(test)]
+mod alert;
 mod merge;
 #[cfg(test)]
 mod sentences;

@@ -1,5 +1,6 @@
 //! Laptop mode as a process: killed, told to stop, spoken to badly, and asked for what the oracle computes.
 
+mod alerts;
 mod bad_input;
 #[path = "../../src/demo/cdnow.rs"]
 mod cdnow;
@@ -28,6 +29,8 @@ mod script;
 mod sdk;
 mod sigterm;
 mod simulated;
+#[path = "../../../workflow/tests/it/smtp.rs"]
+mod smtp;
 mod spans;
 mod spooled;
 mod stage;
