@@ -1,14 +1,19 @@
 //! A Perennial, who speaks to it and whom it calls: set up, let end, and examined.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use chassis::Tasks;
+use eventlog::Topic;
+use oracle::Turn;
 use tokio::time::timeout;
 
 use crate::{
     client::Client,
-    evidence::{self, Outcome},
+    evidence::{self, Outcome, number},
     gate::Gate,
     log::Log,
     metrics,
@@ -62,7 +67,8 @@ impl Stage {
     }
 
     /// What became of the shop, and how many calls repeated one that had been taken. Fails if anything was lost,
-    /// counted or decided twice, refused, or decided otherwise than the oracle does.
+    /// counted or decided twice, refused, or decided otherwise than the oracle does, or if a webhook was called more often
+    /// than the log asks for it.
     pub(crate) async fn examine(&self) -> Result<(Outcome, usize)> {
         metrics::check_sound(&self.client.metrics().await?)?;
         ensure!(self.receiver.forged() == 0, "{} webhooks had a wrong signature", self.receiver.forged());
@@ -72,6 +78,7 @@ impl Stage {
         evidence::check_facts(&log, &self.client, LIVE, LIVE_ORDERS).await?;
         evidence::outcome(&stories, &self.client, &self.receiver, LIVE).await?;
         let shop = evidence::outcome(&stories, &self.client, &self.receiver, SHOP).await?;
+        self.check_asked_for(&log).await?;
         Ok((shop, self.repeated(SHOP) + self.repeated(LIVE)))
     }
 
@@ -89,6 +96,23 @@ impl Stage {
     pub(crate) async fn close(self) -> Result<()> {
         self.tasks.stop();
         self.tasks.finish(Duration::from_secs(5)).await
+    }
+
+    /// An attempt that nobody reported, because whoever made it died or stalled, is asked for again, and no call is made
+    /// that is not asked for.
+    async fn check_asked_for(&self, log: &Log) -> Result<()> {
+        let mut left = BTreeMap::<u128, i64>::new();
+        for turn in oracle::said_of_deliveries(&log.records(Topic::Account).await?).into_values().flatten() {
+            if let Turn::Asked { notification, .. } = turn {
+                *left.entry(notification).or_default() += 1;
+            }
+        }
+        for call in [SHOP, LIVE].iter().flat_map(|workspace| self.receiver.calls(workspace)) {
+            let asked = left.entry(number(&call.id)?).or_default();
+            *asked -= 1;
+            ensure!(*asked >= 0, "{} was called more often than the log asks for it", call.id);
+        }
+        Ok(())
     }
 
     /// Calls beyond the first one taken under each id.
