@@ -26,9 +26,8 @@ impl Script<'_> {
                     self.notify(run, playbook, place, endpoint, message.as_deref());
                 }
                 Action::Branch(arms) => {
-                    let is_way = |question| {
-                        self.workflow.answers(self.at, self.plays, question, (run, playbook, place))
-                    };
+                    let is_way =
+                        |question| self.workflow.is_so(self.at, self.plays, question, (run, playbook, place));
                     let way = arms.iter().find(|arm| arm.question.is_none_or(is_way));
                     next = way.map_or(next, |arm| arm.to);
                 }
@@ -58,7 +57,7 @@ impl Script<'_> {
             Wait::OfficeHours { from, to } => {
                 catalogue.working_week.office_hours(&catalogue.calendar, *from, *to, now)
             }
-            Wait::Until { question, .. } if self.workflow.answers(self.at, self.plays, *question, of) => now,
+            Wait::Until { question, .. } if self.workflow.is_so(self.at, self.plays, *question, of) => now,
             Wait::Until { at_most_ms, .. } => now.plus_ms(*at_most_ms),
         };
         (until > now).then_some(until)

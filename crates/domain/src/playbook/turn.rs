@@ -49,7 +49,7 @@ impl Workflow {
         }
         let has_come = match waits_for(playbook, place) {
             Some(Wait::Approval { .. }) => return is_over.then_some(Turn::End(RunEnd::TimedOut)),
-            Some(Wait::Until { question, .. }) => self.answers(at, plays, *question, (run, playbook, place)),
+            Some(Wait::Until { question, .. }) => self.is_so(at, plays, *question, (run, playbook, place)),
             _ => false,
         };
         (is_over || has_come).then_some(Turn::GoOn(playbook, place + 1))
@@ -72,8 +72,8 @@ impl Workflow {
         [until, ends_at(run, playbook), goal, asked].into_iter().flatten().min()
     }
 
-    /// A question that a run asks at a place of its playbook.
-    pub(super) fn answers(
+    /// Whether the answer is yes to a question that a run asks at a place of its playbook.
+    pub(super) fn is_so(
         &self,
         at: &Moment<'_>,
         plays: &Plays<'_>,

@@ -64,7 +64,9 @@ fn branches_within_branches_end_somewhere() {
     let inner = "[0].branch[0].steps".repeat(4);
     check(
         &play(&deeper),
-        &[&format!("playbooks.p.steps{inner}[0].branch: a branch has 1 to 10 ways, and stands in 4")],
+        &[&format!(
+            "playbooks.p.steps{inner}[0].branch: a branch has 1 to 10 ways, and branches stand 4 deep"
+        )],
     );
     check(&play(&"{end: {}}, ".repeat(51)), &["playbooks.p.steps: a playbook has 1 to 50 steps"]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Compiler;
+use super::{Compiler, playbooks::all_or_none};
 use crate::{
     catalogue::{
         document::{RouteDoc, WeekdayDoc, WorkingWeekDoc},
@@ -34,8 +34,7 @@ impl<'d> Compiler<'d> {
         }
         let when = doc.when.as_ref().map(|when| self.condition(&place.key("when"), when));
         let owner = self.owner(place, doc.owner.as_deref(), "trait", doc.trait_.as_deref());
-        let when = when.map_or(Some(None), |when| when.map(Some));
-        Some(Route { when: when?, owner: owner? })
+        Some(Route { when: all_or_none(when)?, owner: owner? })
     }
 
     /// Somebody by name, or whom a trait names; `None`: neither is given, or both, which is said.

@@ -105,7 +105,7 @@ impl<'d> Compiler<'d> {
 }
 
 /// What is not there needs nothing; what is there and wrong spoils the whole.
-fn all_or_none<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+pub(super) fn all_or_none<T>(part: Option<Option<T>>) -> Option<Option<T>> {
     part.map_or(Some(None), |read| read.map(Some))
 }
 

@@ -78,7 +78,7 @@ impl<'d> Compiler<'d> {
         let at = row.steps.len();
         if docs.is_empty() || docs.len() > ARMS_MOST || row.branches == DEPTH_MOST {
             let message =
-                format!("a branch has 1 to {ARMS_MOST} ways, and stands in {DEPTH_MOST} others at most");
+                format!("a branch has 1 to {ARMS_MOST} ways, and branches stand {DEPTH_MOST} deep at most");
             self.problems.say(place, message);
             row.is_broken = true;
             return;
